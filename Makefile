@@ -1,0 +1,45 @@
+# The commands people type. Each one builds what it needs, in .venv.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+APP    ?= examples.hello:app
+
+SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
+           $(shell find httpparser server -name '*.pyx' -o -name '*.pxd')
+
+.PHONY: help build serve test lint bench clean
+
+help:
+	@echo "make serve | test | lint | bench | clean"
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/built: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/with-%: $(VENV)/built pyproject.toml
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+build: $(VENV)/built
+
+serve: build
+	$(BIN)/fastserve $(APP)
+
+test: build $(VENV)/with-test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: build $(VENV)/with-test $(VENV)/with-lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/cython-lint httpparser server
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest httpparser fastserve
+
+clean:
+	rm -rf build dist *.egg-info $(VENV) reports
+	find httpparser server \( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} +

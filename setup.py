@@ -1,0 +1,61 @@
+"""The compiled modules; everything else is in pyproject.toml."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+sys.path.insert(0, str(Path(__file__).parent / "vendor" / "llhttp"))
+import pin  # noqa: E402
+
+pin.place()
+
+LLHTTP = "vendor/llhttp"
+LLHTTP_SOURCES = [f"{LLHTTP}/src/{name}.c" for name in ("api", "http", "llhttp")]
+LINE_TRACING = bool(os.environ.get("FASTSERVE_LINE_TRACING"))
+
+# SSE4.2 lets llhttp scan URLs and values 16 bytes at a time; httpparser checks for it at import.
+x86 = platform.machine().lower() in {"x86_64", "amd64"} and "arm64" not in os.environ.get(
+    "ARCHFLAGS", ""
+)
+CFLAGS = ["-O2", "-fvisibility=hidden", *(["-march=x86-64-v2"] if x86 else [])]
+if os.environ.get("FASTSERVE_SANITIZE"):
+    CFLAGS += ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g", "-O1"]
+LDFLAGS = ["-fsanitize=address,undefined"] if os.environ.get("FASTSERVE_SANITIZE") else []
+
+
+def extension(module: str, sources: list[str] | None = None) -> Extension:
+    folder = "server/" if module.startswith("fastserve") else ""
+    return Extension(
+        module,
+        [f"{folder}{module.replace('.', '/')}.pyx", *(sources or [])],
+        include_dirs=[f"{LLHTTP}/include"],
+        extra_compile_args=CFLAGS,
+        extra_link_args=LDFLAGS,
+        define_macros=[("CYTHON_TRACE_NOGIL", "1")] if LINE_TRACING else [],
+    )
+
+
+MODULES = [
+    extension("httpparser._url"),
+]
+
+setup(
+    ext_modules=cythonize(
+        MODULES,
+        build_dir="build/cython",
+        include_path=[".", "server"],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "initializedcheck": False,
+            "freethreading_compatible": True,
+            "embedsignature": True,
+            "linetrace": LINE_TRACING,
+        },
+    )
+)
