@@ -41,6 +41,10 @@ def extension(module: str, sources: list[str] | None = None) -> Extension:
 
 MODULES = [
     extension("httpparser._url"),
+    extension("fastserve.websocket._frames"),
+    extension("fastserve.websocket._protocol"),
+    extension("fastserve.websocket._session"),
+    extension("fastserve.websocket._waiting"),
 ]
 
 setup(
