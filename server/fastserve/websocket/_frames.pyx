@@ -1,3 +1,4 @@
+# cython: binding=False
 """The frame codec (RFC 6455 section 5): heads, masks, UTF-8 as it arrives, frames out."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize

@@ -1,7 +1,8 @@
+# cython: binding=False
 """A WebSocket under ASGI: an asyncio protocol on one side, receive() and send() on the other."""
 
 from fastserve.websocket._protocol cimport Protocol
-from fastserve.websocket._waiting cimport Awaitable, Gate, Ready, new_gate, ready
+from fastserve.websocket._waiting cimport Awaitable, Line, Ready, ready, step_in_c
 
 from fastserve.websocket import handshake
 from fastserve.websocket.deflate import negotiate
@@ -31,12 +32,11 @@ class ClientDisconnected(OSError):
 cdef class Receive(Awaitable):
     """receive() when nothing has arrived yet."""
 
-    cdef Session session
-
-    cdef object _wait_for(self):
-        self.value = self.session._next_event()
+    cdef object wait_for(self):
+        cdef Session session = self.owner
+        self.value = session._next_event()
         if self.value is None:
-            self.gate = new_gate(self.session.loop, self.session.receivers)
+            self.gate = session.receivers.wait()
             return self.gate
         return None
 
@@ -44,20 +44,21 @@ cdef class Receive(Awaitable):
 cdef class Drain(Awaitable):
     """send() while the peer does not read; once, also a turn for the others after 64 KiB."""
 
-    cdef Session session
-    cdef bint given_way
-
-    cdef object _wait_for(self):
-        if self.session.lost:
+    cdef object wait_for(self):
+        cdef Session session = self.owner
+        if session.lost:
             raise ClientDisconnected("the client disconnected while send() waited for it to read")
-        if not self.session.write_paused and self.given_way:
+        if not session.write_paused and self.gate is not None:
             return None
-        self.gate = new_gate(self.session.loop, self.session.senders)
-        if not self.session.write_paused:
-            self.gate.open(False)
-        self.given_way = True
+        self.gate = session.senders.wait()
+        if not session.write_paused:
+            session.senders.leave(self.gate)
+            self.gate.open()
         return self.gate
 
+
+step_in_c(Receive)
+step_in_c(Drain)
 
 cdef Ready DONE = ready(None)
 
@@ -81,16 +82,19 @@ cdef class Session:
     cdef bint closing  # our last byte is sent or never will be: only the end is awaited
     cdef bint lost  # the transport is gone
 
-    cdef list messages  # owned: str and bytes that wait for the app
+    cdef object message  # owned: the str or bytes that the app receives next, or None
+    cdef list behind  # owned: those after it, from `taken` on; None until there is one
+    cdef Py_ssize_t taken
+    cdef Py_ssize_t waiting  # messages in all
     cdef Py_ssize_t queued  # bytes of them, roughly
     cdef Py_ssize_t max_queue
-    cdef list receivers  # gates of receive()
+    cdef Line receivers
     cdef bint read_paused
 
     cdef object pending  # owned: None, the frame, or a list of frames, that this turn sends
     cdef Py_ssize_t unsent  # bytes of them
     cdef bint in_turn  # data_received flushes at its end
-    cdef list senders  # gates of send()
+    cdef Line senders
     cdef bint write_paused
     cdef bytes pong  # owned: the one answer owed to a peer that pings but does not read
 
@@ -107,9 +111,8 @@ cdef class Session:
         self.request = request
         self.early = leftover
         self.max_queue = max(1, service.config.ws_max_queue)
-        self.messages = []
-        self.receivers = []
-        self.senders = []
+        self.receivers = Line(self.loop)
+        self.senders = Line(self.loop)
 
     # -- the server's side
 
@@ -215,8 +218,8 @@ cdef class Session:
         if self.pong is not None and self.disconnect is None:
             self._put(self.protocol.pong(self.pong))
         self.pong = None
-        while self.senders:
-            (<Gate>self.senders.pop(0)).open(False)
+        while self.senders.first is not None:
+            self.senders.open_first(False)
 
     # -- the app's side
 
@@ -227,7 +230,7 @@ cdef class Session:
         if event is not None:
             return ready(event)
         waiting = Receive.__new__(Receive)
-        waiting.session = self
+        waiting.owner = self
         return waiting
 
     def send(self, dict message not None):
@@ -251,7 +254,7 @@ cdef class Session:
         elif not self.write_paused or self.phase == ENDED:
             return DONE
         drain = Drain.__new__(Drain)
-        drain.session = self
+        drain.owner = self
         return drain
 
     def _send(self, dict message):
@@ -293,8 +296,7 @@ cdef class Session:
         code = message.get("code")
         self._close_with(1000 if code is None else code, message.get("reason") or "")
         self.phase = ENDED
-        self.messages.clear()
-        self.queued = 0
+        self._drop_messages()
         self._pause_or_resume()
 
     def _refuse(self, dict message):
@@ -348,12 +350,11 @@ cdef class Session:
         if not self.connected:
             self.connected = True
             return {"type": "websocket.connect"}
-        if not self.messages and self.protocol is not None and self.protocol.has_unread():
+        if self.message is None and self.protocol is not None and self.protocol.has_unread():
             self._pull()
-        if self.messages:
-            message = self.messages.pop(0)
-            self.queued -= len(message)
-            if self.read_paused and not self.messages:
+        if self.message is not None:
+            message = self._take()
+            if self.read_paused and self.message is None:
                 self._pause_or_resume()
             if type(message) is str:
                 return {"type": "websocket.receive", "text": message}
@@ -372,8 +373,7 @@ cdef class Session:
                     break
                 if type(event) is str or type(event) is bytes:
                     if self.phase == OPEN and (self.disconnect is None or self.lost):
-                        self.messages.append(event)
-                        self.queued += len(event)
+                        self._queue(event)
                 elif type(event) is Ping:
                     self._answer_ping(event.payload)
                 elif type(event) is Pong:
@@ -386,8 +386,37 @@ cdef class Session:
             self._fail(error.code, error.reason)
         return 0
 
+    cdef int _queue(self, object message) except -1:
+        self.waiting += 1
+        self.queued += len(message)
+        if self.message is None:
+            self.message = message
+        elif self.behind is None:
+            self.behind = [message]
+        else:
+            self.behind.append(message)
+        return 0
+
+    cdef object _take(self):
+        cdef object message = self.message
+        self.waiting -= 1
+        self.queued -= len(message)
+        self.message = None
+        if self.behind is not None:
+            self.message = self.behind[self.taken]
+            self.taken += 1
+            if self.taken == len(self.behind):
+                self.behind = None
+                self.taken = 0
+        return message
+
+    cdef int _drop_messages(self) except -1:
+        self.message = self.behind = None
+        self.waiting = self.queued = self.taken = 0
+        return 0
+
     cdef bint _is_full(self):
-        return len(self.messages) >= self.max_queue or self.queued >= QUEUED
+        return self.waiting >= self.max_queue or self.queued >= QUEUED
 
     cdef int _pause_or_resume(self) except -1:
         cdef bint pause = self._is_full() or self.protocol.has_unread()
@@ -409,8 +438,10 @@ cdef class Session:
         return 0
 
     cdef int _wake_receivers(self, bint now) except -1:
-        while self.receivers and (self.messages or self.disconnect is not None):
-            (<Gate>self.receivers.pop(0)).open(now)
+        while self.receivers.first is not None and (
+            self.message is not None or self.disconnect is not None
+        ):
+            self.receivers.open_first(now)
         return 0
 
     cdef int _answer_ping(self, bytes payload) except -1:
