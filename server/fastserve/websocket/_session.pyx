@@ -7,7 +7,7 @@ from fastserve.websocket._waiting cimport Awaitable, Line, Ready, ready, step_in
 from fastserve.websocket import handshake
 from fastserve.websocket.deflate import negotiate
 from fastserve.websocket.denial import Denial
-from fastserve.websocket.events import Close, Ping, Pong, ProtocolError
+from fastserve.websocket.events import Close, Ping, ProtocolError
 
 __all__ = ["ClientDisconnected", "Session"]
 
@@ -89,6 +89,7 @@ cdef class Session:
     cdef Py_ssize_t queued  # bytes of them, roughly
     cdef Py_ssize_t max_queue
     cdef Line receivers
+    cdef bint in_pull  # events are being read from the protocol
     cdef bint read_paused
 
     cdef object pending  # owned: None, the frame, or a list of frames, that this turn sends
@@ -165,9 +166,11 @@ cdef class Session:
 
     def shutdown(self):
         """The server stops: refuse with 503, or close with 1012."""
+        if self.disconnect is not None:
+            return
         if self.phase == CONNECTING:
             self._answer(503, "the server is shutting down")
-        elif self.phase == OPEN and self.disconnect is None:
+        elif self.phase == OPEN:
             self._close_with(1012, "service restart")
 
     def abort(self):
@@ -366,6 +369,9 @@ cdef class Session:
 
     cdef int _pull(self) except -1:
         """Read events up to a full queue; what is left is read when the app has taken some."""
+        if self.in_pull:
+            return 0  # the app was woken from here, and goes on when this does
+        self.in_pull = True
         try:
             while not self._is_full():
                 event = self.protocol.next_event()
@@ -374,16 +380,23 @@ cdef class Session:
                 if type(event) is str or type(event) is bytes:
                     if self.phase == OPEN and (self.disconnect is None or self.lost):
                         self._queue(event)
-                elif type(event) is Ping:
-                    self._answer_ping(event.payload)
-                elif type(event) is Pong:
-                    if self.pinged and event.payload == b"ping":
-                        self.pinged = False
-                        self.due = 0
                 else:
-                    self._closed_by_peer(event)
+                    self._wake_receivers(self.in_turn)  # so that answers keep the order of questions
+                    self._control(event)
         except ProtocolError as error:
+            self._wake_receivers(self.in_turn)
             self._fail(error.code, error.reason)
+        self.in_pull = False
+        return 0
+
+    cdef int _control(self, object event) except -1:
+        if type(event) is Close:
+            self._closed_by_peer(event)
+        elif type(event) is Ping:
+            self._answer_ping(event.payload)
+        elif self.pinged:  # by a Pong, asked for or not: the peer is there
+            self.pinged = False
+            self.due = 0
         return 0
 
     cdef int _queue(self, object message) except -1:
@@ -502,25 +515,32 @@ cdef class Session:
     cdef int _closed_by_peer(self, event) except -1:
         if self.protocol.close_sent:
             self._flush()
-        else:
-            self._put(self.protocol.close(event.code))
-            self._flush()
-            self._ended(event.code, event.reason)
-        if not self.lost:
-            self.transport.close()
-        return 0
+            if not self.lost:
+                self.transport.close()
+            return 0
+        self._put(self.protocol.close(event.code))
+        self._ended(event.code, event.reason)
+        return self._hang_up()
 
     cdef int _fail(self, int code, str reason) except -1:
-        """RFC 6455 7.1.7; the peer can still read why, whatever it was sending."""
+        """RFC 6455 7.1.7: say why, then hang up."""
         if self.lost:
             return 0
         if not self.protocol.close_sent:
             self._put(self.protocol.close(code, reason))
-        self._flush()
         if self.disconnect is None:
             self._ended(code, reason)
+        return self._hang_up()
+
+    cdef int _hang_up(self) except -1:
+        """Send no more; read on to the peer's end, or until sweep() has waited for it long enough.
+
+        Closing with bytes unread would reset the connection, and the peer could lose our Close.
+        """
+        self._flush()
+        if self.lost:
+            return 0
         if self.transport.can_write_eof():
-            # closing with bytes unread would reset the connection and could lose the Close
             self.transport.write_eof()
         else:
             self.transport.close()

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from fastserve.websocket.deflate import Parameters
 
-__all__ = ["Refusal", "Request", "accept", "read", "refuse", "response_head"]
+__all__ = ["Refusal", "Request", "accept", "extensions", "read", "refuse", "response_head"]
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -109,22 +109,28 @@ def _subprotocols(fields: dict[bytes, list[bytes]]) -> list[str]:
     return names
 
 
-def _extensions(fields: dict[bytes, list[bytes]]) -> list[tuple[str, Parameters]]:
-    text = ",".join(_list(fields, b"sec-websocket-extensions"))
+def extensions(value: str) -> list[tuple[str, Parameters]]:
+    """What a Sec-WebSocket-Extensions value offers, in order; ValueError if it is malformed."""
     offers = []
     at = 0
-    while at < len(text):
-        found = EXTENSION.match(text, at)
+    while at < len(value):
+        found = EXTENSION.match(value, at)
         if not found:
-            # RFC 6455 9.1: a value that does not conform fails the connection
-            raise Refusal(400, "Sec-WebSocket-Extensions is not a list of extensions")
+            raise ValueError(f"not a list of extensions: {value!r}")
         at = found.end()
         parameters = [
-            (name, token or quoted or None)
-            for name, token, quoted in PARAMETER.findall(found[2])
+            (name, token or quoted or None) for name, token, quoted in PARAMETER.findall(found[2])
         ]
         offers.append((found[1], parameters))
     return offers
+
+
+def _extensions(fields: dict[bytes, list[bytes]]) -> list[tuple[str, Parameters]]:
+    try:
+        return extensions(",".join(_list(fields, b"sec-websocket-extensions")))
+    except ValueError:
+        # RFC 6455 9.1: a value that does not conform fails the connection
+        raise Refusal(400, "Sec-WebSocket-Extensions is not a list of extensions") from None
 
 
 def accept(
