@@ -55,16 +55,18 @@ class Handover(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.parser.receive_data(data)
-        head = self.parser.next_event()
+        try:
+            head = self.parser.next_event()
+        except h11.RemoteProtocolError as error:
+            self.refuse(Refusal(400, str(error)))
+            return
         if head is h11.NEED_DATA:
             return
         headers = [(bytes(name), bytes(value)) for name, value in head.headers]
-        ready = self.service.default_headers()
         try:
             request = read(bytes(head.method), head.http_version.decode(), headers)
         except Refusal as no:
-            self.transport.write(refuse(no.status, str(no), no.headers, ready))
-            self.transport.close()
+            self.refuse(no)
             return
         self.parser.next_event()
         leftover = self.parser.trailing_data[0]
@@ -88,6 +90,11 @@ class Handover(asyncio.Protocol):
         session = Session(self.service, self.transport, scope, request, leftover)
         self.transport.set_protocol(session)
         session.start()
+
+    def refuse(self, no: Refusal) -> None:
+        ready = self.service.default_headers()
+        self.transport.write(refuse(no.status, str(no), no.headers, ready))
+        self.transport.close()
 
 
 @dataclass

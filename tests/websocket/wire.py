@@ -34,7 +34,11 @@ class Client:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.socket.sendall(request or head())
-        self.response = self.until(b"\r\n\r\n")
+        try:
+            self.response = self.until(b"\r\n\r\n")
+        except BaseException:
+            self.socket.close()
+            raise
 
     def __enter__(self) -> "Client":
         return self

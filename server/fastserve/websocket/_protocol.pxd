@@ -9,7 +9,7 @@ from fastserve.websocket._frames cimport MAX_CONTROL, MAX_HEAD, Head, Utf8
 cdef class Protocol:
     cdef readonly bint close_sent
     cdef readonly bint close_received
-    cdef bint failed
+    cdef bint deaf  # after a Close or an error, what arrives is dropped
     cdef readonly object deflate  # owned: a Deflate, or None without permessage-deflate
     cdef Py_ssize_t max_size
     cdef int max_fragments

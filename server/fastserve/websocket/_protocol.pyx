@@ -71,15 +71,16 @@ cdef class Protocol:
 
         ProtocolError says how to close; after it, as after a Close, what arrives is ignored.
         """
-        if self.failed or self.close_received:
-            self.data = b""
-            self.at = 0
-            return None
         try:
-            return self._next()
+            if not self.deaf:
+                return self._next()
         except ProtocolError:
-            self.failed = True
+            self.deaf = True
             raise
+        finally:
+            if self.deaf:
+                self.data = b""
+                self.at = 0
 
     cdef object _next(self):
         cdef const uint8_t *at
@@ -254,7 +255,7 @@ cdef class Protocol:
             reason = payload[2:].decode()
         except UnicodeDecodeError:
             raise ProtocolError(1007, "a close reason that is not UTF-8") from None
-        self.close_received = True
+        self.close_received = self.deaf = True
         return Close(code, reason)
 
     cpdef bytes encode_text(self, str text):

@@ -429,7 +429,10 @@ cdef class Session:
         return 0
 
     cdef bint _is_full(self):
-        return self.waiting >= self.max_queue or self.queued >= QUEUED
+        # once it has ended nothing is queued any more, and the peer's Close is waited for
+        return self.disconnect is None and (
+            self.waiting >= self.max_queue or self.queued >= QUEUED
+        )
 
     cdef int _pause_or_resume(self) except -1:
         cdef bint pause = self._is_full() or self.protocol.has_unread()

@@ -65,7 +65,7 @@ def read(method: str | bytes, http_version: str, headers: Headers) -> Request:
         fields.setdefault(name, []).append(value)
     if len(fields.get(b"host", ())) != 1:
         raise Refusal(400, "a WebSocket handshake needs one Host")
-    if b"transfer-encoding" in fields or set(fields.get(b"content-length", ())) > {b"0"}:
+    if b"transfer-encoding" in fields or set(fields.get(b"content-length", ())) - {b"0"}:
         raise Refusal(400, "a WebSocket handshake has no body")
     if "websocket" not in _lowered(fields, b"upgrade"):
         raise Refusal(400, "Upgrade must name websocket")
