@@ -40,7 +40,11 @@ def extension(module: str, sources: list[str] | None = None) -> Extension:
 
 
 MODULES = [
-    extension("httpparser._url"),
+    extension("httpparser._headers"),
+    extension("httpparser._head"),
+    extension("httpparser._core", LLHTTP_SOURCES),
+    extension("httpparser._batch"),
+    extension("httpparser._response"),
 ]
 
 setup(
@@ -50,9 +54,6 @@ setup(
         include_path=[".", "server"],
         compiler_directives={
             "language_level": 3,
-            "boundscheck": False,
-            "wraparound": False,
-            "initializedcheck": False,
             "freethreading_compatible": True,
             "embedsignature": True,
             "linetrace": LINE_TRACING,
