@@ -45,6 +45,12 @@ MODULES = [
     extension("httpparser._core", LLHTTP_SOURCES),
     extension("httpparser._batch"),
     extension("httpparser._response"),
+    extension("fastserve.http._task"),
+    extension("fastserve.http._service"),
+    extension("fastserve.http._wire"),
+    extension("fastserve.http._response"),
+    extension("fastserve.http._cycle"),
+    extension("fastserve.http._connection"),
 ]
 
 setup(
