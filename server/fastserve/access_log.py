@@ -113,8 +113,9 @@ class JsonAccessLog(AccessLog):
             self._second = int(now)
             self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         path = quoted(raw_path.decode("latin-1"))
+        millisecond = int(now * 1000) % 1000
         self._lines.append(
-            f'{{"time": "{self._second_text}.{int(now * 1000) % 1000:03}Z", "client": {quoted(client)}, '
+            f'{{"time": "{self._second_text}.{millisecond:03}Z", "client": {quoted(client)}, '
             f'"method": "{method}", "path": {path}, "query": {quoted(query.decode("latin-1"))}, '
             f'"version": "{version}", "status": {status}, "length": {length}, '
             f'"ms": {elapsed_ns / 1e6:.3f}}}\n'
@@ -142,9 +143,7 @@ class LoggerAccessLog(AccessLog):
         elapsed_ns: int,
     ) -> None:
         target = target_text(raw_path, query)
-        self._logger.info(
-            '%s - "%s %s HTTP/%s" %d', client, method, target, version, status
-        )
+        self._logger.info('%s - "%s %s HTTP/%s" %d', client, method, target, version, status)
 
 
 def target_text(raw_path: bytes, query: bytes) -> str:

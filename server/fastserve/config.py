@@ -53,7 +53,7 @@ class Config:
     access_log: bool = opt(True, "Log each request to standard output.")
     access_log_format: str = opt("text", "Form of the access log.", choices=("text", "json"))
 
-    headers: tuple[str, ...] = opt((), "Response header to add, as Name:Value; repeatable.")
+    headers: tuple[str, ...] = opt((), "Header to add, as Name:Value; repeatable.", flag="header")
     server_header: bool = opt(True, "Send a Server header.")
     date_header: bool = opt(True, "Send a Date header.")
 
@@ -136,7 +136,7 @@ class Option:
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return "--" + str(self.rules.get("flag", self.name)).replace("_", "-")
 
     @property
     def env(self) -> str:
@@ -190,12 +190,14 @@ def check(option: Option, value: Any) -> Any:
         raise ConfigError(option.name, f"{value!r} is not of type {option.type.__name__}")
     if option.choices and value not in option.choices:
         raise ConfigError(option.name, f"{value!r} is not one of {', '.join(option.choices)}")
-    if option.type in (int, float):
+    if isinstance(value, int | float):
         check_range(option, value)
     return value
 
 
 def check_range(option: Option, value: float) -> None:
+    if option.type is bool:
+        return
     low, high = option.rules.get("low", 0), option.rules.get("high")
     if not low <= value < float("inf") or (high is not None and value > high):
         wanted = f"at least {low}" if high is None else f"between {low} and {high}"
@@ -207,7 +209,7 @@ TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI
 
 
 def parse_header(line: str) -> tuple[bytes, bytes]:
-    """"Name:Value" as a lower-case name and a value, or ConfigError."""
+    """ "Name:Value" as a lower-case name and a value, or ConfigError."""
     name, colon, text = line.partition(":")
     value = text.strip(" \t")
     if not (colon and name and TOKEN.issuperset(name.encode())):
@@ -217,7 +219,7 @@ def parse_header(line: str) -> tuple[bytes, bytes]:
     except UnicodeEncodeError:
         raise ConfigError("headers", f"{line!r} has characters beyond Latin-1") from None
     # RFC 9110 5.5: CR, LF and NUL would end the field or worse.
-    if any(byte < 0x20 and byte != 0x09 or byte == 0x7F for byte in encoded):
+    if any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in encoded):
         raise ConfigError("headers", f"{line!r} has control characters in its value")
     if name.lower() in {"content-length", "transfer-encoding", "connection"}:
         raise ConfigError("headers", f"{name} is the server's to set; leave it out")

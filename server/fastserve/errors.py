@@ -14,9 +14,7 @@ class ConfigError(StartError, ValueError):
     def __init__(self, option: str, problem: str) -> None:
         super().__init__(f"{option}: {problem}")
         self.option = option
-
-    def __reduce__(self) -> tuple[type[Exception], tuple[str, str]]:
-        return type(self), (self.option, str(self).removeprefix(f"{self.option}: "))
+        self.problem = problem
 
 
 class AppError(StartError):

@@ -15,9 +15,10 @@ from .types import ASGIApp, Receive, Scope, Send
 
 def load(config: Config) -> ASGIApp:
     """Import the app, call its factory and wrap what is not ASGI 3. Raises AppError."""
-    app, name = config.app, repr(config.app)
+    app: Any = config.app
+    name = app if isinstance(app, str) else repr(app)
     if isinstance(app, str):
-        app, name = import_app(app, config.app_dir), app
+        app = import_app(app, config.app_dir)
     if config.factory:
         app = call_factory(app, name)
     if not callable(app):

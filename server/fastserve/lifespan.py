@@ -56,6 +56,7 @@ class Lifespan:
         if reply is None:
             self._without_startup(self._task)
         elif reply["type"] == "lifespan.startup.failed":
+            await self._log_failure(self._task, reply)
             raise LifespanError(f"the application failed to start{said(reply)}")
 
     async def shutdown(self) -> None:
@@ -69,6 +70,7 @@ class Lifespan:
         if reply is None and failure(self._task) is not None:
             raise LifespanError("the application failed to stop")
         if reply is not None and reply["type"] == "lifespan.shutdown.failed":
+            await self._log_failure(self._task, reply)
             raise LifespanError(f"the application failed to stop{said(reply)}")
 
     async def close(self) -> None:
@@ -81,8 +83,15 @@ class Lifespan:
     async def _wait_reply(self, task: asyncio.Task[None]) -> Message | None:
         """The app's answer, or None when it returned or raised without one."""
         assert self._reply is not None
-        await asyncio.wait([self._reply, task], return_when=asyncio.FIRST_COMPLETED)
+        either: list[asyncio.Future[Any]] = [self._reply, task]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         return self._reply.result() if self._reply.done() else None
+
+    async def _log_failure(self, task: asyncio.Task[None], reply: Message) -> None:
+        """Show why: most frameworks raise after their message, or put a traceback in it."""
+        await asyncio.wait([task], timeout=1)
+        if failure(task) is None and "\n" in reply.get("message", ""):
+            logger.error("%s", reply["message"].rstrip())
 
     def _without_startup(self, task: asyncio.Task[None]) -> None:
         # ASGI lifespan: an app that raises has no lifespan, and the server continues.
@@ -140,5 +149,6 @@ def failure(task: asyncio.Task[None]) -> BaseException | None:
 
 
 def said(reply: Message) -> str:
-    message = reply.get("message", "")
-    return f": {message}" if message else ""
+    """The last line of the app's message: of a traceback, the one that tells most."""
+    lines = reply.get("message", "").strip().splitlines()
+    return f": {lines[-1]}" if lines else ""

@@ -124,5 +124,3 @@ class Listener:
                 with contextlib.suppress(BindError):
                     await self.open()
                     self.paused = False
-
-

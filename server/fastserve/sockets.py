@@ -65,7 +65,7 @@ def remove_stale(path: str) -> None:
 
 def bind_hosts(hosts: list[str], port: int) -> list[socket.socket]:
     with contextlib.ExitStack() as undo:
-        sockets = []
+        sockets: list[socket.socket] = []
         for host in hosts:
             for family, address in resolve(host, port):
                 if sockets and port == 0:
