@@ -24,7 +24,7 @@ def main() -> None:
     try:
         status = command.main(prog_name="fastserve", standalone_mode=False)
     except click.ClickException as error:
-        stop(error.format_message(), error.exit_code)
+        stop(error.format_message() + origin(error), error.exit_code)
     except ConfigError as error:
         flags = {option.name: option.flag for option in options()}
         stop(f"{flags[error.option]}: {error.problem}", 2)
@@ -42,6 +42,18 @@ def main() -> None:
 def stop(problem: str, status: int) -> None:
     click.echo(f"fastserve: {problem}", err=True)
     sys.exit(status)
+
+
+def origin(error: click.ClickException) -> str:
+    """Where a wrong value is from, if it was not typed."""
+    if not isinstance(error, click.BadParameter) or not (error.ctx and error.param):
+        return ""
+    source = error.ctx.get_parameter_source(error.param.name or "")
+    if source is click.core.ParameterSource.ENVIRONMENT:
+        return f" (from {error.param.envvar} in the environment)"
+    if source is click.core.ParameterSource.DEFAULT_MAP:
+        return " (from the file of --config)"
+    return ""
 
 
 def serve(app: str, **chosen: Any) -> None:
@@ -74,7 +86,7 @@ def read_file(context: click.Context, param: click.Parameter, path: str | None) 
 def parameter(option: Option) -> click.Option:
     negation = f"/--no-{option.flag[2:]}" if option.type is bool else ""
     return click.Option(
-        [option.flag + negation],
+        [option.name, option.flag + negation],
         type=click_type(option),
         default=option.default,
         multiple=option.multiple,

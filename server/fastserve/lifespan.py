@@ -39,6 +39,7 @@ class Lifespan:
         self._app = app
         self._mode = mode
         self._phase = Phase.STARTING
+        self._error: Exception | None = None  # what the call raised
         self._asked = False  # the app has received the startup event
         self._shutdown_wanted = asyncio.Event()
         self._reply: asyncio.Future[Message] | None = None
@@ -54,7 +55,7 @@ class Lifespan:
         self._task = loop.create_task(self._run(), name="fastserve lifespan")
         reply = await self._wait_reply(self._task)
         if reply is None:
-            self._without_startup(self._task)
+            self._without_startup()
         elif reply["type"] == "lifespan.startup.failed":
             await self._log_failure(self._task, reply)
             raise LifespanError(f"the application failed to start{said(reply)}")
@@ -67,7 +68,7 @@ class Lifespan:
         self._reply = asyncio.get_running_loop().create_future()
         self._shutdown_wanted.set()
         reply = await self._wait_reply(self._task)
-        if reply is None and failure(self._task) is not None:
+        if reply is None and self._error is not None:
             raise LifespanError("the application failed to stop")
         if reply is not None and reply["type"] == "lifespan.shutdown.failed":
             await self._log_failure(self._task, reply)
@@ -90,12 +91,12 @@ class Lifespan:
     async def _log_failure(self, task: asyncio.Task[None], reply: Message) -> None:
         """Show why: most frameworks raise after their message, or put a traceback in it."""
         await asyncio.wait([task], timeout=1)
-        if failure(task) is None and "\n" in reply.get("message", ""):
+        if self._error is None and "\n" in reply.get("message", ""):
             logger.error("%s", reply["message"].rstrip())
 
-    def _without_startup(self, task: asyncio.Task[None]) -> None:
+    def _without_startup(self) -> None:
         # ASGI lifespan: an app that raises has no lifespan, and the server continues.
-        error = failure(task)
+        error = self._error
         if self._mode == "on":
             how = "returned" if error is None else "raised"
             logger.error("The lifespan call %s before startup was complete", how, exc_info=error)
@@ -112,15 +113,11 @@ class Lifespan:
         try:
             await self._app(scope, self._receive, self._send)
         except Exception as error:
-            # The reason of a failed startup or shutdown; before startup the caller decides.
-            started = self._phase is not Phase.STARTING
-            replied = self._reply is not None and self._reply.done()
-            if started or replied:
+            self._error = error
+            if self._phase is not Phase.STARTING:  # else startup() decides what it means
                 logger.error("The application's lifespan raised", exc_info=error)
-            raise
         finally:
-            if self._phase is not Phase.STARTING:
-                self._phase = Phase.DONE
+            self._phase = Phase.DONE
 
     async def _receive(self) -> Message:
         if not self._asked:
@@ -139,13 +136,6 @@ class Lifespan:
         assert self._reply is not None
         self._phase = Phase.RUNNING if kind == "lifespan.startup.complete" else Phase.DONE
         self._reply.set_result(message)
-
-
-def failure(task: asyncio.Task[None]) -> BaseException | None:
-    """What the task raised, if it is done and raised."""
-    if not task.done() or task.cancelled():
-        return None
-    return task.exception()
 
 
 def said(reply: Message) -> str:
