@@ -40,6 +40,7 @@ def extension(module: str, sources: list[str] | None = None) -> Extension:
 
 
 MODULES = [
+    extension("httpparser._compat", LLHTTP_SOURCES),
     extension("httpparser._url"),
 ]
 

@@ -1,7 +1,7 @@
 # llhttp's C interface, in the header's order, as far as it is used.
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint64_t
 
-cdef extern from "llhttp.h" nogil:
+cdef extern from "llhttp.h":
     int LLHTTP_VERSION_MAJOR
     int LLHTTP_VERSION_MINOR
     int LLHTTP_VERSION_PATCH
