@@ -136,8 +136,6 @@ cdef class _Parser:
     cdef llhttp.llhttp_settings_t settings  # only what the protocol has
     cdef char feeding
     cdef object on_message_begin
-    cdef object on_url
-    cdef object on_status
     cdef object on_header
     cdef object on_headers_complete
     cdef object on_body
@@ -156,12 +154,6 @@ cdef class _Parser:
         self.on_message_begin = getattr(protocol, "on_message_begin", None)
         if self.on_message_begin is not None:
             self.settings.on_message_begin = message_begin
-        self.on_url = getattr(protocol, "on_url", None)
-        if self.on_url is not None:
-            self.settings.on_url = url
-        self.on_status = getattr(protocol, "on_status", None)
-        if self.on_status is not None:
-            self.settings.on_status = status
         self.on_header = getattr(protocol, "on_header", None)
         if self.on_header is not None:
             self.settings.on_header_field = header_field
@@ -227,7 +219,7 @@ cdef class _Parser:
                 if self.value.length:
                     keep(&self.value, 0)
             self.consumed += length
-        elif errno == llhttp.HPE_PAUSED_UPGRADE:
+        elif errno == llhttp.HPE_PAUSED_UPGRADE and self.state.upgrade:
             offset = self.state.error_pos - data
             self.consumed += length
             llhttp.llhttp_resume_after_upgrade(&self.state)
@@ -244,9 +236,11 @@ cdef class _Parser:
         return 0
 
     cdef object failure(self, llhttp.llhttp_errno_t errno):
-        code = llhttp.llhttp_errno_name(errno).decode()
+        cdef str code = llhttp.llhttp_errno_name(errno).decode()
+        cdef str reason = llhttp.llhttp_get_error_reason(&self.state).decode()
         if errno == llhttp.HPE_USER or code.startswith("HPE_CB_"):
             kind = HttpParserCallbackError
+            reason = f"`{failed_callback(code, reason)}` callback error"
         elif errno == llhttp.HPE_INVALID_METHOD:
             kind = HttpParserInvalidMethodError
         elif errno == llhttp.HPE_INVALID_STATUS:
@@ -255,7 +249,6 @@ cdef class _Parser:
             kind = HttpParserInvalidURLError
         else:
             kind = HttpParserError
-        reason = llhttp.llhttp_get_error_reason(&self.state).decode()
         return kind(reason, code=code, offset=self.error_offset)
 
     def get_http_version(self):
@@ -322,12 +315,28 @@ cdef class _Parser:
             )
 
 
+cdef str failed_callback(str code, str reason):
+    if code == "HPE_USER":  # "Span callback error in on_url"
+        return reason.rpartition(" ")[2]
+    if code == "HPE_CB_HEADER_VALUE_COMPLETE":
+        return "on_header"
+    return "on_" + code.removeprefix("HPE_CB_").lower()
+
+
 cdef class HttpRequestParser(_Parser):
     """Parses requests and calls the methods that `protocol` has of those in HTTPProtocol."""
+
+    cdef object on_url
 
     def __cinit__(self, *args, **kwargs):
         llhttp.llhttp_init(&self.state, llhttp.HTTP_REQUEST, &self.settings)
         self.state.data = <void *>self
+
+    def __init__(self, protocol):
+        _Parser.__init__(self, protocol)
+        self.on_url = getattr(protocol, "on_url", None)
+        if self.on_url is not None:
+            self.settings.on_url = url
 
     def get_method(self):
         """The method, such as b"GET"."""
@@ -337,9 +346,17 @@ cdef class HttpRequestParser(_Parser):
 cdef class HttpResponseParser(_Parser):
     """Parses responses and calls the methods that `protocol` has of those in HTTPProtocol."""
 
+    cdef object on_status
+
     def __cinit__(self, *args, **kwargs):
         llhttp.llhttp_init(&self.state, llhttp.HTTP_RESPONSE, &self.settings)
         self.state.data = <void *>self
+
+    def __init__(self, protocol):
+        _Parser.__init__(self, protocol)
+        self.on_status = getattr(protocol, "on_status", None)
+        if self.on_status is not None:
+            self.settings.on_status = status
 
     def get_status_code(self):
         """The status, such as 200; 0 before one is known."""
@@ -359,12 +376,12 @@ cdef int message_begin(llhttp.llhttp_t *state) except -1:
 
 
 cdef int url(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
-    PyObject_CallOneArg((<_Parser>state.data).on_url, PyBytes_FromStringAndSize(at, length))
+    PyObject_CallOneArg((<HttpRequestParser>state.data).on_url, PyBytes_FromStringAndSize(at, length))
     return 0
 
 
 cdef int status(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
-    PyObject_CallOneArg((<_Parser>state.data).on_status, PyBytes_FromStringAndSize(at, length))
+    PyObject_CallOneArg((<HttpResponseParser>state.data).on_status, PyBytes_FromStringAndSize(at, length))
     return 0
 
 

@@ -31,8 +31,8 @@ cdef int fill(bytes characters, unsigned char kind) except -1:
     return 0
 
 
-LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-DIGITS = b"0123456789"
+cdef bytes LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+cdef bytes DIGITS = b"0123456789"
 fill(bytes(range(0x21, 0x7F)), VISIBLE)
 fill(LETTERS, ALPHA)
 fill(DIGITS, DIGIT)
