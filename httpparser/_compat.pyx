@@ -48,6 +48,9 @@ cdef extern from *:
     bint NAMES_ARE_SHARED
 
 cdef extern from "Python.h":
+    bint PyMethod_Check(object)
+    PyObject *PyMethod_GET_SELF(object method)
+    PyObject *PyMethod_GET_FUNCTION(object method)
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
     object PyObject_Vectorcall(object function, PyObject **arguments, size_t count, PyObject *names)
     object PyObject_CallNoArgs(object function)
@@ -55,6 +58,10 @@ cdef extern from "Python.h":
 
 
 # --- a run of input that may continue in the next read ---------------------------------------
+
+cdef enum:
+    LARGEST_KEPT = 16384  # a buffer that has grown past this is not held for the next field
+
 
 cdef struct Span:
     const char *at  # borrowed from the input until feed_data returns, or equal to `kept`
@@ -94,6 +101,14 @@ cdef int keep(Span *span, size_t more) except -1:
         memcpy(span.kept, span.at, span.length)
         span.at = span.kept
     return 0
+
+
+cdef inline void forget(Span *span) noexcept:
+    span.length = 0
+    if span.room > LARGEST_KEPT:
+        PyMem_Free(span.kept)
+        span.kept = NULL
+        span.room = 0
 
 
 # --- field names come again and again, in the same spelling ----------------------------------
@@ -136,7 +151,8 @@ cdef class _Parser:
     cdef llhttp.llhttp_settings_t settings  # only what the protocol has
     cdef char feeding
     cdef object on_message_begin
-    cdef object on_header
+    cdef object on_header  # the plain function, when `header_self` is its bound instance
+    cdef object header_self
     cdef object on_headers_complete
     cdef object on_body
     cdef object on_message_complete
@@ -149,13 +165,19 @@ cdef class _Parser:
 
     def __init__(self, protocol):
         if self.feeding:
-            raise HttpParserError("the parser cannot be set up again while it is fed")
+            raise HttpParserError(
+                "the parser cannot be set up again while it is fed", code="REENTRANT_FEED"
+            )
         llhttp.llhttp_settings_init(&self.settings)
         self.on_message_begin = getattr(protocol, "on_message_begin", None)
         if self.on_message_begin is not None:
             self.settings.on_message_begin = message_begin
         self.on_header = getattr(protocol, "on_header", None)
+        self.header_self = None
         if self.on_header is not None:
+            if PyMethod_Check(self.on_header):
+                self.header_self = <object>PyMethod_GET_SELF(self.on_header)
+                self.on_header = <object>PyMethod_GET_FUNCTION(self.on_header)
             self.settings.on_header_field = header_field
             self.settings.on_header_value = header_value
             self.settings.on_header_value_complete = header_complete
@@ -210,29 +232,39 @@ cdef class _Parser:
         cdef llhttp.llhttp_errno_t errno
         try:
             errno = llhttp.llhttp_execute(&self.state, data, length)
+            if errno == llhttp.HPE_OK:
+                self.keep_field()
+                self.consumed += length
+                return 0
         except BaseException:
             self.note_failure(data, failed_before)
             raise self.failure(<llhttp.llhttp_errno_t>self.state.error)
-        if errno == llhttp.HPE_OK:
-            if self.name.length:
-                keep(&self.name, 0)
-                if self.value.length:
-                    keep(&self.value, 0)
-            self.consumed += length
-        elif errno == llhttp.HPE_PAUSED_UPGRADE and self.state.upgrade:
+        if errno == llhttp.HPE_PAUSED_UPGRADE and self.state.upgrade:
             offset = self.state.error_pos - data
             self.consumed += length
             llhttp.llhttp_resume_after_upgrade(&self.state)
             raise HttpParserUpgrade(offset)
-        else:
-            self.note_failure(data, failed_before)
-            raise self.failure(errno)
+        self.note_failure(data, failed_before)
+        raise self.failure(errno)
+
+    cdef int keep_field(self) except -1:
+        """The input goes away: own what there is of a field that is not complete."""
+        if self.name.length:
+            keep(&self.name, 0)
+        if self.value.length:
+            keep(&self.value, 0)
         return 0
 
     cdef int note_failure(self, const char *data, bint failed_before) except -1:
-        if not failed_before:
-            self.error_offset = self.consumed + <uint64_t>(self.state.error_pos - data)
-            self.name.length = self.value.length = 0
+        if failed_before:
+            return 0
+        forget(&self.name)
+        forget(&self.value)
+        if self.state.error == llhttp.HPE_OK:  # no memory for what keep_field() wanted
+            self.state.error = llhttp.HPE_USER
+            self.state.reason = "Span callback error in on_header"
+            self.state.error_pos = data
+        self.error_offset = self.consumed + <uint64_t>(self.state.error_pos - data)
         return 0
 
     cdef object failure(self, llhttp.llhttp_errno_t errno):
@@ -400,10 +432,15 @@ cdef int header_complete(llhttp.llhttp_t *state) except -1:
     cdef PyObject *arguments[3]
     arguments[1] = <PyObject *>name
     arguments[2] = <PyObject *>value
-    self.name.length = self.value.length = 0
-    PyObject_Vectorcall(
-        self.on_header, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
-    )
+    forget(&self.name)
+    forget(&self.value)
+    if self.header_self is not None:
+        arguments[0] = <PyObject *>self.header_self
+        PyObject_Vectorcall(self.on_header, arguments, 3, NULL)
+    else:
+        PyObject_Vectorcall(
+            self.on_header, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
+        )
     return 0
 
 
