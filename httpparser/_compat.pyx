@@ -204,9 +204,10 @@ cdef class _Parser:
     def feed_data(self, data):
         """Parse more input, calling the protocol's methods.
 
-        `data` is bytes or any contiguous buffer; it is not needed afterwards. Raises HttpParserError
-        or a subclass, the same again on every later call; HttpParserUpgrade once the message before
-        another protocol is complete, with the offset in `data` of that protocol's first byte.
+        `data` is bytes or any contiguous buffer; it is not needed afterwards. Raises
+        HttpParserError or a subclass, the same again on every later call; HttpParserUpgrade once
+        the message before another protocol is complete, with the offset in `data` of that
+        protocol's first byte.
         """
         cdef Py_buffer view
         if not enter_feed(&self.feeding):
@@ -408,12 +409,14 @@ cdef int message_begin(llhttp.llhttp_t *state) except -1:
 
 
 cdef int url(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
-    PyObject_CallOneArg((<HttpRequestParser>state.data).on_url, PyBytes_FromStringAndSize(at, length))
+    cdef HttpRequestParser self = <HttpRequestParser>state.data
+    PyObject_CallOneArg(self.on_url, PyBytes_FromStringAndSize(at, length))
     return 0
 
 
 cdef int status(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
-    PyObject_CallOneArg((<HttpResponseParser>state.data).on_status, PyBytes_FromStringAndSize(at, length))
+    cdef HttpResponseParser self = <HttpResponseParser>state.data
+    PyObject_CallOneArg(self.on_status, PyBytes_FromStringAndSize(at, length))
     return 0
 
 

@@ -48,7 +48,9 @@ cdef inline const char *skip(const char *at, const char *end, unsigned char kind
     return at
 
 
-cdef inline const char *find(const char *at, const char *end, char first, char other) noexcept nogil:
+cdef inline const char *find(
+    const char *at, const char *end, char first, char other
+) noexcept nogil:
     while at < end and at[0] != first and at[0] != other:
         at += 1
     return at

@@ -91,7 +91,7 @@ REQUESTS: dict[str, bytes] = {
     "line end after close": b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n\r\n",
     "connection list": b"GET / HTTP/1.1\r\nConnection: keep-alive, TE , close\r\n\r\n",
     "expect": HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\nab",
-    "websocket": b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05hello",
+    "websocket": b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi",
     "upgrade without connection": b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
     "connect": b"CONNECT a.b:443 HTTP/1.1\r\nHost: a.b:443\r\n\r\n\x16\x03\x01",
     "connect in origin form": b"CONNECT /a HTTP/1.1\r\n\r\n",
