@@ -121,10 +121,13 @@ def url(sock: socket.socket, scheme: str) -> str:
     return f"{scheme}://{host}:{name[1]}"
 
 
-def close(sockets: list[socket.socket], config: Config) -> None:
-    """Close what bind() returned and remove the socket file that it made."""
+def close(sockets: list[socket.socket]) -> None:
     for sock in sockets:
         sock.close()
+
+
+def unlink(config: Config) -> None:
+    """Remove the socket file that bind() made."""
     if config.uds is not None and config.fd is None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(config.uds)

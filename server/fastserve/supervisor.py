@@ -66,12 +66,12 @@ class Supervisor:
                 while self._workers or not self._stops:
                     self._turn()
         finally:
-            for worker in self._workers:
+            for worker in list(self._workers):
                 worker.kill()
-            for worker in self._workers:
                 worker.wait()
+                self._forget(worker)
             self._selector.close()
-            sockets.close(self._sockets, self._config)
+            self._close_sockets()
         if self._problem is not None:
             raise WorkerError(self._problem)
 
@@ -127,6 +127,8 @@ class Supervisor:
             self._spawn()
 
     def _on_channel(self, worker: Worker) -> None:
+        if worker not in self._workers:  # reaped in this very turn
+            return
         ready = worker.read_ready()
         if ready is None:  # SIGCHLD tells the rest
             self._selector.unregister(worker.channel)
@@ -203,11 +205,16 @@ class Supervisor:
 
     # Commands
 
+    def _close_sockets(self) -> None:
+        sockets.close(self._sockets)
+        sockets.unlink(self._config)
+
     def _stop(self) -> None:
         self._stops += 1
         self._to_replace.clear()
         if self._stops == 1:
             logger.info("Stopping %d workers", len(self._workers))
+            self._close_sockets()  # or clients would queue for nobody
         for worker in list(self._workers):
             if self._stops > 2:
                 worker.kill()

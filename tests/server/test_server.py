@@ -251,17 +251,16 @@ def test_inside_a_running_loop(loop):
 
 
 def test_in_a_thread_on_a_socket_of_the_callers(loop):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = Config(apps.app, loop=loop, access_log=False)
-        server = Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        port = listener.getsockname()[1]
-        assert get(port) == (200, "hello")
-        server.request_stop()
-        thread.join(WAIT)
-        assert not thread.is_alive()
-        assert listener.fileno() != -1  # the caller's to close
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    server = Server(Config(apps.app, loop=loop, access_log=False))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    assert get(port) == (200, "hello")
+    server.request_stop()
+    thread.join(WAIT)
+    assert not thread.is_alive()
+    assert listener.fileno() == -1
 
 
 def test_a_stop_before_the_start():
