@@ -23,6 +23,7 @@ from .worker import START_FAILED, Worker
 logger = logging.getLogger("fastserve")
 
 FILES_CHANGED = 0  # on the wake-up socket, where every other byte is a signal's number
+ALWAYS_OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)  # the others not while stopping
 MAX_FAILURES = 5  # in a row, with no worker left: a crash loop
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_SECONDS = 10.0  # a worker that lived so long was not part of a crash loop
@@ -109,7 +110,8 @@ class Supervisor:
 
     def _read_signals(self) -> None:
         for number in self._wake.recv(1024):
-            self._on_signal[number]()
+            if not self._stops or number in ALWAYS_OBEYED:
+                self._on_signal[number]()
 
     # Starting
 

@@ -214,6 +214,20 @@ def test_several_hosts_on_one_free_port(serve):
         pass
 
 
+def test_a_host_by_its_name(serve):
+    port = serve("apps:app", "--host", "localhost").port()
+    connection = http.client.HTTPConnection("localhost", port, timeout=WAIT)
+    connection.request("GET", "/", headers={"Connection": "close"})
+    assert connection.getresponse().read() == b"hello"
+    connection.close()
+
+
+def test_an_address_of_another_machine():
+    status, lines = fail_to_start("apps:app", "--host", "192.0.2.1", "--port", "0")
+    assert status == 1
+    assert lines[0].startswith("fastserve: host: cannot bind 192.0.2.1:0: ")
+
+
 def test_tls(serve):
     command = serve("apps:app", "--ssl-certfile", CERT, "--ssl-keyfile", KEY)
     port = int(command.expect(r"running on https://127.0.0.1:(\d+) ")[1])
