@@ -565,6 +565,7 @@ cdef class Session:
     cdef int _forget(self) except -1:
         if self.lost and self.task.done():
             self.service.websockets.discard(self)
+            self.service.notice()
         return 0
 
 
