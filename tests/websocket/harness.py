@@ -39,6 +39,9 @@ class Service:
     websockets: set[Any] = field(default_factory=set)
     logger: logging.Logger = LOG
 
+    def notice(self) -> None:
+        """A WebSocket is over."""
+
     def default_headers(self) -> bytes:
         return b"server: fastserve\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 

@@ -1,4 +1,4 @@
-# cython: binding=False
+# cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """One WebSocket connection without sockets: bytes and messages, both ways (RFC 6455 5 to 7)."""
 
 from cpython.bytes cimport PyBytes_AS_STRING

@@ -1,20 +1,22 @@
-# cython: binding=False
+# cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """A WebSocket under ASGI: an asyncio protocol on one side, receive() and send() on the other."""
 
+from fastserve.websocket._inbox cimport Inbox
+from fastserve.websocket._keepalive cimport GIVE_UP, SEND_PING, KeepAlive
+from fastserve.websocket._link cimport Link
 from fastserve.websocket._protocol cimport Protocol
-from fastserve.websocket._waiting cimport Awaitable, Line, Ready, ready, step_in_c
+from fastserve.websocket._waiting cimport DONE, Awaitable, Line, ready, step_in_c
 
 from fastserve.websocket import handshake
+from fastserve.websocket._link import ClientDisconnected
 from fastserve.websocket.deflate import negotiate
 from fastserve.websocket.denial import Denial
 from fastserve.websocket.events import Close, Ping, ProtocolError
 
-__all__ = ["ClientDisconnected", "Session"]
+__all__ = ["Session"]
 
 cdef enum:
-    HIGH_WATER = 65536  # bytes of frames that are joined before they go to the transport
     EARLY = 65536  # bytes from a client that does not wait for the handshake's answer
-    QUEUED = 1 << 20  # bytes of messages that wait for the app before reading stops
 
 cdef enum Phase:
     CONNECTING
@@ -22,11 +24,12 @@ cdef enum Phase:
     OPEN
     ENDED
 
-PHASES = ("before websocket.accept", "during websocket.http.response", "once accepted", "after its end")
-
-
-class ClientDisconnected(OSError):
-    """send() after the connection has ended (ASGI 2.4)."""
+PHASES = (
+    "before websocket.accept",
+    "during websocket.http.response",
+    "once accepted",
+    "after its end",
+)
 
 
 cdef class Receive(Awaitable):
@@ -41,79 +44,40 @@ cdef class Receive(Awaitable):
         return None
 
 
-cdef class Drain(Awaitable):
-    """send() while the peer does not read; once, also a turn for the others after 64 KiB."""
-
-    cdef object wait_for(self):
-        cdef Session session = self.owner
-        if session.lost:
-            raise ClientDisconnected("the client disconnected while send() waited for it to read")
-        if not session.write_paused and self.gate is not None:
-            return None
-        self.gate = session.senders.wait()
-        if not session.write_paused:
-            session.senders.leave(self.gate)
-            self.gate.open()
-        return self.gate
-
-
 step_in_c(Receive)
-step_in_c(Drain)
-
-cdef Ready DONE = ready(None)
 
 
-cdef class Session:
-    """One WebSocket from its handshake to the end of its app."""
+cdef class Session(Link):
+    """One WebSocket, from its handshake to the end of its app."""
 
     cdef readonly object task  # owned: runs the app; None before start()
-    cdef object service  # borrowed: one per process
-    cdef object loop
-    cdef object transport  # owned until connection_lost
     cdef object scope  # owned until start()
     cdef object request  # owned until the answer
     cdef bytes early  # owned: what came before accept
     cdef object denial  # owned while DENYING
     cdef Protocol protocol  # owned from accept on
+    cdef KeepAlive keepalive
 
     cdef Phase phase  # what the app has done
     cdef bint connected  # websocket.connect has been received
     cdef object disconnect  # owned: (code, reason) once the connection has ended for the app
-    cdef bint closing  # our last byte is sent or never will be: only the end is awaited
-    cdef bint lost  # the transport is gone
+    cdef double deadline  # of the end on the wire after that; 0 until sweep() sets it
 
-    cdef object message  # owned: the str or bytes that the app receives next, or None
-    cdef list behind  # owned: those after it, from `taken` on; None until there is one
-    cdef Py_ssize_t taken
-    cdef Py_ssize_t waiting  # messages in all
-    cdef Py_ssize_t queued  # bytes of them, roughly
-    cdef Py_ssize_t max_queue
-    cdef Line receivers
+    cdef Inbox inbox
+    cdef Line receivers  # those who wait for it
     cdef bint in_pull  # events are being read from the protocol
-    cdef bint read_paused
-
-    cdef object pending  # owned: None, the frame, or a list of frames, that this turn sends
-    cdef Py_ssize_t unsent  # bytes of them
-    cdef bint in_turn  # data_received flushes at its end
-    cdef Line senders
-    cdef bint write_paused
     cdef bytes pong  # owned: the one answer owed to a peer that pings but does not read
-
-    cdef bint heard  # something arrived since the last sweep
-    cdef bint spoke  # something was sent since the last ping
-    cdef bint pinged  # a Pong is awaited
-    cdef double due  # of the next ping, the Pong, or the end of closing; 0 is not known yet
+    cdef bint spoke  # the app sent something since the last Ping
 
     def __init__(self, service, transport, dict scope, request, bytes leftover=b""):
-        self.service = service
-        self.loop = service.loop
-        self.transport = transport
+        Link.__init__(self, service, transport)
+        config = service.config
         self.scope = scope
         self.request = request
         self.early = leftover
-        self.max_queue = max(1, service.config.ws_max_queue)
+        self.inbox = Inbox(config.ws_max_queue)
+        self.keepalive = KeepAlive(config.ws_ping_interval, config.ws_ping_timeout)
         self.receivers = Line(self.loop)
-        self.senders = Line(self.loop)
 
     # -- the server's side
 
@@ -132,37 +96,22 @@ cdef class Session:
 
     def sweep(self, double now):
         """Called about once a second with loop.time(): pings, and the end of those that hang."""
-        config = self.service.config
         if self.lost:
             return
         if self.disconnect is not None:
-            if not self.closing:
-                self.closing = True
-                self.due = now + config.ws_close_timeout
-            elif now >= self.due:
+            if not self.deadline:
+                self.deadline = now + self.service.config.ws_close_timeout
+            elif now >= self.deadline:
                 self.transport.abort()
-            return
-        if self.phase != OPEN or config.ws_ping_interval is None:
-            return
-        if not self.due:
-            self.due = now + config.ws_ping_interval
-        if self.pinged and (self.heard or self.read_paused):
-            # a peer that sends one large frame cannot answer inside it, nor one we do not read
-            self.due = now + config.ws_ping_timeout
-        self.heard = False
-        if now < self.due:
-            return
-        if self.pinged:
-            self._fail(1011, "keepalive ping timeout")
-            return
-        self._put(self.protocol.ping(b"ping"))
-        self.due = now + config.ws_ping_interval
-        if config.ws_ping_timeout is not None:
-            self.pinged = True
-            self.due = now + config.ws_ping_timeout
-        if not self.spoke and self.protocol.deflate is not None:
-            self.protocol.deflate.rest()
-        self.spoke = False
+        elif self.phase == OPEN:
+            verdict = self.keepalive.look(now, self.read_paused)
+            if verdict == GIVE_UP:
+                self._fail(1011, "keepalive ping timeout")
+            elif verdict == SEND_PING:
+                self.put(self.protocol.ping(b"ping"))
+                if not self.spoke and self.protocol.deflate is not None:
+                    self.protocol.deflate.rest()
+                self.spoke = False
 
     def shutdown(self):
         """The server stops: refuse with 503, or close with 1012."""
@@ -184,7 +133,7 @@ cdef class Session:
 
     def data_received(self, bytes data):
         """Parse, hand to the app and flush what it answers, all in this turn."""
-        self.heard = True
+        self.keepalive.heard = True
         if self.protocol is None:
             self._keep_early(data)
             return
@@ -194,35 +143,23 @@ cdef class Session:
         self._wake_receivers(True)
         self.in_turn = False
         if self.pending is not None:
-            self._flush()
+            self.flush()
         self._pause_or_resume()
-
-    def eof_received(self):
-        """Let the transport close: a WebSocket is not half open."""
 
     def connection_lost(self, exc):
         """The end on the wire; the app may still take what had arrived."""
-        self.lost = True
-        self.transport = None
-        self.pending = None
+        self.lose()
         if self.disconnect is None:
             self.disconnect = (1006, "")
         self._wake_receivers(False)
         self.resume_writing()
         self._forget()
 
-    def pause_writing(self):
-        """The peer does not read: send() waits."""
-        self.write_paused = True
-
-    def resume_writing(self):
-        """The peer reads again."""
-        self.write_paused = False
+    cdef int writable(self) except -1:
         if self.pong is not None and self.disconnect is None:
-            self._put(self.protocol.pong(self.pong))
+            self.put(self.protocol.pong(self.pong))
         self.pong = None
-        while self.senders.first is not None:
-            self.senders.open_first(False)
+        return 0
 
     # -- the app's side
 
@@ -238,27 +175,20 @@ cdef class Session:
 
     def send(self, dict message not None):
         """ASGI's send; done when it returns, and to be waited for only while the peer is slow."""
-        cdef Drain drain
         cdef object kind = message["type"]
         if self.phase != ENDED and self.disconnect is not None:
             raise ClientDisconnected("the WebSocket has ended: code %d %s" % self.disconnect)
         if self.phase == OPEN and kind == "websocket.send":
             self._send(message)
-        else:
-            step = STEPS[self.phase].get(kind)
-            if step is None:
-                raise RuntimeError(
-                    f"{kind!r} cannot be sent {PHASES[self.phase]}: "
-                    f"{' or '.join(STEPS[self.phase]) or 'nothing'} can"
-                )
-            step(self, message)
-        if self.unsent >= HIGH_WATER:
-            self._flush()
-        elif not self.write_paused or self.phase == ENDED:
-            return DONE
-        drain = Drain.__new__(Drain)
-        drain.owner = self
-        return drain
+            return self.sent()
+        step = STEPS[self.phase].get(kind)
+        if step is None:
+            raise RuntimeError(
+                f"{kind!r} cannot be sent {PHASES[self.phase]}: "
+                f"{' or '.join(STEPS[self.phase]) or 'nothing'} can"
+            )
+        step(self, message)
+        return DONE if self.phase == ENDED else self.sent()
 
     def _send(self, dict message):
         cdef object text = message.get("text")
@@ -267,9 +197,11 @@ cdef class Session:
             raise ValueError("websocket.send needs exactly one of 'bytes' and 'text'")
         self.spoke = True
         if data is None:
-            self._put(self.protocol.encode_text(text))
+            self.put(self.protocol.encode_text(text))
+        elif type(data) is bytes:
+            self.put(self.protocol.encode_binary(data))
         else:
-            self._put(self.protocol.encode_binary(data if type(data) is bytes else bytes(memoryview(data))))
+            self.put(self.protocol.encode_binary(bytes(memoryview(data))))
 
     def _accept(self, dict message):
         config = self.service.config
@@ -287,7 +219,7 @@ cdef class Session:
         )
         self.phase = OPEN
         self.request = None
-        self._put(head)
+        self.put(head)
         if self.early:
             self.protocol.feed(self.early)
             self._pull()
@@ -299,8 +231,7 @@ cdef class Session:
         code = message.get("code")
         self._close_with(1000 if code is None else code, message.get("reason") or "")
         self.phase = ENDED
-        self._drop_messages()
-        self._pause_or_resume()
+        self.inbox.clear()
 
     def _refuse(self, dict message):
         self._answer(403, "the app refused the WebSocket")
@@ -313,7 +244,7 @@ cdef class Session:
 
     def _deny_body(self, dict message):
         more = bool(message.get("more_body", False))
-        self._put(self.denial.body(bytes(message.get("body", b"")), more))
+        self.put(self.denial.body(bytes(message.get("body", b"")), more))
         if not more:
             self._end_http()
             self.phase = ENDED
@@ -323,17 +254,16 @@ cdef class Session:
         if error is not None:
             self._log(error)
         elif self.phase < OPEN and self.disconnect is None and not task.cancelled():
-            self.service.logger.error("the WebSocket app returned without an answer to its handshake")
+            self.service.logger.error("the WebSocket app returned without answering the handshake")
         if self.disconnect is None:
             if self.phase == CONNECTING:
                 self._answer(500, "Internal Server Error")
             elif self.phase == DENYING:
                 self.transport.abort()
-            elif self.phase == OPEN:
-                if error is None and not task.cancelled():
-                    self._close_with(1000, "")
-                else:
-                    self._close_with(1011, "internal error")
+            elif error is not None or task.cancelled():
+                self._close_with(1011, "internal error")
+            else:
+                self._close_with(1000, "")
         self.phase = ENDED
         self._forget()
 
@@ -353,11 +283,11 @@ cdef class Session:
         if not self.connected:
             self.connected = True
             return {"type": "websocket.connect"}
-        if self.message is None and self.protocol is not None and self.protocol.has_unread():
+        if self.inbox.first is None and self.protocol is not None and self.protocol.has_unread():
             self._pull()
-        if self.message is not None:
-            message = self._take()
-            if self.read_paused and self.message is None:
+        message = self.inbox.take()
+        if message is not None:
+            if self.read_paused and self.inbox.first is None:
                 self._pause_or_resume()
             if type(message) is str:
                 return {"type": "websocket.receive", "text": message}
@@ -368,7 +298,7 @@ cdef class Session:
         return None
 
     cdef int _pull(self) except -1:
-        """Read events up to a full queue; what is left is read when the app has taken some."""
+        """Read events up to a full inbox; what is left is read when the app has taken some."""
         if self.in_pull:
             return 0  # the app was woken from here, and goes on when this does
         self.in_pull = True
@@ -379,9 +309,9 @@ cdef class Session:
                     break
                 if type(event) is str or type(event) is bytes:
                     if self.phase == OPEN and (self.disconnect is None or self.lost):
-                        self._queue(event)
+                        self.inbox.put(event)
                 else:
-                    self._wake_receivers(self.in_turn)  # so that answers keep the order of questions
+                    self._wake_receivers(self.in_turn)  # answers keep the order of questions
                     self._control(event)
         except ProtocolError as error:
             self._wake_receivers(self.in_turn)
@@ -389,175 +319,83 @@ cdef class Session:
         self.in_pull = False
         return 0
 
-    cdef int _control(self, object event) except -1:
-        if type(event) is Close:
-            self._closed_by_peer(event)
-        elif type(event) is Ping:
-            self._answer_ping(event.payload)
-        elif self.pinged:  # by a Pong, asked for or not: the peer is there
-            self.pinged = False
-            self.due = 0
-        return 0
-
-    cdef int _queue(self, object message) except -1:
-        self.waiting += 1
-        self.queued += len(message)
-        if self.message is None:
-            self.message = message
-        elif self.behind is None:
-            self.behind = [message]
-        else:
-            self.behind.append(message)
-        return 0
-
-    cdef object _take(self):
-        cdef object message = self.message
-        self.waiting -= 1
-        self.queued -= len(message)
-        self.message = None
-        if self.behind is not None:
-            self.message = self.behind[self.taken]
-            self.taken += 1
-            if self.taken == len(self.behind):
-                self.behind = None
-                self.taken = 0
-        return message
-
-    cdef int _drop_messages(self) except -1:
-        self.message = self.behind = None
-        self.waiting = self.queued = self.taken = 0
-        return 0
-
     cdef bint _is_full(self):
         # once it has ended nothing is queued any more, and the peer's Close is waited for
-        return self.disconnect is None and (
-            self.waiting >= self.max_queue or self.queued >= QUEUED
-        )
+        return self.disconnect is None and self.inbox.is_full()
 
     cdef int _pause_or_resume(self) except -1:
-        cdef bint pause = self._is_full() or self.protocol.has_unread()
-        if pause != self.read_paused and not self.lost:
-            self.read_paused = pause
-            if pause:
-                self.transport.pause_reading()
+        return self.read_on(not self._is_full() and not self.protocol.has_unread())
+
+    cdef int _control(self, object event) except -1:
+        if type(event) is Close:
+            return self._closed_by_peer(event)
+        if type(event) is not Ping:
+            return self.keepalive.answered()
+        if self.disconnect is None:
+            if self.write_paused:
+                self.pong = event.payload  # RFC 6455 5.5.3: the most recent Ping's will do
             else:
-                self.transport.resume_reading()
+                self.put(self.protocol.pong(event.payload))
         return 0
 
     cdef int _keep_early(self, bytes data) except -1:
         """RFC 6455 4.1: a client waits for the answer; one that does not is read to a limit."""
         if self.phase == CONNECTING and self.disconnect is None:
             self.early += data
-            if len(self.early) > EARLY and not self.read_paused:
-                self.read_paused = True
-                self.transport.pause_reading()
+            if len(self.early) > EARLY:
+                self.read_on(False)
         return 0
 
     cdef int _wake_receivers(self, bint now) except -1:
         while self.receivers.first is not None and (
-            self.message is not None or self.disconnect is not None
+            self.inbox.first is not None or self.disconnect is not None
         ):
             self.receivers.open_first(now)
-        return 0
-
-    cdef int _answer_ping(self, bytes payload) except -1:
-        if self.disconnect is not None:
-            return 0
-        if self.write_paused:
-            self.pong = payload  # RFC 6455 5.5.3: the most recent Ping's will do
-        else:
-            self._put(self.protocol.pong(payload))
-        return 0
-
-    # -- out
-
-    cdef int _put(self, bytes frame) except -1:
-        """Send with the rest of this turn."""
-        if self.pending is None:
-            self.pending = frame
-            if not self.in_turn:
-                self.loop.call_soon(self._flush_pending)
-        elif type(self.pending) is list:
-            (<list>self.pending).append(frame)
-        else:
-            self.pending = [self.pending, frame]
-        self.unsent += len(frame)
-        return 0
-
-    def _flush_pending(self):
-        if self.pending is not None:
-            self._flush()
-
-    cdef int _flush(self) except -1:
-        cdef object pending = self.pending
-        self.pending = None
-        self.unsent = 0
-        if pending is not None and not self.lost:
-            self.transport.write(b"".join(pending) if type(pending) is list else pending)
         return 0
 
     # -- the end
 
     cdef int _ended(self, int code, str reason) except -1:
-        """For the app the connection is over; for the wire it is once sweep() or the peer says so."""
+        """For the app the connection is over; for the wire, once the peer or sweep() says so."""
         self.disconnect = (code, reason)
-        self.due = 0
-        self.pinged = False
-        self._wake_receivers(False)
-        return 0
+        return self._wake_receivers(False)
 
     cdef int _close_with(self, code, reason) except -1:
         """Begin the closing handshake; what arrives until its end is dropped."""
-        self._put(self.protocol.close(code, reason))
-        self._flush()
+        self.put(self.protocol.close(code, reason))
+        self.flush()
         self._ended(code, reason)
         self._pull()
-        self._pause_or_resume()
-        return 0
+        return self._pause_or_resume()
 
     cdef int _closed_by_peer(self, event) except -1:
         if self.protocol.close_sent:
-            self._flush()
+            self.flush()
             if not self.lost:
                 self.transport.close()
             return 0
-        self._put(self.protocol.close(event.code))
+        self.put(self.protocol.close(event.code))
         self._ended(event.code, event.reason)
-        return self._hang_up()
+        return self.hang_up()
 
     cdef int _fail(self, int code, str reason) except -1:
         """RFC 6455 7.1.7: say why, then hang up."""
         if self.lost:
             return 0
         if not self.protocol.close_sent:
-            self._put(self.protocol.close(code, reason))
+            self.put(self.protocol.close(code, reason))
         if self.disconnect is None:
             self._ended(code, reason)
-        return self._hang_up()
-
-    cdef int _hang_up(self) except -1:
-        """Send no more; read on to the peer's end, or until sweep() has waited for it long enough.
-
-        Closing with bytes unread would reset the connection, and the peer could lose our Close.
-        """
-        self._flush()
-        if self.lost:
-            return 0
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        else:
-            self.transport.close()
-        return 0
+        return self.hang_up()
 
     cdef int _answer(self, int status, str reason) except -1:
         """Refuse the handshake."""
         ready_fields = self.service.default_headers()
-        self._put(handshake.refuse(status, reason, (), ready_fields))
-        self._end_http()
-        return 0
+        self.put(handshake.refuse(status, reason, (), ready_fields))
+        return self._end_http()
 
     cdef int _end_http(self) except -1:
-        self._flush()
+        self.flush()
         self._ended(1006, "")
         self.transport.close()
         return 0

@@ -1,0 +1,4 @@
+__all__ = ["Inbox"]
+
+class Inbox:
+    def __init__(self, max_count: int) -> None: ...
