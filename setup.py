@@ -63,6 +63,7 @@ MODULES = [
     extension("fastserve.websocket._inbox"),
     extension("fastserve.websocket._keepalive"),
     extension("fastserve.websocket._link"),
+    extension("fastserve.websocket._peer"),
     extension("fastserve.websocket._session"),
 ]
 

@@ -44,8 +44,8 @@ def head(first: int, second: int, length: bytes = b"") -> bytes:
 CASES: list[Case] = []
 
 
-def case(id: str, data: bytes, *events: Event, extension: str = "") -> None:
-    CASES.append(Case(id, data, events, extension))
+def case(name: str, data: bytes, *events: Event, extension: str = "") -> None:
+    CASES.append(Case(name, data, events, extension))
 
 
 HI = frame(TEXT, b"Hi")
@@ -90,7 +90,9 @@ case("5.4-three", part(TEXT, b"H") + part(CONT, b"el") + frame(CONT, b"lo"), "He
 case("5.4-binary", part(BINARY, b"\xff") + frame(CONT, b"\xfe"), b"\xff\xfe")
 case("5.4-empty-fragments", part(TEXT) + part(CONT) + frame(CONT), "")
 case("5.4-empty-then-data", part(TEXT) + part(CONT, b"middle") + frame(CONT), "middle")
-case("5.4-large", part(BINARY, b"a" * 30000) + frame(CONT, b"b" * 30000), b"a" * 30000 + b"b" * 30000)
+case(
+    "5.4-large", part(BINARY, b"a" * 30000) + frame(CONT, b"b" * 30000), b"a" * 30000 + b"b" * 30000
+)
 case("5.4-two-messages", (part(TEXT, b"a") + frame(CONT, b"b")) * 2, "ab", "ab")
 case("5.4-continuation-first", frame(CONT, b"x"), 1002)
 case("5.4-unfinished-continuation-first", part(CONT, b"x"), 1002)
@@ -123,7 +125,11 @@ case("5.5-ping-long-form", head(0x89, 0xFF, struct.pack("!Q", 5)), 1002)
 case("5.5.2-ping-empty", frame(PING), Ping(b""))
 case("5.5.2-ping-125", frame(PING, b"\xff" * 125), Ping(b"\xff" * 125))
 case("5.5.2-ping-text", frame(PING, b"hello"), Ping(b"hello"))
-case("5.5.2-pings", b"".join(frame(PING, b"%d" % i) for i in range(10)), *(Ping(b"%d" % i) for i in range(10)))
+case(
+    "5.5.2-pings",
+    b"".join(frame(PING, b"%d" % i) for i in range(10)),
+    *(Ping(b"%d" % i) for i in range(10)),
+)
 case("5.5.2-ping-between-messages", HI + frame(PING, b"p") + HI, "Hi", Ping(b"p"), "Hi")
 case("5.5.3-pong-unasked", frame(PONG, b"x"), Pong(b"x"))
 case("5.5.3-pong-empty", frame(PONG), Pong(b""))
@@ -206,8 +212,16 @@ case("5.6-binary-is-not-text", frame(BINARY, b"\xff\xfe\xc0"), b"\xff\xfe\xc0")
 case("10.4-size-exact", frame(BINARY, b"m" * MAX_SIZE), b"m" * MAX_SIZE)
 case("10.4-size-at-the-head", head(0x82, 0xFF, struct.pack("!Q", MAX_SIZE + 1)), 1009)
 case("10.4-size-huge", head(0x81, 0xFF, struct.pack("!Q", (1 << 63) - 1)), 1009)
-case("10.4-size-of-fragments", part(BINARY, b"m" * 60000) + head(0x80, 0xFE, struct.pack("!H", 10001)), 1009)
-case("10.4-size-of-fragments-exact", part(BINARY, b"m" * 60000) + frame(CONT, b"m" * 10000), b"m" * MAX_SIZE)
+case(
+    "10.4-size-of-fragments",
+    part(BINARY, b"m" * 60000) + head(0x80, 0xFE, struct.pack("!H", 10001)),
+    1009,
+)
+case(
+    "10.4-size-of-fragments-exact",
+    part(BINARY, b"m" * 60000) + frame(CONT, b"m" * 10000),
+    b"m" * MAX_SIZE,
+)
 
 # RFC 7692: permessage-deflate
 DEFLATE = "permessage-deflate"
@@ -228,8 +242,8 @@ HELLO = bytes.fromhex("f248cdc9c90700")
 AGAIN = bytes.fromhex("f200110000")
 
 
-def z(id: str, data: bytes, *events: Event, extension: str = DEFLATE) -> None:
-    case(f"7692-{id}", data, *events, extension=extension)
+def z(name: str, data: bytes, *events: Event, extension: str = DEFLATE) -> None:
+    case(f"7692-{name}", data, *events, extension=extension)
 
 
 z("6.1-plain-message", HI, "Hi")
@@ -237,14 +251,31 @@ z("6.1-rsv1-on-continuation", squeezed(HELLO[:3], fin=False) + squeezed(HELLO[3:
 z("6.1-rsv1-on-ping", squeezed(b"", PING), 1002)
 z("6.1-rsv1-on-close", squeezed(b"", CLOSE), 1002)
 z("6.1-rsv2", head(0xA1, 0x80), 1002)
-z("6.1-ping-between", squeezed(HELLO[:3], fin=False) + frame(PING) + frame(CONT, HELLO[3:]), Ping(b""), "Hello")
+z(
+    "6.1-ping-between",
+    squeezed(HELLO[:3], fin=False) + frame(PING) + frame(CONT, HELLO[3:]),
+    Ping(b""),
+    "Hello",
+)
 z("6.1-mixed", squeezed(HELLO) + HI + squeezed(AGAIN), "Hello", "Hi", "Hello")
 z("7.2.3.1-one-block", squeezed(HELLO), "Hello")
 z("7.2.3.1-two-frames", squeezed(HELLO[:3], fin=False) + frame(CONT, HELLO[3:]), "Hello")
-z("7.2.3.1-many-frames", squeezed(HELLO[:1], fin=False) + b"".join(part(CONT, HELLO[i : i + 1]) for i in range(1, 7)) + frame(CONT), "Hello")
+z(
+    "7.2.3.1-many-frames",
+    squeezed(HELLO[:1], fin=False)
+    + b"".join(part(CONT, HELLO[i : i + 1]) for i in range(1, 7))
+    + frame(CONT),
+    "Hello",
+)
 z("7.2.3.2-window-shared", squeezed(HELLO) + squeezed(AGAIN), "Hello", "Hello")
 z("7.2.3.2-window-not-shared", squeezed(HELLO) * 2, "Hello", "Hello", extension=NO_TAKEOVER)
-z("7.2.3.2-window-used-all-the-same", squeezed(HELLO) + squeezed(AGAIN), "Hello", 1007, extension=NO_TAKEOVER)
+z(
+    "7.2.3.2-window-used-all-the-same",
+    squeezed(HELLO) + squeezed(AGAIN),
+    "Hello",
+    1007,
+    extension=NO_TAKEOVER,
+)
 z("7.2.3.3-stored", squeezed(bytes.fromhex("000500faff48656c6c6f00")), "Hello")
 z("7.2.3.4-bfinal", squeezed(bytes.fromhex("f348cdc9c9070000")), "Hello")
 z("7.2.3.4-bfinal-twice", squeezed(bytes.fromhex("f348cdc9c9070000")) * 2, "Hello", "Hello")
@@ -263,7 +294,11 @@ z("8.1-not-utf8", squeezed(deflated(b"caf\xe9 noir")[0]), 1007)
 z("8.1-cut", squeezed(deflated(b"\xe2\x82")[0]), 1007)
 z("8.1-fail-fast", squeezed(deflated(b"ok \xff ok" * 50)[0][:-5], fin=False), 1007)
 z("8-bomb", squeezed(deflated(b"\0" * 10_000_000)[0], BINARY), 1009)
-z("8-bomb-in-fragments", squeezed(deflated(b"\0" * 100_000)[0][:-9], BINARY, fin=False) + frame(CONT, b"\0"), 1009)
+z(
+    "8-bomb-in-fragments",
+    squeezed(deflated(b"\0" * 100_000)[0][:-9], BINARY, fin=False) + frame(CONT, b"\0"),
+    1009,
+)
 z("8-inflated-exact", squeezed(deflated(b"\0" * MAX_SIZE)[0], BINARY), b"\0" * MAX_SIZE)
 z("8-size-at-the-head", head(0xC2, 0xFF, struct.pack("!Q", MAX_SIZE + 1)), 1009)
 case("7692-6-rsv1-not-agreed", squeezed(HELLO), 1002)

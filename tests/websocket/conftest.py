@@ -1,36 +1,35 @@
-"""The servers of these tests: one for each event loop, and one on demand."""
+"""The servers of these tests."""
 
-import os
 import ssl
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from live import Live
 
-sys.path.insert(0, os.path.dirname(__file__))
+from .apps import echo
+from .cases import MAX_FRAGMENTS, MAX_SIZE
 
-from apps import echo  # noqa: E402
-from cases import MAX_FRAGMENTS, MAX_SIZE  # noqa: E402
-from harness import Config, Running, serving  # noqa: E402
-
-
-@pytest.fixture(scope="session", params=["asyncio", "uvloop"])
-def loop_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+TLS = Path(__file__).parents[1] / "server" / "tls"
 
 
-@pytest.fixture(scope="session")
-def echo_server(loop_name: str) -> Iterator[Running]:
-    config = Config(ws_max_size=MAX_SIZE, ws_max_fragments=MAX_FRAGMENTS)
-    with serving(echo, config, loop_name) as running:
-        yield running
+@pytest.fixture(scope="session", params=["uvloop", "asyncio"])
+def echo_server(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """An app that echoes, with the limits of the cases."""
+    limits = {"ws_max_size": MAX_SIZE, "ws_max_fragments": MAX_FRAGMENTS}
+    server = Live(echo, loop=request.param, **limits)
+    yield server
+    assert server.stop() is None
 
 
-@pytest.fixture(scope="session")
-def tls() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's and a client's context, for localhost."""
-    folder = Path(__file__).parents[1] / "server" / "tls"
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return server, ssl.create_default_context(cafile=str(folder / "cert.pem"))
+@pytest.fixture
+def tls_files() -> dict[str, str]:
+    """The options for a server on TLS."""
+    return {"ssl_certfile": str(TLS / "cert.pem"), "ssl_keyfile": str(TLS / "key.pem")}
+
+
+@pytest.fixture
+def tls_client() -> ssl.SSLContext:
+    """A client's context that trusts that server, as localhost."""
+    return ssl.create_default_context(cafile=str(TLS / "cert.pem"))

@@ -10,9 +10,8 @@ import pytest
 import websockets
 import websockets.sync.client
 import wsproto
-from apps import echo
 from fastapi import FastAPI
-from harness import Config, Running, serving
+from live import Live
 from starlette.applications import Starlette
 from starlette.endpoints import WebSocketEndpoint
 from starlette.responses import PlainTextResponse
@@ -20,8 +19,11 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
-from wire import Client
+from websockets.sync.client import ClientConnection
 from wsproto import events as ws
+
+from .apps import echo
+from .client import Client
 
 MESSAGES: list[str | bytes] = [
     "",
@@ -36,19 +38,14 @@ MESSAGES: list[str | bytes] = [
 ]
 
 
-@pytest.fixture
-def server(loop_name: str) -> Iterator[Running]:
-    with serving(echo, loop=loop_name) as running:
-        yield running
-
-
-def connect(port: int, **options: Any) -> websockets.sync.client.ClientConnection:
-    return websockets.sync.client.connect(f"ws://127.0.0.1:{port}/", max_size=None, **options)
+def connect(server: Any, path: str = "/", **options: Any) -> ClientConnection:
+    (port,) = server.server.ports
+    return websockets.sync.client.connect(f"ws://127.0.0.1:{port}{path}", max_size=None, **options)
 
 
 @pytest.mark.parametrize("compression", ["deflate", None])
-def test_websockets(server: Running, compression: str | None) -> None:
-    with connect(server.port, compression=compression) as client:
+def test_websockets(live: Any, compression: str | None) -> None:
+    with connect(live(echo), compression=compression) as client:
         for message in MESSAGES:
             client.send(message)
             assert client.recv(timeout=10) == message
@@ -62,7 +59,7 @@ def test_websockets(server: Running, compression: str | None) -> None:
 @pytest.mark.parametrize("client_bits", [8, 9, 15, True, None])
 @pytest.mark.parametrize("takeover", [True, False])
 def test_websockets_deflate(
-    echo_server: Running, server_bits: int | None, client_bits: int | None, takeover: bool
+    echo_server: Any, server_bits: int | None, client_bits: int | None, takeover: bool
 ) -> None:
     if client_bits == 8:
         client_bits = 9  # the client's zlib cannot
@@ -72,7 +69,7 @@ def test_websockets_deflate(
         server_max_window_bits=server_bits,
         client_max_window_bits=client_bits,
     )
-    with connect(echo_server.port, compression=None, extensions=[offer]) as client:
+    with connect(echo_server, compression=None, extensions=[offer]) as client:
         assert len(client.protocol.extensions) == 1
         for n in range(5):
             message = f'{{"number": {n}, "text": "some text that comes again"}}' * 50
@@ -80,9 +77,11 @@ def test_websockets_deflate(
             assert client.recv(timeout=10) == message
 
 
-def test_websockets_asyncio_many_in_flight(server: Running) -> None:
+def test_websockets_asyncio_many_in_flight(live: Any) -> None:
+    (port,) = live(echo).server.ports
+
     async def talk() -> None:
-        async with websockets.connect(f"ws://127.0.0.1:{server.port}/") as client:
+        async with websockets.connect(f"ws://127.0.0.1:{port}/") as client:
             messages = [f"{n}" * (n % 90) for n in range(500)]
             for message in messages:
                 await client.send(message)
@@ -92,11 +91,11 @@ def test_websockets_asyncio_many_in_flight(server: Running) -> None:
 
 
 @pytest.mark.parametrize("extensions", [[], ["deflate"]], ids=["plain", "deflate"])
-def test_wsproto(server: Running, extensions: list[str]) -> None:
+def test_wsproto(live: Any, extensions: list[str]) -> None:
     offered = [wsproto.extensions.PerMessageDeflate() for _ in extensions]
     protocol = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
     request = protocol.send(ws.Request(host="localhost", target="/", extensions=offered))
-    with Client(server.port, request) as client:
+    with Client(live(echo), request) as client:
         protocol.receive_data(client.response)
         (accepted,) = protocol.events()
         assert isinstance(accepted, ws.AcceptConnection)
@@ -183,15 +182,14 @@ APP = Starlette(
 )
 
 
-@pytest.fixture(scope="module")
-def starlette(loop_name: str) -> Iterator[str]:
-    with serving(APP, loop=loop_name) as running:
-        yield f"ws://127.0.0.1:{running.port}"
+@pytest.fixture
+def starlette(live: Any) -> Any:
+    return live(APP)
 
 
-def test_starlette_endpoint(starlette: str) -> None:
+def test_starlette_endpoint(starlette: Any) -> None:
     done.clear()
-    with websockets.sync.client.connect(starlette + "/count", subprotocols=["x", "json"]) as client:
+    with connect(starlette, "/count", subprotocols=["x", "json"]) as client:
         assert client.subprotocol == "json"
         assert client.response.headers["x-own"] == "1"
         client.send("[1, 2, 3]")
@@ -201,8 +199,8 @@ def test_starlette_endpoint(starlette: str) -> None:
     assert closed[-1] == 4001
 
 
-def test_starlette_json_that_is_not(starlette: str) -> None:
-    with websockets.sync.client.connect(starlette + "/count", subprotocols=["json"]) as client:
+def test_starlette_json_that_is_not(starlette: Any) -> None:
+    with connect(starlette, "/count", subprotocols=["json"]) as client:
         client.send("{")
         with pytest.raises(ConnectionClosedError) as error:
             client.recv(timeout=10)
@@ -211,9 +209,9 @@ def test_starlette_json_that_is_not(starlette: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "status"), [("/refuse", 403), ("/deny", 401), ("/none", 403)])
-def test_starlette_refusals(starlette: str, path: str, status: int) -> None:
+def test_starlette_refusals(starlette: Any, path: str, status: int) -> None:
     with pytest.raises(InvalidStatus) as error:
-        websockets.sync.client.connect(starlette + path)
+        connect(starlette, path)
     response = error.value.response
     assert response.status_code == status
     if path == "/deny":
@@ -221,9 +219,9 @@ def test_starlette_refusals(starlette: str, path: str, status: int) -> None:
         assert response.body == b"not you"
 
 
-def test_starlette_failure(starlette: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_starlette_failure(starlette: Any, caplog: pytest.LogCaptureFixture) -> None:
     with (
-        websockets.sync.client.connect(starlette + "/fail") as client,
+        connect(starlette, "/fail") as client,
         pytest.raises(ConnectionClosedError) as error,
     ):
         client.recv(timeout=10)
@@ -234,88 +232,102 @@ def test_starlette_failure(starlette: str, caplog: pytest.LogCaptureFixture) -> 
     assert record.exc_info[0] is LookupError
 
 
-def test_starlette_both_ways(starlette: str) -> None:
-    with websockets.sync.client.connect(starlette + "/both") as client:
+def test_starlette_both_ways(starlette: Any) -> None:
+    with connect(starlette, "/both") as client:
         client.send("a")
         assert sorted(client.recv(timeout=10) for _ in range(4)) == ["0", "1", "2", "A"]
 
 
-def test_fastapi_rooms(loop_name: str) -> None:
-    app = FastAPI()
-    rooms: set[WebSocket] = set()
-    left = threading.Event()
+FASTAPI = FastAPI()
+rooms: set[WebSocket] = set()
+left = threading.Event()
 
-    @app.websocket("/room/{name}")
-    async def room(websocket: WebSocket, name: str, token: str = "") -> None:
-        await websocket.accept()
-        rooms.add(websocket)
-        try:
-            while True:
-                text = await websocket.receive_text()
-                for other in rooms:
-                    await other.send_text(f"{name}{token}: {text}")
-        except WebSocketDisconnect:
-            rooms.discard(websocket)
-            left.set()
 
-    with serving(app, loop=loop_name) as running:
-        url = f"ws://127.0.0.1:{running.port}/room/"
-        with websockets.sync.client.connect(url + "a?token=1") as a:
-            a.send("hi")
-            assert a.recv(timeout=10) == "a1: hi"
-            with websockets.sync.client.connect(url + "b") as b:
-                b.send("hey")
-                assert a.recv(timeout=10) == b.recv(timeout=10) == "b: hey"
-            assert left.wait(10)
-            a.send("alone")
-            assert a.recv(timeout=10) == "a1: alone"
+@FASTAPI.websocket("/room/{name}")
+async def room(websocket: WebSocket, name: str, token: str = "") -> None:
+    await websocket.accept()
+    rooms.add(websocket)
+    try:
+        while True:
+            text = await websocket.receive_text()
+            for other in rooms:
+                await other.send_text(f"{name}{token}: {text}")
+    except WebSocketDisconnect:
+        rooms.discard(websocket)
+        left.set()
+
+
+def test_fastapi_rooms(live: Any) -> None:
+    left.clear()
+    server = live(FASTAPI)
+    with connect(server, "/room/a?token=1") as a:
+        a.send("hi")
+        assert a.recv(timeout=10) == "a1: hi"
+        with connect(server, "/room/b") as b:
+            b.send("hey")
+            assert a.recv(timeout=10) == b.recv(timeout=10) == "b: hey"
+        assert left.wait(10)
+        left.clear()
+        a.send("alone")
+        assert a.recv(timeout=10) == "a1: alone"
+    assert left.wait(10)
 
 
 # The server's end
 
 
-def test_shutdown_closes_with_1012(server: Running) -> None:
-    with connect(server.port) as client:
+def test_shutdown_closes_with_1012(combination: dict[str, str]) -> None:
+    server = Live(echo, **combination)
+    with connect(server) as client:
         client.send("a")
         assert client.recv(timeout=10) == "a"
-        server.call(lambda: [session.shutdown() for session in server.service.websockets])
+        server.server.request_stop()
         with pytest.raises(ConnectionClosedError) as error:
             client.recv(timeout=10)
         assert error.value.rcvd is not None
         assert error.value.rcvd.code == 1012
+    assert server.wait() is None
 
 
-def test_a_peer_that_does_not_read_slows_the_app(loop_name: str) -> None:
+sent = 0
+
+
+async def flood(scope: Any, receive: Any, send: Any) -> None:
+    global sent
+    await receive()
+    await send({"type": "websocket.accept"})
     sent = 0
+    for _ in range(2_000):
+        await send({"type": "websocket.send", "bytes": bytes(50_000)})
+        sent += 1
 
-    async def flood(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal sent
-        await receive()
-        await send({"type": "websocket.accept"})
-        for _ in range(2_000):
-            await send({"type": "websocket.send", "bytes": bytes(50_000)})
-            sent += 1
 
-    with serving(flood, loop=loop_name) as running, Client(running.port) as client:
+def test_a_peer_that_does_not_read_slows_the_app(combination: dict[str, str]) -> None:
+    server = Live(flood, lifespan="off", **combination)
+    with Client(server) as client:
         client.frame()
         before = -1
-        while before < sent:  # until a round trip through its loop finds it where it was
+        while before < sent:  # until many turns of its loop find it where it was
             before = sent
             for _ in range(100):
-                running.call(lambda: None)
+                server.turn()
         assert sent < 1_000
         for _ in range(1_999):
             client.frame()
         assert client.frame()[0] == 8
+    assert server.stop() is None
 
 
-def test_wss(loop_name: str, tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
-    server_side, client_side = tls
-    with serving(echo, Config(), loop_name, ssl=server_side) as running:
-        with websockets.sync.client.connect(
-            f"wss://localhost:{running.port}/", ssl=client_side, max_size=None
-        ) as client:
-            for message in MESSAGES:
-                client.send(message)
-                assert client.recv(timeout=10) == message
-        assert client.close_code == 1000
+def test_wss(
+    combination: dict[str, str], tls_files: dict[str, str], tls_client: ssl.SSLContext
+) -> None:
+    server = Live(echo, **combination, **tls_files)
+    (port,) = server.server.ports
+    with websockets.sync.client.connect(
+        f"wss://localhost:{port}/", ssl=tls_client, max_size=None
+    ) as client:
+        for message in MESSAGES:
+            client.send(message)
+            assert client.recv(timeout=10) == message
+    assert client.close_code == 1000
+    assert server.stop() is None

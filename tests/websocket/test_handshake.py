@@ -1,12 +1,15 @@
 """The opening handshake, clause by clause: on the head, and over sockets."""
 
+from typing import Any
+
 import pytest
-from cases import HI
-from harness import Running
-from wire import KEY, Client, head
 
 from fastserve.websocket import Refusal, Request, accept, negotiate, read, refuse
 from fastserve.websocket.handshake import extensions
+
+from .apps import echo
+from .cases import HI
+from .client import KEY, Client, head
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -264,28 +267,30 @@ def test_agreed(offer: str, answer: str | None) -> None:
 # Over sockets
 
 
-@pytest.mark.parametrize(("status", "changes"), REFUSED.values(), ids=REFUSED)
-def test_refused_over_a_socket(
-    echo_server: Running, status: int, changes: dict[str, list[str]]
-) -> None:
+# what does not ask for a WebSocket is an HTTP request like any other (RFC 9110 7.8)
+ASKING = {k: v for k, v in REFUSED.items() if not {"upgrade", "connection"} & v[1].keys()}
+
+
+@pytest.mark.parametrize(("status", "changes"), ASKING.values(), ids=ASKING)
+def test_refused_over_a_socket(live: Any, status: int, changes: dict[str, list[str]]) -> None:
     lines = b"".join(n + b": " + v + b"\r\n" for n, v in headers(changes))
     request = b"GET / HTTP/1.1\r\n" + lines + b"\r\n"
-    with Client(echo_server.port, request) as client:
+    with Client(live(echo), request) as client:
         assert client.status == status
         assert (b"sec-websocket-version: 13" in client.response) == (status == 426)
         client.rest()
 
 
 @pytest.mark.parametrize("changes", ACCEPTED.values(), ids=ACCEPTED)
-def test_accepted_over_a_socket(echo_server: Running, changes: dict[str, list[str]]) -> None:
+def test_accepted_over_a_socket(live: Any, changes: dict[str, list[str]]) -> None:
     lines = b"".join(n + b": " + v + b"\r\n" for n, v in headers(changes))
-    with Client(echo_server.port, b"GET / HTTP/1.1\r\n" + lines + b"\r\n") as client:
+    with Client(live(echo), b"GET / HTTP/1.1\r\n" + lines + b"\r\n") as client:
         assert client.status == 101
         assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in client.response
         client.close()
 
 
-def test_what_comes_with_the_head_is_not_lost(echo_server: Running) -> None:
-    with Client(echo_server.port, head() + HI) as client:
+def test_what_comes_with_the_head_is_not_lost(live: Any) -> None:
+    with Client(live(echo), head() + HI) as client:
         assert client.frame() == (1, b"Hi")
         client.close()

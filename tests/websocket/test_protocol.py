@@ -1,10 +1,11 @@
 """The sans-IO protocol against every case, and what it writes."""
 
 import pytest
-from cases import CASES, MAX_FRAGMENTS, MAX_SIZE, TEXT, Case, Event, frame, part
 
-from fastserve.websocket import Deflate, Protocol, ProtocolError, negotiate
+from fastserve.websocket import Protocol, ProtocolError, negotiate
 from fastserve.websocket.handshake import extensions
+
+from .cases import CASES, MAX_FRAGMENTS, MAX_SIZE, Case, Event
 
 
 def protocol(case: Case) -> Protocol:

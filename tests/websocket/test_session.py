@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
-from cases import BINARY, CLOSE, HI, PING, PONG, TEXT, close, frame, part
-from harness import Config, Service
 
 from fastserve.websocket import ClientDisconnected, Request, Session
+
+from .cases import BINARY, CLOSE, HI, PING, PONG, TEXT, close, frame, part
+from .service import Config, Service
 
 Event = dict[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -27,9 +28,13 @@ class Transport:
         self.written: list[bytes] = []
         self.calls: list[str] = []
         self.tls = tls
+        self.waiting = 0
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
 
     def can_write_eof(self) -> bool:
         return not self.tls
@@ -254,7 +259,9 @@ async def test_the_other_of_bytes_and_text_may_be_none() -> None:
 
 @in_loop
 async def test_64_kib_are_written_before_more_is_sent_and_others_get_a_turn() -> None:
-    link = await Link(App(*[{"type": "websocket.send", "bytes": bytes(40000)}] * 4, receives=1)).turn(1)
+    link = await Link(
+        App(*[{"type": "websocket.send", "bytes": bytes(40000)}] * 4, receives=1)
+    ).turn(1)
     await link.turn(10)
     sizes = [len(data) for data in link.transport.written]
     assert len(sizes) == 2
@@ -733,7 +740,7 @@ async def test_a_peer_that_is_not_read_is_not_blamed() -> None:
 
 @in_loop
 async def test_without_an_interval_there_are_no_pings() -> None:
-    link = await Link(forever, Config(ws_ping_interval=None)).turn()
+    link = await Link(forever, Config(ws_ping_interval=0)).turn()
     for now in range(100, 1000, 10):
         link.session.sweep(now)
     await link.turn()
@@ -742,7 +749,7 @@ async def test_without_an_interval_there_are_no_pings() -> None:
 
 @in_loop
 async def test_without_a_timeout_there_are_pings_and_no_blame() -> None:
-    link = await pinged(ws_ping_timeout=None)
+    link = await pinged(ws_ping_timeout=0)
     for now in range(130, 181, 10):
         link.session.sweep(now)
     await link.turn()
@@ -759,6 +766,23 @@ async def test_one_pong_is_owed_to_a_peer_that_does_not_read() -> None:
     link.session.resume_writing()
     await link.turn()
     assert link.sent == server_frame(PONG, b"999")
+
+
+@in_loop
+async def test_a_peer_that_sends_but_never_reads_is_cut_off() -> None:
+    link = await Link(forever, Config(send_timeout=60)).turn()
+    link.session.pause_writing()
+    link.transport.waiting = 70_000
+    for now in range(100, 160, 10):
+        await link.feed(frame(PONG))
+        link.session.sweep(now)
+    link.transport.waiting = 69_000  # it reads a little
+    for now in range(160, 219, 10):
+        await link.feed(frame(PONG))
+        link.session.sweep(now)
+    assert link.transport.calls == []
+    link.session.sweep(221)
+    assert link.transport.calls == ["abort"]
 
 
 # Backpressure

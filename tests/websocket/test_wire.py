@@ -2,13 +2,14 @@
 
 import struct
 import zlib
+from typing import Any
 
 import pytest
-from cases import CASES, CLOSE, Case, close
-from harness import Running
-from wire import Client, Frame, head, in_pieces
 
 from fastserve.websocket import Close, Ping, Pong
+
+from .cases import CASES, CLOSE, Case, close
+from .client import Client, Frame, head, in_pieces
 
 
 def answers(case: Case) -> list[Frame]:
@@ -48,8 +49,8 @@ def plain(frames: list[Frame]) -> list[Frame]:
 
 @pytest.mark.parametrize("pieces", ["whole", "pieces"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_case(echo_server: Running, case: Case, pieces: str) -> None:
-    with Client(echo_server.port, head(case.extension)) as client:
+def test_case(echo_server: Any, case: Case, pieces: str) -> None:
+    with Client(echo_server, head(case.extension)) as client:
         data = case.data if ends(case) else case.data + close(1000)
         client.send(*([data] if pieces == "whole" else in_pieces(data)))
         assert plain(client.frames()) == answers(case)

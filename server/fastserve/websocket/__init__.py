@@ -6,7 +6,7 @@ from fastserve.websocket._protocol import Protocol
 from fastserve.websocket._session import Session
 from fastserve.websocket.deflate import Deflate, negotiate
 from fastserve.websocket.events import Close, Ping, Pong, ProtocolError
-from fastserve.websocket.handshake import Refusal, Request, accept, read, refuse
+from fastserve.websocket.handshake import Refusal, Request, accept, is_wanted, read, refuse
 
 __all__ = [
     "ClientDisconnected",
@@ -21,6 +21,7 @@ __all__ = [
     "Session",
     "accept",
     "encode",
+    "is_wanted",
     "negotiate",
     "read",
     "refuse",

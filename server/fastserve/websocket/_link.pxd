@@ -16,11 +16,14 @@ cdef class Link:
     cdef Line senders  # those who wait for the peer to read
     cdef bint write_paused
     cdef bint read_paused
+    cdef Py_ssize_t stuck_size  # what waited for the peer when it last read something
+    cdef double stuck_until
 
     cdef int put(self, bytes data) except -1
     cdef int flush(self) except -1
     cdef object sent(self)
     cdef int read_on(self, bint on) except -1
+    cdef bint is_stuck(self, double now, double timeout) except -1
     cdef int hang_up(self) except -1
     cdef int lose(self) except -1
     cdef int writable(self) except -1

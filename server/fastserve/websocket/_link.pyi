@@ -1,10 +1,13 @@
 from asyncio import Transport
 from typing import Any
 
+from typing_extensions import disjoint_base
+
 __all__ = ["ClientDisconnected", "Link"]
 
 class ClientDisconnected(OSError): ...
 
+@disjoint_base
 class Link:
     def __init__(self, service: Any, transport: Transport) -> None: ...
     def pause_writing(self) -> None: ...

@@ -88,6 +88,18 @@ cdef class Link:
                 self.transport.pause_reading()
         return 0
 
+    cdef bint is_stuck(self, double now, double timeout) except -1:
+        """Whether the peer has read nothing of what waits for it in `timeout` seconds."""
+        cdef Py_ssize_t size
+        if not self.write_paused or not timeout:
+            self.stuck_until = 0
+            return False
+        size = self.transport.get_write_buffer_size()
+        if not self.stuck_until or size < self.stuck_size:
+            self.stuck_until = now + timeout
+            self.stuck_size = size
+        return now >= self.stuck_until
+
     cdef int hang_up(self) except -1:
         """Send no more; read on to the peer's end, or until sweep() has waited for it long enough.
 

@@ -1,15 +1,17 @@
+from typing_extensions import disjoint_base
+
 from fastserve.websocket.deflate import Deflate
 from fastserve.websocket.events import Close, Ping, Pong
 
 __all__ = ["Protocol"]
 
+@disjoint_base
 class Protocol:
     close_sent: bool
     close_received: bool
     deflate: Deflate | None
     def __init__(
         self,
-        *,
         max_size: int = 16777216,
         max_fragments: int = 1024,
         deflate: Deflate | None = None,

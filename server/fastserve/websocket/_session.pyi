@@ -2,12 +2,15 @@ from asyncio import Task, Transport
 from collections.abc import Coroutine
 from typing import Any
 
-from fastserve.websocket._link import Link
+from typing_extensions import disjoint_base
+
+from fastserve.websocket._peer import Peer
 from fastserve.websocket.handshake import Request
 
 __all__ = ["Session"]
 
-class Session(Link):
+@disjoint_base
+class Session(Peer):
     task: Task[object] | None
     def __init__(
         self,

@@ -1,17 +1,14 @@
 # cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """A WebSocket under ASGI: an asyncio protocol on one side, receive() and send() on the other."""
 
-from fastserve.websocket._inbox cimport Inbox
-from fastserve.websocket._keepalive cimport GIVE_UP, SEND_PING, KeepAlive
-from fastserve.websocket._link cimport Link
+from fastserve.websocket._peer cimport Peer
 from fastserve.websocket._protocol cimport Protocol
-from fastserve.websocket._waiting cimport DONE, Awaitable, Line, ready, step_in_c
+from fastserve.websocket._waiting cimport DONE, Awaitable, ready, step_in_c
 
 from fastserve.websocket import handshake
 from fastserve.websocket._link import ClientDisconnected
 from fastserve.websocket.deflate import negotiate
 from fastserve.websocket.denial import Denial
-from fastserve.websocket.events import Close, Ping, ProtocolError
 
 __all__ = ["Session"]
 
@@ -47,7 +44,7 @@ cdef class Receive(Awaitable):
 step_in_c(Receive)
 
 
-cdef class Session(Link):
+cdef class Session(Peer):
     """One WebSocket, from its handshake to the end of its app."""
 
     cdef readonly object task  # owned: runs the app; None before start()
@@ -55,29 +52,15 @@ cdef class Session(Link):
     cdef object request  # owned until the answer
     cdef bytes early  # owned: what came before accept
     cdef object denial  # owned while DENYING
-    cdef Protocol protocol  # owned from accept on
-    cdef KeepAlive keepalive
 
     cdef Phase phase  # what the app has done
     cdef bint connected  # websocket.connect has been received
-    cdef object disconnect  # owned: (code, reason) once the connection has ended for the app
-    cdef double deadline  # of the end on the wire after that; 0 until sweep() sets it
-
-    cdef Inbox inbox
-    cdef Line receivers  # those who wait for it
-    cdef bint in_pull  # events are being read from the protocol
-    cdef bytes pong  # owned: the one answer owed to a peer that pings but does not read
-    cdef bint spoke  # the app sent something since the last Ping
 
     def __init__(self, service, transport, dict scope, request, bytes leftover=b""):
-        Link.__init__(self, service, transport)
-        config = service.config
+        Peer.__init__(self, service, transport)
         self.scope = scope
         self.request = request
         self.early = leftover
-        self.inbox = Inbox(config.ws_max_queue)
-        self.keepalive = KeepAlive(config.ws_ping_interval, config.ws_ping_timeout)
-        self.receivers = Line(self.loop)
 
     # -- the server's side
 
@@ -96,22 +79,7 @@ cdef class Session(Link):
 
     def sweep(self, double now):
         """Called about once a second with loop.time(): pings, and the end of those that hang."""
-        if self.lost:
-            return
-        if self.disconnect is not None:
-            if not self.deadline:
-                self.deadline = now + self.service.config.ws_close_timeout
-            elif now >= self.deadline:
-                self.transport.abort()
-        elif self.phase == OPEN:
-            verdict = self.keepalive.look(now, self.read_paused)
-            if verdict == GIVE_UP:
-                self._fail(1011, "keepalive ping timeout")
-            elif verdict == SEND_PING:
-                self.put(self.protocol.ping(b"ping"))
-                if not self.spoke and self.protocol.deflate is not None:
-                    self.protocol.deflate.rest()
-                self.spoke = False
+        self.look(now)
 
     def shutdown(self):
         """The server stops: refuse with 503, or close with 1012."""
@@ -120,7 +88,7 @@ cdef class Session(Link):
         if self.phase == CONNECTING:
             self._answer(503, "the server is shutting down")
         elif self.phase == OPEN:
-            self._close_with(1012, "service restart")
+            self.close_with(1012, "service restart")
 
     def abort(self):
         """End it now: the connection and the app."""
@@ -132,34 +100,20 @@ cdef class Session(Link):
     # -- the transport's side
 
     def data_received(self, bytes data):
-        """Parse, hand to the app and flush what it answers, all in this turn."""
-        self.keepalive.heard = True
+        """Before accept, kept; after it, parsed, handed to the app and answered in this turn."""
         if self.protocol is None:
             self._keep_early(data)
-            return
-        self.in_turn = True
-        self.protocol.feed(data)
-        self._pull()
-        self._wake_receivers(True)
-        self.in_turn = False
-        if self.pending is not None:
-            self.flush()
-        self._pause_or_resume()
+        else:
+            self.take(data)
 
     def connection_lost(self, exc):
         """The end on the wire; the app may still take what had arrived."""
         self.lose()
         if self.disconnect is None:
             self.disconnect = (1006, "")
-        self._wake_receivers(False)
+        self.wake_receivers(False)
         self.resume_writing()
         self._forget()
-
-    cdef int writable(self) except -1:
-        if self.pong is not None and self.disconnect is None:
-            self.put(self.protocol.pong(self.pong))
-        self.pong = None
-        return 0
 
     # -- the app's side
 
@@ -214,22 +168,18 @@ cdef class Session(Link):
             message.get("headers") or (),
             self.service.default_headers(),
         )
-        self.protocol = Protocol(
+        protocol = Protocol(
             max_size=config.ws_max_size, max_fragments=config.ws_max_fragments, deflate=deflate
         )
+        early, self.early = self.early, None
         self.phase = OPEN
         self.request = None
         self.put(head)
-        if self.early:
-            self.protocol.feed(self.early)
-            self._pull()
-            self._wake_receivers(False)
-        self.early = None
-        self._pause_or_resume()
+        self.open(protocol, early)
 
     def _close(self, dict message):
         code = message.get("code")
-        self._close_with(1000 if code is None else code, message.get("reason") or "")
+        self.close_with(1000 if code is None else code, message.get("reason") or "")
         self.phase = ENDED
         self.inbox.clear()
 
@@ -261,9 +211,9 @@ cdef class Session(Link):
             elif self.phase == DENYING:
                 self.transport.abort()
             elif error is not None or task.cancelled():
-                self._close_with(1011, "internal error")
+                self.close_with(1011, "internal error")
             else:
-                self._close_with(1000, "")
+                self.close_with(1000, "")
         self.phase = ENDED
         self._forget()
 
@@ -284,11 +234,11 @@ cdef class Session(Link):
             self.connected = True
             return {"type": "websocket.connect"}
         if self.inbox.first is None and self.protocol is not None and self.protocol.has_unread():
-            self._pull()
+            self.pull()
         message = self.inbox.take()
         if message is not None:
             if self.read_paused and self.inbox.first is None:
-                self._pause_or_resume()
+                self.pause_or_resume()
             if type(message) is str:
                 return {"type": "websocket.receive", "text": message}
             return {"type": "websocket.receive", "bytes": message}
@@ -296,47 +246,6 @@ cdef class Session(Link):
             code, reason = self.disconnect
             return {"type": "websocket.disconnect", "code": code, "reason": reason}
         return None
-
-    cdef int _pull(self) except -1:
-        """Read events up to a full inbox; what is left is read when the app has taken some."""
-        if self.in_pull:
-            return 0  # the app was woken from here, and goes on when this does
-        self.in_pull = True
-        try:
-            while not self._is_full():
-                event = self.protocol.next_event()
-                if event is None:
-                    break
-                if type(event) is str or type(event) is bytes:
-                    if self.phase == OPEN and (self.disconnect is None or self.lost):
-                        self.inbox.put(event)
-                else:
-                    self._wake_receivers(self.in_turn)  # answers keep the order of questions
-                    self._control(event)
-        except ProtocolError as error:
-            self._wake_receivers(self.in_turn)
-            self._fail(error.code, error.reason)
-        self.in_pull = False
-        return 0
-
-    cdef bint _is_full(self):
-        # once it has ended nothing is queued any more, and the peer's Close is waited for
-        return self.disconnect is None and self.inbox.is_full()
-
-    cdef int _pause_or_resume(self) except -1:
-        return self.read_on(not self._is_full() and not self.protocol.has_unread())
-
-    cdef int _control(self, object event) except -1:
-        if type(event) is Close:
-            return self._closed_by_peer(event)
-        if type(event) is not Ping:
-            return self.keepalive.answered()
-        if self.disconnect is None:
-            if self.write_paused:
-                self.pong = event.payload  # RFC 6455 5.5.3: the most recent Ping's will do
-            else:
-                self.put(self.protocol.pong(event.payload))
-        return 0
 
     cdef int _keep_early(self, bytes data) except -1:
         """RFC 6455 4.1: a client waits for the answer; one that does not is read to a limit."""
@@ -346,47 +255,7 @@ cdef class Session(Link):
                 self.read_on(False)
         return 0
 
-    cdef int _wake_receivers(self, bint now) except -1:
-        while self.receivers.first is not None and (
-            self.inbox.first is not None or self.disconnect is not None
-        ):
-            self.receivers.open_first(now)
-        return 0
-
     # -- the end
-
-    cdef int _ended(self, int code, str reason) except -1:
-        """For the app the connection is over; for the wire, once the peer or sweep() says so."""
-        self.disconnect = (code, reason)
-        return self._wake_receivers(False)
-
-    cdef int _close_with(self, code, reason) except -1:
-        """Begin the closing handshake; what arrives until its end is dropped."""
-        self.put(self.protocol.close(code, reason))
-        self.flush()
-        self._ended(code, reason)
-        self._pull()
-        return self._pause_or_resume()
-
-    cdef int _closed_by_peer(self, event) except -1:
-        if self.protocol.close_sent:
-            self.flush()
-            if not self.lost:
-                self.transport.close()
-            return 0
-        self.put(self.protocol.close(event.code))
-        self._ended(event.code, event.reason)
-        return self.hang_up()
-
-    cdef int _fail(self, int code, str reason) except -1:
-        """RFC 6455 7.1.7: say why, then hang up."""
-        if self.lost:
-            return 0
-        if not self.protocol.close_sent:
-            self.put(self.protocol.close(code, reason))
-        if self.disconnect is None:
-            self._ended(code, reason)
-        return self.hang_up()
 
     cdef int _answer(self, int status, str reason) except -1:
         """Refuse the handshake."""
@@ -396,7 +265,7 @@ cdef class Session(Link):
 
     cdef int _end_http(self) except -1:
         self.flush()
-        self._ended(1006, "")
+        self.ended(1006, "")
         self.transport.close()
         return 0
 

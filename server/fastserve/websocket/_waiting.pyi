@@ -4,11 +4,15 @@ from contextvars import Context
 from types import TracebackType
 from typing import Any, Self
 
+from typing_extensions import disjoint_base
+
 __all__ = ["Awaitable", "Gate", "Line", "Ready"]
 
+@disjoint_base
 class Line:
     def __init__(self, loop: AbstractEventLoop) -> None: ...
 
+@disjoint_base
 class Gate:
     _asyncio_future_blocking: bool
     def get_loop(self) -> AbstractEventLoop: ...
@@ -18,6 +22,7 @@ class Gate:
     def cancel(self, msg: Any = None) -> bool: ...
     def result(self) -> None: ...
 
+@disjoint_base
 class Awaitable:
     def __await__(self) -> Self: ...
     def __next__(self) -> Gate: ...

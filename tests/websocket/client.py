@@ -3,8 +3,9 @@
 import socket
 import struct
 from collections.abc import Iterable
+from typing import Any
 
-from cases import close
+from .cases import close
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 1.3's example
 
@@ -29,7 +30,8 @@ def head(extension: str = "", *, path: str = "/", **fields: str) -> bytes:
 class Client:
     """One connection; every wait has a deadline, so that a hang is a failure."""
 
-    def __init__(self, port: int, request: bytes | None = None) -> None:
+    def __init__(self, server: Any, request: bytes | None = None) -> None:
+        (port,) = server.server.ports
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
