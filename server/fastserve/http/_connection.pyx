@@ -12,6 +12,7 @@ from fastserve.http._response cimport COMPLETE, EXPECT_START, HEAD_HELD, write_e
 from fastserve.http._service cimport Service
 from fastserve.http._wire cimport Wire
 
+import sys
 from time import perf_counter_ns
 
 from fastserve.websocket import Refusal as HandshakeRefusal
@@ -19,6 +20,10 @@ from fastserve.websocket import is_wanted as websocket_is_wanted
 from fastserve.websocket import Session
 from fastserve.websocket import read as read_handshake
 from httpparser.errors import HttpParserError
+
+# What the template says already; httpparser gives these very objects, interned.
+cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
+cdef bytes SLASH = b"/", EMPTY = b""
 
 cdef enum:
     LINGER_BYTES = 1048576
@@ -37,9 +42,9 @@ cdef class Connection(Wire):
         self.transport = transport
         transport.set_write_buffer_limits(high=service.write_high_water)
         self.client = address(transport.get_extra_info("peername"))
-        self.server = address(transport.get_extra_info("sockname"))
         if transport.get_extra_info("ssl_object") is not None:
             self.scheme = "https"
+        self.scope = service.scope_of(address(transport.get_extra_info("sockname")), self.scheme)
         if service.parser_factory is None:
             self.parser = Parser.__new__(Parser)
             self.parser.setup(False, self, service.limits)
@@ -181,7 +186,7 @@ cdef class Connection(Wire):
         self.keep_alive = head.keep_alive and not service.draining
         if head.method == "CONNECT":  # an origin server is no tunnel
             raise Refusal(501, "CONNECT is not supported")
-        if not head.method.isupper():  # RFC 9110 9.1: case-sensitive, while ASGI upper-cases them
+        if head.method is not GET and not head.method.isupper():  # RFC 9110 9.1: case-sensitive, while ASGI upper-cases them
             raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             raise Refusal(503, "too many requests at once")
@@ -194,31 +199,32 @@ cdef class Connection(Wire):
         cycle.head = head
         cycle.remaining = -1
         cycle.continue_wanted = head.expect_continue
-        cycle.scope = self.make_scope(head, service.scope)
+        cycle.scope = self.make_scope(head)
         if service.timed:
             cycle.started_at = perf_counter_ns()
         self.cycle = cycle
         self.waiting = True
         return 0
 
-    cdef dict make_scope(self, RequestHead head, dict template):
+    cdef dict make_scope(self, RequestHead head):
         cdef Service service = self.service
-        cdef dict scope = PyDict_Copy(template)
+        cdef dict scope = PyDict_Copy(self.scope)
         cdef dict extensions
-        cdef bytes te
         scope["asgi"] = PyDict_Copy(service.asgi)
-        scope["http_version"] = head.version
-        scope["method"] = head.method
-        scope["scheme"] = self.scheme
-        scope["path"] = head.path
-        scope["raw_path"] = head.raw_path
-        scope["query_string"] = head.query
+        if head.version is VERSION_1_1:
+            scope["extensions"] = extensions = PyDict_Copy(service.extensions_1_1)
+        else:
+            scope["http_version"] = head.version
+            scope["extensions"] = extensions = PyDict_Copy(service.extensions_1_0)
+        if head.method is not GET:
+            scope["method"] = head.method
+        if head.raw_path is not SLASH:
+            scope["path"] = head.path
+            scope["raw_path"] = head.raw_path
+        if head.query is not EMPTY:
+            scope["query_string"] = head.query
         scope["headers"] = head.headers
         scope["client"] = self.client
-        scope["server"] = self.server
-        scope["extensions"] = extensions = PyDict_Copy(service.extensions)
-        if head.version == "1.1":
-            extensions["http.response.early_hint"] = {}
         if self.tls is not None:
             extensions["tls"] = self.tls
         if service.state is not None:
@@ -338,7 +344,7 @@ cdef class Connection(Wire):
         """Hand the transport over to a WebSocket session."""
         cdef RequestHead head = self.upgrade
         cdef Service service = self.service
-        cdef dict scope = self.make_scope(head, service.scope)
+        cdef dict scope = self.make_scope(head)
         scope["type"] = "websocket"
         scope["scheme"] = "wss" if self.scheme == "https" else "ws"
         scope["subprotocols"] = self.handshake.subprotocols

@@ -1,5 +1,6 @@
 """One request and its response: the scope, ASGI `receive`, and the end of the app."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 
 from fastserve.http._response cimport (
@@ -12,6 +13,7 @@ cdef bytes EMPTY = b""
 
 
 cdef class Cycle(Response):
+    @cython.binding(False)
     def receive(self):
         """ASGI `receive`: an awaitable that is finished already when there is something to give."""
         if self.buffered or self.ended and not self.delivered:
