@@ -154,7 +154,7 @@ def ours(protocol: Protocol, pieces: Iterable[bytes]) -> list[Event]:
                 seen.append(event)
         except ProtocolError as error:
             seen.append(error.code)
-            assert protocol.close(error.code, error.reason)  # or ValueError: it cannot be sent
+            protocol.close(error.code, error.reason)  # or ValueError: it cannot be sent
     return seen
 
 
