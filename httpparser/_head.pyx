@@ -33,36 +33,65 @@ cdef str V_1_1 = sys.intern("1.1")
 # RFC 9110 8.4.1 and RFC 9112 7: the codings that exist, and that an origin server need not speak.
 KNOWN_CODINGS = {b"chunked", b"compress", b"deflate", b"gzip", b"x-compress", b"x-gzip"}
 
-# RFC 9112 3.2: a target is visible ASCII, without a fragment. 1: may stand in a target; 3: may
-# stand in a host and port too (RFC 3986 3.2.2).
+# RFC 9112 3.2: a target is visible ASCII, without a fragment.
+cdef enum:
+    IN_TARGET = 1
+    IN_NAME = 2  # unreserved or sub-delims: a host is mostly these (RFC 3986 3.2.2)
+
 cdef unsigned char[256] ALLOWED
 
 
 cdef void fill_allowed() noexcept:
     cdef int c
     for c in range(0x21, 0x7F):
-        ALLOWED[c] = 1
-    for c in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;=:[]":
-        ALLOWED[c] = 3
+        ALLOWED[c] = IN_TARGET
+    for c in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=":
+        ALLOWED[c] |= IN_NAME
     ALLOWED[c'#'] = 0
 
 
 fill_allowed()
 
 
-cdef inline bint all_allowed(const char *at, size_t length, unsigned char mask) noexcept nogil:
+cdef inline bint all_in_target(const char *at, size_t length) noexcept nogil:
     cdef size_t i
-    cdef unsigned char together = mask
+    cdef unsigned char together = IN_TARGET
     for i in range(length):
         together &= ALLOWED[<unsigned char> at[i]]
-    return together == mask
+    return together
+
+
+cdef inline bint is_hex(char c) noexcept nogil:
+    return c'0' <= c <= c'9' or c'a' <= c | 0x20 <= c'f'
+
+
+cdef bint is_authority(const char *at, size_t length) noexcept nogil:
+    """RFC 3986 3.2.2 and 3.2.3: a name, an IPv4 address or an IP literal; perhaps a port."""
+    cdef const char *end = at + length
+    if at < end and at[0] == c'[':
+        at += 1
+        while at < end and (ALLOWED[<unsigned char> at[0]] & IN_NAME or at[0] == c':'):
+            at += 1
+        if at == end or at[0] != c']' or at[-1] == c'[':
+            return False
+        at += 1
+    else:
+        while at < end and (ALLOWED[<unsigned char> at[0]] & IN_NAME or at[0] == c'%'):
+            if at[0] == c'%' and (end - at < 3 or not is_hex(at[1]) or not is_hex(at[2])):
+                return False
+            at += 1
+    if at < end and at[0] == c':':
+        at += 1
+        while at < end and c'0' <= at[0] <= c'9':
+            at += 1
+    return at == end
 
 
 cdef int note(Facts *facts, Kind kind, const char *value, size_t length, bint strict) except -1:
     """Take in one field that means something to the parser."""
     if kind == HOST:
         facts.hosts += 1
-        if strict and not all_allowed(value, length, 3):  # RFC 9112 3.2
+        if strict and not is_authority(value, length):  # RFC 9112 3.2
             raise HttpParserError("the Host field is not a host and port", code="STRICT_HOST")
     elif kind == CONNECTION:
         facts.close |= token_in_list(value, length, b"close", 5)
@@ -121,7 +150,7 @@ cdef str decode_path(const char *at, Py_ssize_t length):
     """Percent-decoded as UTF-8, as ASGI wants it; what is not UTF-8 becomes U+FFFD."""
     if length == 1 and at[0] == c'/':
         return SLASH_PATH
-    if memchr(at, c'%', length) == NULL and all_allowed(at, length, 1):
+    if memchr(at, c'%', length) == NULL and all_in_target(at, length):
         return PyUnicode_DecodeASCII(at, length, NULL)
     return unquote_to_bytes(at[:length]).decode("utf-8", "replace")
 
@@ -195,7 +224,7 @@ cdef class RequestHead:
             form = ASTERISK
         else:
             form = ABSOLUTE
-        if strict and not all_allowed(at, length, 1):
+        if strict and not all_in_target(at, length):
             raise HttpParserInvalidURLError(
                 "the request target holds a character that must be percent-encoded",
                 code="STRICT_TARGET",
@@ -232,7 +261,8 @@ cdef class RequestHead:
         # RFC 9112 3.2.3: host and port, no userinfo.
         self.authority = PyBytes_FromStringAndSize(at, length)
         if strict and (
-            not all_allowed(at, length, 3) or not self.authority.rpartition(b":")[2].isdigit()
+            not is_authority(at, length) or not self.authority.rpartition(b":")[2].isdigit()
+            or at[0] == c':'
         ):
             raise bad_target(self.method)
         return 0
@@ -252,7 +282,7 @@ cdef class RequestHead:
             stop += 1
         self.authority = PyBytes_FromStringAndSize(start, stop - start)
         # RFC 9110 4.2.1: no empty host; 4.2.4: userinfo is an attempt to mislead.
-        if strict and (stop == start or start[0] == c':' or not all_allowed(start, stop - start, 3)):
+        if strict and (stop == start or start[0] == c':' or not is_authority(start, stop - start)):
             raise bad_target(self.method)
         for i in range(len(self.headers)):
             if (<tuple> self.headers[i])[0] == HOST_NAME:
