@@ -16,6 +16,7 @@ import sys
 from time import perf_counter_ns
 
 from fastserve.websocket import Refusal as HandshakeRefusal
+from fastserve.websocket import is_wanted as websocket_is_wanted
 from fastserve.websocket import Session
 from fastserve.websocket import read as read_handshake
 from httpparser.errors import HttpParserError
@@ -191,7 +192,7 @@ cdef class Connection(Wire):
             raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             raise Refusal(503, "too many requests at once")
-        if head.upgrade is not None and head.upgrade.lower() == b"websocket":
+        if head.upgrade is not None and websocket_is_wanted(head.upgrade):
             self.handshake = read_handshake(head.method, head.version, head.headers)
             self.upgrade = head
             return 0
