@@ -40,7 +40,17 @@ def extension(module: str, sources: list[str] | None = None) -> Extension:
 
 
 MODULES = [
-    extension("httpparser._url"),
+    extension("httpparser._headers"),
+    extension("httpparser._head"),
+    extension("httpparser._core", LLHTTP_SOURCES),
+    extension("httpparser._batch"),
+    extension("httpparser._response"),
+    extension("fastserve.http._task"),
+    extension("fastserve.http._service"),
+    extension("fastserve.http._wire"),
+    extension("fastserve.http._response"),
+    extension("fastserve.http._cycle"),
+    extension("fastserve.http._connection"),
 ]
 
 setup(
@@ -50,9 +60,6 @@ setup(
         include_path=[".", "server"],
         compiler_directives={
             "language_level": 3,
-            "boundscheck": False,
-            "wraparound": False,
-            "initializedcheck": False,
             "freethreading_compatible": True,
             "embedsignature": True,
             "linetrace": LINE_TRACING,

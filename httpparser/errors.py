@@ -4,6 +4,8 @@ The first five names are those of httptools 0.9, with the same subclassing; `Htt
 is a signal and, as there, not an `HttpParserError`.
 """
 
+from typing import Any
+
 __all__ = [
     "ChunkExtensionsTooLarge",
     "ContentTooLarge",
@@ -27,12 +29,14 @@ class HttpParserError(Exception):
 
     `code` is llhttp's error name (`HPE_…`) or one of ours (`STRICT_…`, `LIMIT_…`); `offset` is
     the byte offset since the parser was made or reset, None when unknown; `status` is the one a
-    server answers with (RFC 9110 section 15.5).
+    server answers with (RFC 9110 section 15.5); `events` are what the batch interface found in the
+    same input before the error.
     """
 
     status: int = 400
     code: str
     offset: int | None
+    events: list[Any]
 
     def __init__(
         self, message: str = "", *, code: str = "HPE_USER", offset: int | None = None
@@ -40,6 +44,7 @@ class HttpParserError(Exception):
         super().__init__(message)
         self.code = code
         self.offset = offset
+        self.events = []
 
 
 class HttpParserCallbackError(HttpParserError):

@@ -1,7 +1,7 @@
 # llhttp's C interface, in the header's order, as far as it is used.
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint64_t
 
-cdef extern from "llhttp.h" nogil:
+cdef extern from "llhttp.h":
     int LLHTTP_VERSION_MAJOR
     int LLHTTP_VERSION_MINOR
     int LLHTTP_VERSION_PATCH
@@ -65,15 +65,20 @@ cdef extern from "llhttp.h" nogil:
         HTTP_REQUEST
         HTTP_RESPONSE
 
+    ctypedef enum llhttp_finish_t:
+        HTTP_FINISH_SAFE_WITH_CB
+
     ctypedef enum llhttp_method_t:
         HTTP_CONNECT
         HTTP_PRI
+        HTTP_QUERY
 
     ctypedef int (*llhttp_data_cb)(llhttp_t *, const char *at, size_t length) except -1
     ctypedef int (*llhttp_cb)(llhttp_t *) except -1
 
     ctypedef struct llhttp_settings_t:
         llhttp_cb on_message_begin
+        llhttp_data_cb on_protocol
         llhttp_data_cb on_url
         llhttp_data_cb on_status
         llhttp_data_cb on_method
@@ -91,6 +96,8 @@ cdef extern from "llhttp.h" nogil:
         llhttp_cb on_version_complete
         llhttp_cb on_header_field_complete
         llhttp_cb on_header_value_complete
+        llhttp_cb on_chunk_extension_name_complete
+        llhttp_cb on_chunk_extension_value_complete
         llhttp_cb on_chunk_header
         llhttp_cb on_chunk_complete
 

@@ -1,0 +1,9 @@
+"""The smallest ASGI app: `fastserve examples.hello:app`."""
+
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        raise NotImplementedError(f"{scope['type']} is not for this app")
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"14")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"Hello, world!\n"})

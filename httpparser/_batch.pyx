@@ -1,0 +1,248 @@
+"""The batch interface: bytes in, a list of events out."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport uint64_t
+
+from enum import Enum
+
+from httpparser._core cimport (
+    CONTINUE, HELD, NO_BODY, SWITCH, SWITCHED, Limits, Parser, Sink,
+)
+from httpparser._head cimport ResponseHead
+
+from httpparser.errors import HttpParserError
+
+cdef enum:
+    WORTH_A_VIEW = 4096  # below this a copy is cheaper than a memoryview
+
+
+class End(Enum):
+    """The type of END, which ends each message."""
+
+    END = "END"
+
+    def __repr__(self):
+        return "END"
+
+
+cdef object MESSAGE_END = End.END
+
+
+cdef class Trailers:
+    """Fields after a chunked body, apart from the headers (RFC 9110 6.5)."""
+
+    cdef readonly list headers
+
+    def __repr__(self):
+        return f"Trailers({self.headers!r})"
+
+
+cdef class Chunk:
+    """The beginning of a chunk: its size and its extensions as they were sent (b";name=value")."""
+
+    cdef readonly uint64_t size
+    cdef readonly bytes extensions
+
+    def __repr__(self):
+        return f"Chunk({self.size}, {self.extensions!r})"
+
+
+cdef class Collector(Sink):
+    """A sink that makes a list."""
+
+    cdef list events
+    cdef object owner  # the input if it is bytes: views of it stay valid
+    cdef bint pause
+    cdef object method  # of the request that a response answers
+
+    cdef int on_head(self, object head) except -1:
+        self.events.append(head)
+        if self.method is not None:
+            if self.method == "HEAD":
+                return NO_BODY
+            if self.method == "CONNECT" and 200 <= (<ResponseHead> head).status < 300:
+                return SWITCH
+        return CONTINUE
+
+    cdef int on_body(self, const char *at, size_t length) except -1:
+        cdef bytes owner = self.owner
+        cdef Py_ssize_t start
+        if owner is None:
+            self.events.append(PyBytes_FromStringAndSize(at, length))
+        elif length == <size_t> PyBytes_GET_SIZE(owner):
+            self.events.append(owner)
+        elif length < WORTH_A_VIEW:
+            self.events.append(PyBytes_FromStringAndSize(at, length))
+        else:
+            start = at - PyBytes_AS_STRING(owner)
+            self.events.append(memoryview(owner)[start:start + length])
+        return 0
+
+    cdef int on_chunk(self, uint64_t size, bytes extensions) except -1:
+        cdef Chunk chunk = Chunk.__new__(Chunk)
+        chunk.size = size
+        chunk.extensions = extensions
+        self.events.append(chunk)
+        return 0
+
+    cdef int on_trailers(self, list headers) except -1:
+        cdef Trailers trailers = Trailers.__new__(Trailers)
+        trailers.headers = headers
+        self.events.append(trailers)
+        return 0
+
+    cdef int on_end(self) except -1:
+        self.events.append(MESSAGE_END)
+        return self.pause
+
+
+cdef class BatchParser(Parser):
+    """What request and response parsers share."""
+
+    cdef Collector collector
+    cdef bytes pending  # given but not parsed: paused, held, or another protocol
+    cdef readonly bint paused
+
+    cdef int prepare(self, bint response, bint strict, Limits limits, int lenient,
+                     bint pause, bint chunk_extensions) except -1:
+        self.collector = Collector.__new__(Collector)
+        self.collector.pause = pause
+        self.pending = b""
+        self.setup(response, self.collector, limits if limits is not None else Limits())
+        self.strict = strict
+        self.chunk_extensions = chunk_extensions
+        self.llhttp.lenient_flags = lenient
+        return 0
+
+    def feed(self, data not None):
+        """Parse one piece of input and return its events.
+
+        `data` is bytes or any contiguous buffer; a buffer that may change is copied where an event
+        needs it. While the parser is paused, held or switched, input is only kept. Raises
+        HttpParserError and its subclasses, whose `events` are those before the error; errors are
+        final. BufferError for a buffer that is not contiguous.
+        """
+        if self.paused or self.phase == HELD or self.phase == SWITCHED:
+            self.pending += bytes(data)
+            return []
+        if self.pending:
+            data = self.pending + bytes(data)
+            self.pending = b""
+        return self.parse(data)
+
+    def resume(self):
+        """Go on after a pause, or after a held head whose upgrade is not wanted."""
+        if self.phase == HELD:
+            self.go_on(CONTINUE)
+        return self.take_pending()
+
+    def feed_eof(self):
+        """The other side has closed: end a body that lasts until then.
+
+        Raises IncompleteMessage inside a message.
+        """
+        self.collector.events = events = []
+        self.end_of_input()
+        return events
+
+    def reset(self):
+        """Begin anew, as for a new connection; settings stay."""
+        self.restart()
+        self.pending = b""
+        self.paused = False
+
+    @property
+    def leftover(self):
+        """What was given but not parsed: after an upgrade, the other protocol's first bytes."""
+        return self.pending
+
+    @property
+    def switched(self):
+        """Whether what follows is another protocol's."""
+        return self.phase == SWITCHED
+
+    cdef list take_pending(self):
+        cdef bytes data = self.pending
+        self.pending = b""
+        self.paused = False
+        return self.parse(data)
+
+    cdef list parse(self, object data):
+        cdef Py_buffer view
+        cdef Py_ssize_t consumed, length
+        cdef list events = []
+        cdef Collector collector = self.collector
+        collector.events = events
+        try:
+            if PyBytes_CheckExact(data):
+                collector.owner = data
+                length = PyBytes_GET_SIZE(data)
+                consumed = self.execute(PyBytes_AS_STRING(data), length)
+            else:
+                PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+                try:
+                    length = view.len
+                    consumed = self.execute(<const char *> view.buf, length)
+                finally:
+                    PyBuffer_Release(&view)
+        except HttpParserError as error:
+            error.events = events
+            raise
+        finally:
+            collector.owner = None
+        collector.events = None
+        if consumed < length:
+            self.pending = bytes(memoryview(data).cast("B")[consumed:])
+        self.paused = collector.pause and self.phase != HELD and bool(events) and events[-1] is MESSAGE_END
+        return events
+
+
+cdef class RequestParser(BatchParser):
+    """Requests as a server reads them.
+
+    `feed()` returns a list of events: `RequestHead`, body parts (bytes, or a memoryview of the
+    input where that is large), `Chunk` (with `chunk_extensions`), `Trailers`, `END`.
+
+    - `strict`: refuse what RFC 9110 and 9112 forbid and llhttp accepts.
+    - `limits`: a `Limits`; `lenient`: `Leniency` flags.
+    - `any_method`: accept every token as method, not only those that llhttp knows.
+    - `pause`: stop after each message until `resume()`.
+    - `hold`: stop after a head with `upgrade` or the method CONNECT, until `switch()` accepts the
+      other protocol or `resume()` refuses it. Without `hold` upgrades are ignored.
+    """
+
+    def __init__(self, *, bint strict=True, Limits limits=None, int lenient=0,
+                 bint any_method=False, bint pause=False, bint hold=False,
+                 bint chunk_extensions=False):
+        self.prepare(False, strict, limits, lenient, pause, chunk_extensions)
+        self.any_method = any_method
+        self.hold = hold
+
+    def switch(self):
+        """Accept the upgrade of the held head: the body, if any, still comes, then `END`."""
+        self.go_on(SWITCH)
+        return self.take_pending()
+
+
+cdef class ResponseParser(BatchParser):
+    """Responses as a client reads them.
+
+    `method` is that of the request being answered and may be set before each response: answers to
+    HEAD have no body, a 2xx to CONNECT switches. Events as in `RequestParser`, with
+    `ResponseHead`; an interim response (1xx) is a head and `END`, and the final one follows.
+    """
+
+    def __init__(self, *, str method=None, bint strict=True, Limits limits=None, int lenient=0,
+                 bint pause=False, bint chunk_extensions=False):
+        self.prepare(True, strict, limits, lenient, pause, chunk_extensions)
+        self.collector.method = method
+
+    @property
+    def method(self):
+        return self.collector.method
+
+    @method.setter
+    def method(self, str method):
+        self.collector.method = method

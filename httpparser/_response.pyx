@@ -1,0 +1,137 @@
+"""Response heads to bytes."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy
+
+from http import HTTPStatus
+
+cdef enum:
+    NOT_IN_NAME = 1
+    NOT_IN_VALUE = 2
+
+cdef unsigned char[256] FORBIDDEN
+cdef list STATUS_LINES = [None] * 1000
+
+
+cdef void fill_forbidden() except *:
+    cdef int c
+    for c in range(256):
+        FORBIDDEN[c] = NOT_IN_NAME
+    for c in b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz":
+        FORBIDDEN[c] = 0
+    for c in b"\r\n\0":
+        FORBIDDEN[c] = NOT_IN_NAME | NOT_IN_VALUE
+
+
+fill_forbidden()
+
+for _status in HTTPStatus:
+    STATUS_LINES[_status] = f"HTTP/1.1 {_status.value} {_status.phrase}\r\n".encode()
+
+
+cdef class Output:
+    def __dealloc__(self):
+        free(self.data)
+
+    cdef int grow(self, size_t more) except -1:
+        cdef size_t room = (self.length + more) * 2
+        cdef char *data
+        if room < 1024:
+            room = 1024
+        data = <char *> realloc(self.data, room)
+        if data == NULL:
+            raise MemoryError
+        self.data = data
+        self.room = room
+        return 0
+
+    cdef bytes take(self):
+        """All of it as bytes; the buffer is empty afterwards, and kept unless it grew large."""
+        cdef bytes data = PyBytes_FromStringAndSize(self.data, self.length)
+        self.length = 0
+        if self.room > 65536:
+            free(self.data)
+            self.data = NULL
+            self.room = 0
+        return data
+
+
+cdef int write_status_line(Output out, int status) except -1:
+    """RFC 9112 4; an unassigned status has an empty reason."""
+    cdef bytes line
+    if not 100 <= status <= 999:
+        raise ValueError(f"{status} is not a status code: three digits are needed")
+    line = <bytes> STATUS_LINES[status]
+    if line is None:
+        line = f"HTTP/1.1 {status} \r\n".encode()
+        STATUS_LINES[status] = line
+    return out.append(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
+
+
+cdef int write_field(Output out, bytes name, bytes value) except -1:
+    """One field line. ValueError for a name that is not a token, a value with CR, LF or NUL."""
+    cdef const char *name_at = PyBytes_AS_STRING(name)
+    cdef const char *value_at = PyBytes_AS_STRING(value)
+    cdef size_t name_length = PyBytes_GET_SIZE(name), value_length = PyBytes_GET_SIZE(value), i
+    cdef unsigned char bad = 0
+    cdef char *to
+    for i in range(name_length):
+        bad |= FORBIDDEN[<unsigned char> name_at[i]]
+    if bad or name_length == 0:
+        raise ValueError(f"the field name {name!r} is not a token")
+    for i in range(value_length):
+        bad |= FORBIDDEN[<unsigned char> value_at[i]]
+    if bad & NOT_IN_VALUE:
+        raise ValueError(f"the value of the field {name!r} holds CR, LF or NUL")
+    out.reserve(name_length + value_length + 4)
+    to = out.data + out.length
+    memcpy(to, name_at, name_length)
+    to += name_length
+    to[0] = c':'
+    to[1] = c' '
+    memcpy(to + 2, value_at, value_length)
+    to += 2 + value_length
+    to[0] = c'\r'
+    to[1] = c'\n'
+    out.length += name_length + value_length + 4
+    return 0
+
+
+cdef int write_number(Output out, size_t number) except -1:
+    """Decimal digits."""
+    cdef char[20] digits
+    cdef int i = 20
+    while True:
+        i -= 1
+        digits[i] = c'0' + number % 10
+        number //= 10
+        if number == 0:
+            break
+    return out.append(digits + i, 20 - i)
+
+
+def write_response_head(int status, headers, bytes reason=None):
+    """Status line, fields and the empty line of an HTTP/1.1 response, as bytes.
+
+    `headers` is an iterable of `(name, value)` bytes pairs, written as they are. `reason` defaults
+    to the registered phrase. Raises ValueError for a status that is not three digits, a name that
+    is not a token, and CR, LF or NUL in a value or the reason; TypeError for what is not bytes.
+    """
+    cdef Output out = Output.__new__(Output)
+    cdef bytes name, value
+    cdef unsigned char c
+    if reason is None:
+        write_status_line(out, status)
+    else:
+        if not 100 <= status <= 999:
+            raise ValueError(f"{status} is not a status code: three digits are needed")
+        for c in reason:
+            if FORBIDDEN[c] & NOT_IN_VALUE:
+                raise ValueError("the reason holds CR, LF or NUL")
+        line = b"HTTP/1.1 %d %b\r\n" % (status, reason)
+        out.append(line, len(line))
+    for name, value in headers:
+        write_field(out, name, value)
+    out.append(b"\r\n", 2)
+    return out.take()

@@ -1,0 +1,43 @@
+"""An ASGI server on asyncio and uvloop, over the parser in `httpparser`."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from .config import Config
+from .errors import AppError, BindError, ConfigError, LifespanError, StartError, WorkerError
+from .server import Server
+
+try:
+    __version__ = version("fastserve")
+except PackageNotFoundError:  # imported from a source tree that is not installed
+    __version__ = "0"
+
+__all__ = [
+    "AppError",
+    "BindError",
+    "Config",
+    "ConfigError",
+    "LifespanError",
+    "Server",
+    "StartError",
+    "WorkerError",
+    "__version__",
+    "run",
+]
+
+
+def run(app: Any, **options: Any) -> None:
+    """Serve `app`, an application or its "module:attribute", until a signal.
+
+    The options are those of Config. Raises StartError.
+    """
+    from . import logs
+
+    config = Config(app, **options)
+    logs.configure(config.log_level)
+    if config.workers > 1 or config.reload:
+        from .supervisor import Supervisor
+
+        Supervisor(config).run()
+    else:
+        Server(config).run()

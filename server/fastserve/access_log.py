@@ -1,0 +1,159 @@
+"""One line per request, many lines per write."""
+
+import asyncio
+import logging
+import sys
+import time
+from json.encoder import encode_basestring_ascii as quoted
+from typing import TextIO
+
+from .config import Config
+
+FLUSH_SECONDS = 0.1
+FLUSH_LINES = 1000  # about 64 KiB
+
+
+def open_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> "AccessLog | None":
+    """What `access_log` and `access_log_format` ask for.
+
+    Handlers that the program has put on the logger "fastserve.access" take the place of standard
+    output.
+    """
+    if not config.access_log:
+        return None
+    logger = logging.getLogger("fastserve.access")
+    if logger.handlers:
+        return LoggerAccessLog(loop, logger)
+    return JsonAccessLog(loop) if config.access_log_format == "json" else AccessLog(loop)
+
+
+class AccessLog:
+    """Lines wait in a list and are written at most every 0.1 s, or when there are many.
+
+    `record` is all that the hot path calls. The server calls `close` after the last request, so
+    that a clean stop loses no line.
+    """
+
+    # Whether `record` uses `elapsed_ns`; if not, the caller need not read the clock.
+    timed = False
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, stream: TextIO | None = None) -> None:
+        self._loop = loop
+        self._stream = stream
+        self._lines: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def record(
+        self,
+        client: str,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        version: str,
+        status: int,
+        length: int,
+        elapsed_ns: int,
+    ) -> None:
+        """`client` is "host:port" or ""; `length` is the response body's, in bytes."""
+        target = target_text(raw_path, query)
+        self._lines.append(f'{client} - "{method} {target} HTTP/{version}" {status}\n')
+        if self._timer is None or len(self._lines) >= FLUSH_LINES:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(FLUSH_SECONDS, self._tick)
+        if len(self._lines) >= FLUSH_LINES:
+            self.flush()
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.flush()
+
+    def flush(self) -> None:
+        """Write the lines that wait."""
+        text = "".join(self._lines)
+        self._lines.clear()
+        # Looked up now: programs and tests replace sys.stdout.
+        stream = sys.stdout if self._stream is None else self._stream
+        try:
+            stream.write(text)
+            stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody reads standard output any more; serving goes on
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.flush()
+
+
+class JsonAccessLog(AccessLog):
+    """One JSON object per line."""
+
+    timed = True
+    # The date and time as of the current second, kept because formatting it costs more than a line.
+    _second = 0
+    _second_text = ""
+
+    def record(
+        self,
+        client: str,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        version: str,
+        status: int,
+        length: int,
+        elapsed_ns: int,
+    ) -> None:
+        now = time.time()
+        if int(now) != self._second:
+            self._second = int(now)
+            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        path = quoted(raw_path.decode("latin-1"))
+        millisecond = int(now * 1000) % 1000
+        self._lines.append(
+            f'{{"time": "{self._second_text}.{millisecond:03}Z", "client": {quoted(client)}, '
+            f'"method": "{method}", "path": {path}, "query": {quoted(query.decode("latin-1"))}, '
+            f'"version": "{version}", "status": {status}, "length": {length}, '
+            f'"ms": {elapsed_ns / 1e6:.3f}}}\n'
+        )
+        if self._timer is None or len(self._lines) >= FLUSH_LINES:
+            self._schedule()
+
+
+class LoggerAccessLog(AccessLog):
+    """A record per request for the program's own handlers."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, logger: logging.Logger) -> None:
+        super().__init__(loop)
+        self._logger = logger
+
+    def record(
+        self,
+        client: str,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        version: str,
+        status: int,
+        length: int,
+        elapsed_ns: int,
+    ) -> None:
+        target = target_text(raw_path, query)
+        self._logger.info('%s - "%s %s HTTP/%s" %d', client, method, target, version, status)
+
+
+def target_text(raw_path: bytes, query: bytes) -> str:
+    """The request target, with what could break or forge a log line as \\xNN."""
+    target = raw_path.decode("latin-1")
+    if query:
+        target += "?" + query.decode("latin-1")
+    if target.isascii() and target.isprintable() and '"' not in target and "\\" not in target:
+        return target
+    return "".join(
+        char if " " <= char <= "~" and char not in '"\\' else f"\\x{ord(char):02x}"
+        for char in target
+    )

@@ -1,0 +1,468 @@
+"""asyncio.Protocol: from the transport's bytes to requests, one after the other."""
+
+from cpython.bytes cimport (
+    PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
+)
+from cpython.dict cimport PyDict_Copy
+
+from httpparser._core cimport CONTINUE, SWITCH, Parser
+from httpparser._head cimport RequestHead
+from fastserve.http._cycle cimport Cycle
+from fastserve.http._response cimport COMPLETE, EXPECT_START, HEAD_HELD, write_error
+from fastserve.http._service cimport Service
+from fastserve.http._wire cimport Wire
+
+from time import perf_counter_ns
+
+from httpparser.errors import HttpParserError
+
+cdef enum:
+    LINGER_BYTES = 1048576
+    LINGER_SECONDS = 2
+
+
+cdef class Connection(Wire):
+    def __init__(self, Service service not None):
+        self.service = service
+        self.scheme = "http"
+
+    # -- asyncio.Protocol ----------------------------------------------------------------------
+
+    def connection_made(self, transport):
+        cdef Service service = self.service
+        self.transport = transport
+        transport.set_write_buffer_limits(high=service.write_high_water)
+        self.client = address(transport.get_extra_info("peername"))
+        self.server = address(transport.get_extra_info("sockname"))
+        if transport.get_extra_info("ssl_object") is not None:
+            self.scheme = "https"
+        if service.parser_factory is None:
+            self.parser = Parser.__new__(Parser)
+            self.parser.setup(False, self, service.limits)
+            self.parser.strict = True
+            self.parser.any_method = True
+        else:
+            self.port = service.parser_factory(self, service.limits)
+        self.deadline = service.now + service.first_byte_timeout + 1
+        service.connections.add(self)
+        if service.limit_connections and len(service.connections) > service.limit_connections:
+            self.answer_error(503, "too many connections")
+
+    def data_received(self, bytes data):
+        if self.stage == BUSY and self.message_ended:
+            self.keep(data)
+        elif self.stage == LINGERING:
+            self.throw_away(PyBytes_GET_SIZE(data))
+        elif self.stage != ENDED:
+            self.consume(data)
+
+    def eof_received(self):
+        """A half-closed client still gets its answers; True keeps the transport open for them."""
+        self.eof = True
+        if self.stage == BUSY and self.scheme == "http":
+            if not self.message_ended:
+                self.cycle.disconnect()  # its body will never be complete
+            return True
+        self.close()
+        return False
+
+    def connection_lost(self, error):
+        cdef Cycle cycle = self.cycle
+        self.stage = ENDED
+        self.gone = True
+        self.cycle = None
+        self.pending = None
+        self.parser = None
+        self.port = None
+        self.service.forget(self)
+        if cycle is not None:
+            cycle.disconnect()
+        self.wake_drain()
+
+    # -- requests ------------------------------------------------------------------------------
+
+    cdef int consume(self, bytes data) except -1:
+        """Parse and answer as far as it goes without waiting; one write for all of it."""
+        cdef Py_ssize_t at = 0, length = PyBytes_GET_SIZE(data)
+        self.stepping = self.consuming = True
+        try:
+            while True:
+                at += self.parse(data, at)
+                if self.waiting:
+                    self.run_app()
+                if not self.exchange_over():
+                    break
+                self.end_exchange()
+                if self.stage != QUIET or at == length:
+                    break
+        except HttpParserError as error:
+            self.refuse(error)
+        finally:
+            self.consuming = False
+            self.flush()
+            self.stepping = False
+        if self.stage == BUSY:
+            self.after_consuming(data, at)
+        elif self.leaving:
+            self.leave()
+        return 0
+
+    cdef int after_consuming(self, bytes data, Py_ssize_t at) except -1:
+        """The request is not over: keep what is behind it, or watch for the rest of its body."""
+        if self.upgrade is not None:
+            return self.switch(data[at:])
+        if self.message_ended:
+            if at < PyBytes_GET_SIZE(data):
+                self.keep(data[at:] if at else data)
+        elif self.cycle.phase == COMPLETE:
+            if not self.keep_alive:
+                return self.leave()
+        elif self.cycle.buffered > <Py_ssize_t> self.service.write_high_water:
+            self.pause_reading()
+            return 0
+        if not self.message_ended:
+            self.deadline = self.service.now + self.service.body_timeout + 1
+        return 0
+
+    cdef Py_ssize_t parse(self, bytes data, Py_ssize_t start) except -1:
+        cdef Py_ssize_t consumed
+        if self.parser is not None:
+            consumed = self.parser.execute(PyBytes_AS_STRING(data) + start,
+                                           PyBytes_GET_SIZE(data) - start)
+        else:
+            consumed = self.port.feed(data[start:] if start else data)
+        if self.stage == QUIET:
+            self.stage = ARRIVING
+            self.deadline = self.service.now + self.service.head_timeout + 1
+        return consumed
+
+    cdef int on_head(self, object head) except -1:
+        self.begin_request(<RequestHead> head)
+        return SWITCH if self.upgrade is not None else CONTINUE
+
+    cdef int on_body(self, const char *at, size_t length) except -1:
+        if self.cycle.phase != COMPLETE:
+            self.cycle.add_body(PyBytes_FromStringAndSize(at, length))
+        else:
+            self.thrown_away += length
+            if self.thrown_away > self.service.drain_body:
+                self.keep_alive = False
+        return 0
+
+    cdef int on_end(self) except -1:
+        self.message_ended = True
+        if self.cycle is not None:
+            self.cycle.end()
+        return True
+
+    def head(self, RequestHead head not None):
+        """For parsers in Python: a whole head; true when another protocol follows."""
+        return self.on_head(head) == SWITCH
+
+    def body(self, bytes data not None):
+        """For parsers in Python: a part of the body."""
+        self.on_body(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
+    def end(self):
+        """For parsers in Python: the end of the message; the parser stops here."""
+        self.on_end()
+
+    cdef int begin_request(self, RequestHead head) except -1:
+        cdef Service service = self.service
+        cdef Cycle cycle
+        self.stage = BUSY
+        self.deadline = 0
+        self.thrown_away = 0
+        self.message_ended = False
+        self.keep_alive = head.keep_alive and not service.draining
+        if head.method == "CONNECT":  # an origin server is no tunnel
+            raise Refusal(501, "CONNECT is not supported")
+        if not head.method.isupper():  # RFC 9110 9.1: case-sensitive, while ASGI upper-cases them
+            raise Refusal(501, "the method is not known")
+        if service.limit_concurrency and service.active >= service.limit_concurrency:
+            raise Refusal(503, "too many requests at once")
+        if head.upgrade is not None and service.open_websocket is not None and (
+            head.method == "GET" and head.upgrade.lower() == b"websocket"
+            and head.content_length <= 0 and not head.chunked
+        ):
+            self.upgrade = head
+            return 0
+        cycle = Cycle.__new__(Cycle)
+        cycle.wire = self
+        cycle.head = head
+        cycle.remaining = -1
+        cycle.continue_wanted = head.expect_continue
+        cycle.scope = self.make_scope(head, service.scope)
+        if service.timed:
+            cycle.started_at = perf_counter_ns()
+        self.cycle = cycle
+        self.waiting = True
+        return 0
+
+    cdef dict make_scope(self, RequestHead head, dict template):
+        cdef Service service = self.service
+        cdef dict scope = PyDict_Copy(template)
+        cdef dict extensions
+        cdef bytes te
+        scope["asgi"] = PyDict_Copy(service.asgi)
+        scope["http_version"] = head.version
+        scope["method"] = head.method
+        scope["scheme"] = self.scheme
+        scope["path"] = head.path
+        scope["raw_path"] = head.raw_path
+        scope["query_string"] = head.query
+        scope["headers"] = head.headers
+        scope["client"] = self.client
+        scope["server"] = self.server
+        scope["extensions"] = extensions = PyDict_Copy(service.extensions)
+        if head.version == "1.1":
+            extensions["http.response.early_hint"] = {}
+        if self.tls is not None:
+            extensions["tls"] = self.tls
+        if service.state is not None:
+            scope["state"] = service.state.copy()
+        return scope
+
+    cdef int run_app(self) except -1:
+        self.waiting = False
+        self.service.active += 1
+        return self.service.runner.run(self.cycle)
+
+    cdef inline bint exchange_over(self) noexcept:
+        return self.message_ended and self.cycle is not None and self.cycle.phase == COMPLETE
+
+    cdef int response_complete(self) except -1:
+        """Called by the cycle as its response ends, perhaps long before the app does."""
+        cdef Service service = self.service
+        cdef Cycle cycle = self.cycle
+        if cycle is None:
+            return 0
+        service.served += 1
+        cycle.wake()
+        if service.access_log is not None:
+            self.log(cycle)
+        if cycle.continue_wanted:
+            self.keep_alive = False  # whether the body still comes cannot be known
+        if self.consuming:
+            return 0
+        if self.message_ended and self.pending is None and self.keep_alive and not self.eof:
+            return self.end_exchange()
+        # Not from within the app's step: the next request is not for this task.
+        service.loop.call_soon(self.resume)
+        return 0
+
+    cdef int log(self, Cycle cycle) except -1:
+        cdef RequestHead head = cycle.head
+        cdef long long elapsed = perf_counter_ns() - cycle.started_at if self.service.timed else 0
+        if self.client_text is None:
+            self.client_text = text_of(self.client)
+        self.service.access_log.record(
+            self.client_text, head.method, head.raw_path, head.query, head.version, cycle.status,
+            cycle.sent, elapsed,
+        )
+        return 0
+
+    def resume(self):
+        """After a response that came later than its request: the next request, or the end."""
+        cdef bytes pending = self.pending
+        if self.stage != BUSY or self.gone:
+            return
+        if self.exchange_over():
+            self.end_exchange()
+        elif self.cycle is None or self.cycle.phase != COMPLETE:
+            return
+        elif not self.keep_alive:
+            self.leaving = True
+        if self.leaving:
+            self.leave()
+        elif self.stage == QUIET and pending is not None:
+            self.pending = None
+            self.resume_reading()
+            self.consume(pending)
+            if self.eof and self.stage != BUSY:
+                self.close()
+
+    cdef int end_exchange(self) except -1:
+        """Request and response are both complete. RFC 9112 9.3 and 9.6"""
+        self.cycle = None
+        self.stage = QUIET
+        self.deadline = self.service.now + self.service.keep_alive_timeout + 1
+        if self.reading_paused and self.pending is None:
+            self.resume_reading()
+        if not self.keep_alive or self.broken or self.service.draining or (
+            self.eof and self.pending is None and not self.consuming
+        ):
+            self.stage = ARRIVING  # no further request is read
+            self.leaving = True
+        return 0
+
+    cdef int settle_keep_alive(self) except -1:
+        """As the head goes out: can the rest of the request be read away afterwards?"""
+        cdef Cycle cycle = self.cycle
+        if cycle is not None and not cycle.ended and (
+            cycle.continue_wanted
+            or cycle.head.content_length > <long long> self.service.drain_body
+        ):
+            self.keep_alive = False
+        return 0
+
+    cdef int keep(self, bytes data) except -1:
+        """Raw bytes behind a request that is being answered: so many, then reading stops."""
+        self.pending = data if self.pending is None else self.pending + data
+        if <size_t> PyBytes_GET_SIZE(self.pending) > self.service.pipeline_bytes:
+            self.pause_reading()
+        return 0
+
+    cdef int want_body(self) except -1:
+        if self.reading_paused and not self.message_ended:
+            self.resume_reading()
+            self.deadline = self.service.now + self.service.body_timeout + 1
+        return 0
+
+    cdef int pause_reading(self) except -1:
+        if not self.reading_paused and not self.gone:
+            self.reading_paused = True
+            self.deadline = 0
+            self.transport.pause_reading()
+        return 0
+
+    cdef int resume_reading(self) except -1:
+        if self.reading_paused and not self.gone:
+            self.reading_paused = False
+            self.transport.resume_reading()
+        return 0
+
+    cdef int switch(self, bytes leftover) except -1:
+        """Hand the transport over to a WebSocket session."""
+        cdef RequestHead head = self.upgrade
+        cdef dict scope = self.make_scope(head, self.service.scope)
+        transport = self.transport
+        self.upgrade = None
+        self.parser = None
+        self.port = None
+        self.stage = ENDED
+        self.gone = True
+        self.service.open_websocket(self.service, transport, scope, head, leftover)
+        return self.service.forget(self)
+
+    # -- the end -------------------------------------------------------------------------------
+
+    cdef int refuse(self, object error) except -1:
+        """A request that cannot be accepted: a clear answer and a close. RFC 9112 9.6"""
+        cdef Cycle cycle = self.cycle
+        if cycle is not None and not self.waiting:
+            cycle.disconnect()
+            if cycle.phase != EXPECT_START and cycle.phase != HEAD_HELD:
+                self.broken = True
+                self.flush()
+                return self.close()
+            cycle.drop_held()
+        self.waiting = False
+        return self.answer_error(error.status, str(error))
+
+    cdef int answer_error(self, int status, str text) except -1:
+        cdef bint is_head = self.cycle is not None and self.cycle.head.method == "HEAD"
+        write_error(self.output(), self.service, status, text, is_head)
+        self.service.logger.debug("refused %s: %d %s", text_of(self.client), status, text)
+        self.flush()
+        return self.linger()
+
+    cdef int leave(self) except -1:
+        """The last response is written."""
+        self.leaving = False
+        if self.message_ended and self.pending is None or self.broken:
+            return self.close()
+        return self.linger()
+
+    cdef int linger(self) except -1:
+        """Say that nothing more comes, and read on for a while: closing now would reset the
+        connection under the client that still sends, and lose the answer. RFC 9112 9.6"""
+        if self.gone:
+            return 0
+        if self.eof or not self.transport.can_write_eof():
+            return self.close()
+        self.stage = LINGERING
+        self.deadline = self.service.now + LINGER_SECONDS + 1
+        self.resume_reading()
+        self.gone = True
+        self.thrown_away = 0
+        self.transport.write_eof()
+        return 0
+
+    cdef int throw_away(self, size_t length) except -1:
+        self.thrown_away += length
+        if self.thrown_away > LINGER_BYTES:
+            self.close()
+        return 0
+
+    cdef int close(self) except -1:
+        """Close once everything written has gone out."""
+        if self.stage != ENDED:
+            self.stage = ENDED
+            self.gone = True
+            self.deadline = self.service.now + self.service.send_timeout + 1
+            self.transport.close()
+        return 0
+
+    def abort(self):
+        """Close now; what was not sent is lost."""
+        self.stage = ENDED
+        self.gone = True
+        self.transport.abort()
+
+    def drain(self):
+        """The server stops: close if idle, else after the response."""
+        self.keep_alive = False
+        if self.stage == QUIET:
+            self.close()
+
+    def sweep(self):
+        """Once a second: deadlines."""
+        cdef double now = self.service.now
+        cdef Cycle cycle = self.cycle
+        if self.congested and self.stage == BUSY:
+            self.sweep_stuck(now)
+        if self.eof and cycle is not None and not cycle.disconnected:
+            cycle.disconnect()  # half-closed for a second: tell an app that listens
+        if self.deadline == 0 or now < self.deadline:
+            return
+        if self.stage == QUIET:
+            self.close()
+        elif self.stage == ARRIVING:
+            self.answer_error(408, "the request did not arrive in time")
+        elif self.stage == BUSY:
+            self.refuse(Refusal(408, "the request body did not arrive in time"))
+        else:
+            self.abort()
+
+    cdef int sweep_stuck(self, double now) except -1:
+        """A client that does not read is dropped after send_timeout without progress."""
+        cdef Py_ssize_t size = self.transport.get_write_buffer_size()
+        if self.stuck < 0 or size < self.stuck:
+            self.stuck = size
+            self.stuck_until = now + self.service.send_timeout
+        elif now > self.stuck_until:
+            self.abort()
+        return 0
+
+
+class Refusal(HttpParserError):
+    """A request that the server does not take."""
+
+    def __init__(self, status, message):
+        super().__init__(message, code="REFUSED")
+        self.status = status
+
+
+cdef str text_of(object client):
+    """As the access log wants it."""
+    return f"{client[0]}:{client[1]}" if isinstance(client, tuple) else ""
+
+
+cdef object address(object name):
+    """As ASGI wants it: (host, port), or [path, None] for a Unix socket."""
+    if isinstance(name, tuple):
+        return name[:2]
+    if isinstance(name, (str, bytes)) and name:
+        return [name if isinstance(name, str) else name.decode(), None]
+    return None

@@ -1,0 +1,318 @@
+"""ASGI `send`: messages in, response bytes out. Framing is decided once, at the head."""
+
+from cpython.bytes cimport (
+    PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
+)
+from libc.stdint cimport int64_t
+
+from http import HTTPStatus
+
+from httpparser._headers cimport equal_fold, token_in_list
+from httpparser._response cimport Output, write_field, write_number, write_status_line
+from fastserve.http._service cimport Service
+from fastserve.http._task cimport DONE, Job
+from fastserve.http._wire cimport Wire
+
+cdef enum:
+    WORTH_NO_COPY = 16384  # larger bodies are given to the transport as they are
+
+cdef str START = "http.response.start"
+cdef str BODY = "http.response.body"
+cdef bytes EMPTY = b""
+
+
+class ClientDisconnected(OSError):
+    """`send()` after the client has gone; the ASGI specification asks for an OSError."""
+
+
+cdef class Response(Job):
+    def send(self, message):
+        """ASGI `send`. Raises OSError after a disconnect, RuntimeError for what is out of order,
+        ValueError and TypeError for what cannot be written."""
+        kind = message["type"]
+        if self.wire.gone and self.phase != COMPLETE:
+            raise ClientDisconnected("the client has disconnected")
+        if kind == BODY:
+            return self.body(message)
+        if kind == START:
+            self.begin(message)
+            return DONE
+        if kind == "http.response.trailers":
+            return self.send_trailers(message)
+        if kind == "http.response.early_hint":
+            return self.early_hint(message)
+        if kind == "http.response.pathsend" or kind == "http.response.zerocopysend":
+            return self.send_file(message)
+        raise RuntimeError(f"{kind!r} is not a message of an HTTP response")
+
+    # -- the head ------------------------------------------------------------------------------
+
+    cdef int begin(self, dict message) except -1:
+        cdef Wire wire = self.wire
+        cdef Output output = wire.output()
+        cdef size_t mark = output.length
+        if self.phase != EXPECT_START:
+            raise RuntimeError("http.response.start was sent already")
+        self.status = message["status"]
+        if self.status < 200:
+            raise ValueError(f"{self.status} is not a final status")
+        self.remaining = -1
+        self.trailers = message.get("trailers", False)
+        try:
+            write_status_line(output, self.status)
+            headers = message.get("headers")
+            if headers is not None:
+                self.write_headers(output, headers)
+        except BaseException:
+            output.length = mark
+            raise
+        self.phase = HEAD_HELD
+        self.held_at = mark
+        if not wire.stepping:
+            self.hold()
+        return 0
+
+    cdef int write_headers(self, Output output, object headers) except -1:
+        cdef bytes name, value
+        cdef const char *at
+        cdef size_t length
+        for pair in headers:
+            if type(pair) is tuple and len(<tuple> pair) == 2:
+                name = (<tuple> pair)[0]
+                value = (<tuple> pair)[1]
+            else:
+                name, value = pair
+            length = PyBytes_GET_SIZE(name)
+            # Those that framing and connection depend on have these lengths.
+            if (
+                (length == 4 or length == 6 or length == 10 or length == 14 or length == 17)
+                and self.note(name, value)
+            ):
+                continue
+            write_field(output, name, value)
+        return 0
+
+    cdef int note(self, bytes name, bytes value) except -1:
+        """Learn from a field; true: it is not to be written."""
+        cdef const char *at = PyBytes_AS_STRING(name)
+        cdef size_t length = PyBytes_GET_SIZE(name)
+        if length == 14 and equal_fold(at, b"content-length", 14):
+            if self.remaining >= 0 or not value.isdigit() or len(value) > 18:
+                raise ValueError(f"Content-Length {value!r} is not one number of bytes")
+            self.remaining = int(value)
+            return self.status == 204 or self.trailers  # RFC 9110 8.6
+        if length == 17 and equal_fold(at, b"transfer-encoding", 17):
+            return True  # framing is the server's
+        if length == 4 and equal_fold(at, b"date", 4):
+            self.has_date = True
+        elif length == 6 and equal_fold(at, b"server", 6):
+            self.has_server = True
+        elif length == 10 and equal_fold(at, b"connection", 10):
+            self.has_connection = True
+            if token_in_list(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), b"close", 5):
+                self.close = True
+        return False
+
+    cdef int hold(self) except -1:
+        """The step ends: take the held head out of the shared output."""
+        cdef Output output = self.wire.output()
+        self.held = PyBytes_FromStringAndSize(output.data + self.held_at,
+                                              output.length - self.held_at)
+        output.length = self.held_at
+        return 0
+
+    cdef int drop_held(self) except -1:
+        """The app failed: nothing of its head has been given away."""
+        if self.phase == HEAD_HELD:
+            if self.held is None:
+                self.wire.output().length = self.held_at
+            self.held = None
+            self.phase = EXPECT_START
+        return 0
+
+    cdef int end_head(self, Output output, Py_ssize_t length, bint more) except -1:
+        """Framing, connection and default fields. RFC 9112 6 and 9."""
+        cdef Wire wire = self.wire
+        cdef Service service = wire.service
+        cdef bint newer = self.head.version == "1.1"
+        if self.held is not None:
+            output.append(PyBytes_AS_STRING(self.held), PyBytes_GET_SIZE(self.held))
+            self.held = None
+        if self.trailers and not newer:
+            self.trailers = False
+        if self.head.method == "HEAD" or self.status == 204 or self.status == 304:
+            self.framing = NO_BODY
+        elif self.trailers:
+            self.framing = CHUNKED
+        elif self.remaining >= 0:
+            self.framing = LENGTH
+        elif not more:
+            self.framing = LENGTH
+            self.remaining = length
+            output.append(b"content-length: ", 16)
+            write_number(output, length)
+            output.append(b"\r\n", 2)
+        elif newer:
+            self.framing = CHUNKED
+        else:
+            self.framing = UNTIL_CLOSE
+        if self.framing == CHUNKED:
+            output.append(b"transfer-encoding: chunked\r\n", 28)
+        wire.settle_keep_alive()
+        if self.close or self.framing == UNTIL_CLOSE:
+            wire.keep_alive = False
+        if not self.has_connection:
+            if not wire.keep_alive:
+                output.append(b"connection: close\r\n", 19)
+            elif not newer:
+                output.append(b"connection: keep-alive\r\n", 24)
+        elif not wire.keep_alive and not self.close:
+            output.append(b"connection: close\r\n", 19)
+        service.renew()
+        if not self.has_date and not self.has_server:
+            output.append(PyBytes_AS_STRING(service.both), PyBytes_GET_SIZE(service.both))
+        else:
+            if not self.has_date:
+                output.append(PyBytes_AS_STRING(service.date_line), len(service.date_line))
+            if not self.has_server:
+                output.append(PyBytes_AS_STRING(service.server_line), len(service.server_line))
+            output.append(PyBytes_AS_STRING(service.extra_lines), len(service.extra_lines))
+        output.append(b"\r\n", 2)
+        self.phase = EXPECT_BODY
+        return 0
+
+    # -- the body ------------------------------------------------------------------------------
+
+    cdef object body(self, dict message):
+        cdef Wire wire = self.wire
+        cdef Output output = wire.output()
+        cdef object data = message.get("body", EMPTY)
+        cdef bint more = message.get("more_body", False)
+        if not PyBytes_CheckExact(data):
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise TypeError(f"a body is bytes, not {type(data).__name__}")
+            data = bytes(data)
+        if self.phase == HEAD_HELD:
+            self.end_head(output, PyBytes_GET_SIZE(data), more)
+        elif self.phase == EXPECT_START:
+            raise RuntimeError("http.response.start must come before http.response.body")
+        elif self.phase != EXPECT_BODY:
+            raise RuntimeError("the response is complete already")
+        if PyBytes_GET_SIZE(data):
+            self.write_body(output, data)
+        if not more:
+            self.end_body(output)
+        if not wire.stepping or output.length > wire.service.write_high_water:
+            wire.flush()
+        if wire.congested:
+            return wire.drained()
+        return DONE
+
+    cdef int write_body(self, Output output, object data) except -1:
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(data), size = length
+        cdef char[16] digits
+        cdef int i = 16
+        if self.framing == NO_BODY:
+            return 0
+        if self.framing == LENGTH:
+            if length > self.remaining:
+                raise RuntimeError("the body is longer than its Content-Length")
+            self.remaining -= length
+        self.sent += length
+        if self.framing == CHUNKED:
+            while size:
+                i -= 1
+                digits[i] = b"0123456789abcdef"[size & 15]
+                size >>= 4
+            output.append(digits + i, 16 - i)
+            output.append(b"\r\n", 2)
+        if length >= WORTH_NO_COPY:
+            self.wire.write_large(data)
+        else:
+            output.append(PyBytes_AS_STRING(data), length)
+        if self.framing == CHUNKED:
+            output.append(b"\r\n", 2)
+        return 0
+
+    cdef int end_body(self, Output output) except -1:
+        if self.framing == LENGTH and self.remaining:
+            self.wire.keep_alive = False
+            self.complete(output)
+            raise RuntimeError(f"the body is {self.remaining} bytes short of its Content-Length")
+        if self.trailers:
+            self.phase = EXPECT_TRAILERS
+            if self.framing == CHUNKED:
+                output.append(b"0\r\n", 3)
+            return 0
+        if self.framing == CHUNKED:
+            output.append(b"0\r\n\r\n", 5)
+        return self.complete(output)
+
+    cdef int complete(self, Output output) except -1:
+        self.phase = COMPLETE
+        self.wire.response_complete()
+        return 0
+
+    # -- extensions ----------------------------------------------------------------------------
+
+    cdef object send_trailers(self, dict message):
+        """RFC 9110 6.5: only a client that said TE: trailers gets them."""
+        cdef Wire wire = self.wire
+        cdef Output output = wire.output()
+        if self.phase != EXPECT_TRAILERS:
+            raise RuntimeError("trailers come after the body, and http.response.start announces them")
+        cdef size_t mark = output.length
+        cdef bytes name, value
+        try:
+            for name, value in message.get("headers", ()):
+                if self.framing == CHUNKED and self.trailers_wanted:
+                    write_field(output, name, value)
+        except BaseException:
+            output.length = mark
+            raise
+        if not message.get("more_trailers", False):
+            if self.framing == CHUNKED:
+                output.append(b"\r\n", 2)
+            self.complete(output)
+        if not wire.stepping:
+            wire.flush()
+        return wire.drained()
+
+    cdef object early_hint(self, dict message):
+        """RFC 8297: 103 with Link fields, before the head."""
+        cdef Wire wire = self.wire
+        cdef Output output = wire.output()
+        cdef size_t mark = output.length
+        if self.phase != EXPECT_START:
+            raise RuntimeError("http.response.early_hint comes before http.response.start")
+        if self.head.version != "1.1":
+            return DONE  # RFC 9110 15.2: no 1xx to an HTTP/1.0 client
+        try:
+            write_status_line(output, 103)
+            for link in message["links"]:
+                write_field(output, b"link", link)
+        except BaseException:
+            output.length = mark
+            raise
+        output.append(b"\r\n", 2)
+        wire.flush()
+        return wire.drained()
+
+    async def send_file(self, message):
+        raise NotImplementedError
+
+
+cdef int write_error(Output output, Service service, int status, str text, bint head) except -1:
+    """A whole response of the server's own, which closes the connection."""
+    cdef bytes body = f"{text or HTTPStatus(status).phrase}\n".encode()
+    service.renew()
+    write_status_line(output, status)
+    write_field(output, b"content-type", b"text/plain; charset=utf-8")
+    output.append(b"content-length: ", 16)
+    write_number(output, len(body))
+    output.append(b"\r\nconnection: close\r\n", 21)
+    output.append(PyBytes_AS_STRING(service.both), PyBytes_GET_SIZE(service.both))
+    output.append(b"\r\n", 2)
+    if not head:
+        output.append(PyBytes_AS_STRING(body), len(body))
+    return 0

@@ -1,0 +1,166 @@
+"""What all connections of a process share: the app, the options, the clock, the counters."""
+
+from libc.time cimport time, time_t
+
+import asyncio
+import contextvars
+import logging
+from email.utils import formatdate
+
+from httpparser._core cimport Limits
+from httpparser._response cimport Output
+from fastserve.http._task cimport Runner
+
+
+cdef class Service:
+    """One per process. `connection()` is the protocol factory for the loop's servers.
+
+    `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `state` the lifespan's state or
+    None when the app has no lifespan, `access_log` has `record(…)` or is None.
+    """
+
+    def __init__(self, app, config, loop, *, state=None, access_log=None, parser_factory=None):
+        from fastserve.http._connection import Connection  # which needs this module first
+
+        self.protocol = Connection
+        self.app = app
+        self.config = config
+        self.loop = loop
+        self.state = state
+        self.access_log = access_log
+        self.timed = access_log is not None and access_log.timed
+        self.parser_factory = parser_factory
+        self.logger = logging.getLogger("fastserve")
+        self.context = contextvars.copy_context()
+        self.runner = Runner(loop, self.context)
+        self.connections = set()
+        self.websockets = set()
+        self.output = Output.__new__(Output)
+        self.direct = Output.__new__(Output)
+        self.now = loop.time()
+        self.limits = Limits(
+            request_line=config.limit_request_line,
+            field=config.limit_field,
+            fields=config.limit_fields,
+            count=config.limit_field_count,
+            trailers=config.limit_trailers,
+            chunk_extensions=config.limit_chunk_extensions,
+            body=config.limit_body,
+        )
+        self.first_byte_timeout = config.first_byte_timeout
+        self.head_timeout = config.head_timeout
+        self.body_timeout = config.body_timeout
+        self.keep_alive_timeout = config.keep_alive_timeout
+        self.send_timeout = config.send_timeout
+        self.pipeline_bytes = config.pipeline_bytes
+        self.write_high_water = config.write_high_water
+        self.drain_body = config.drain_body
+        self.limit_concurrency = config.limit_concurrency
+        self.limit_connections = config.limit_connections
+        self.server_header = config.server_header
+        self.date_header = config.date_header
+        self.extra_lines = b"".join(b"%b: %b\r\n" % pair for pair in config.extra_headers)
+        self.asgi = {"version": "3.0", "spec_version": "2.5"}
+        self.extensions = {
+            "http.response.pathsend": {},
+            "http.response.zerocopysend": {},
+        }
+        # Every key stands here, so that a request's copy is filled without growing.
+        self.scope = {
+            "type": "http",
+            "asgi": self.asgi,
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": "/",
+            "raw_path": b"/",
+            "query_string": b"",
+            "root_path": config.root_path,
+            "headers": None,
+            "client": None,
+            "server": None,
+            "extensions": None,
+        }
+        if state is not None:
+            self.scope["state"] = None
+        self.renew()
+
+    cdef int renew(self) except -1:
+        """Make the default fields anew when the second has changed. RFC 9110 6.6.1."""
+        cdef time_t second = time(NULL)
+        if second == self.second:
+            return 0
+        self.second = second
+        self.date_line = b""
+        if self.date_header:
+            self.date_line = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
+        self.server_line = b"server: fastserve\r\n" if self.server_header else b""
+        self.both = self.server_line + self.date_line + self.extra_lines
+        return 0
+
+    def default_headers(self):
+        """The lines that every response gets: server, date and the configured ones, as bytes."""
+        self.renew()
+        return self.both
+
+    def connection(self):
+        """A new protocol: the factory for `loop.create_server()`."""
+        return self.protocol(self)
+
+    @property
+    def idle(self):
+        """Whether no connection is open."""
+        return not self.connections and not self.websockets
+
+    def start(self):
+        """Begin to sweep: one coarse timer serves the deadlines of all connections."""
+        self.now = self.loop.time()
+        self.timer = self.loop.call_later(1.0, self.sweep)
+
+    def sweep(self):
+        """Once a second: end what is past its deadline."""
+        self.now = self.loop.time()
+        self.timer = self.loop.call_later(1.0, self.sweep)
+        for connection in tuple(self.connections):
+            connection.sweep()
+        for session in tuple(self.websockets):
+            session.sweep(self.now)
+
+    def drain(self):
+        """Close idle connections now, busy ones after their response, WebSockets with 1012."""
+        self.draining = True
+        for connection in tuple(self.connections):
+            connection.drain()
+        for session in tuple(self.websockets):
+            session.shutdown()
+
+    def abort(self):
+        """Close everything now."""
+        for peer in (*self.connections, *self.websockets):
+            peer.abort()
+
+    def stop(self):
+        """End the timer and the parked task."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self.runner.close()
+
+    async def wait_closed(self):
+        """Wait until no connection is open."""
+        while not self.idle:
+            self.closed = self.loop.create_future()
+            try:
+                await self.closed
+            finally:
+                self.closed = None
+
+    cdef int forget(self, object connection) except -1:
+        self.connections.discard(connection)
+        self.notice()
+        return 0
+
+    def notice(self):
+        """A connection or a WebSocket is gone; perhaps it was the last."""
+        if self.closed is not None and self.idle and not self.closed.done():
+            self.closed.set_result(None)

@@ -1,0 +1,90 @@
+"""Bytes to the transport: joined into one write per step, with back-pressure to the app."""
+
+from cpython.bytes cimport PyBytes_GET_SIZE
+
+from httpparser._core cimport Sink
+from httpparser._response cimport Output
+from fastserve.http._task cimport DONE
+
+
+cdef class Wire(Sink):
+    cdef Output output(self):
+        return self.service.output if self.stepping else self.service.direct
+
+    cdef int write_large(self, bytes data) except -1:
+        """Send this object itself after what was written so far, without a copy."""
+        cdef Output output = self.output()
+        if self.parts is None:
+            self.parts = []
+        if output.length:
+            self.parts.append(output.take())
+        self.parts.append(data)
+        return 0
+
+    cdef int flush(self) except -1:
+        """Give everything written so far to the transport, in one call."""
+        cdef Output output = self.output()
+        cdef list parts = self.parts
+        if parts is None:
+            if output.length == 0:
+                return 0
+            if self.gone:
+                output.length = 0
+                return 0
+            self.transport.write(output.take())
+            return 0
+        self.parts = None
+        if output.length:
+            parts.append(output.take())
+        if self.gone:
+            return 0
+        if len(parts) == 1:
+            self.transport.write(parts[0])
+        else:
+            self.transport.writelines(parts)
+        return 0
+
+    cdef object drained(self):
+        """An awaitable: until the transport's buffer is below its high-water mark."""
+        if not self.congested or self.gone:
+            return DONE
+        return self.wait_drained()
+
+    async def wait_drained(self):
+        while self.congested and not self.gone:
+            waiter = self.service.loop.create_future()
+            if self.drain_waiters is None:
+                self.drain_waiters = []
+            self.drain_waiters.append(waiter)
+            await waiter
+
+    cdef int wake_drain(self) except -1:
+        cdef list waiters = self.drain_waiters
+        self.drain_waiters = None
+        if waiters is not None:
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        return 0
+
+    def pause_writing(self):
+        self.congested = True
+        self.stuck = -1
+
+    def resume_writing(self):
+        self.congested = False
+        self.wake_drain()
+
+    cdef int response_complete(self) except -1:
+        return 0
+
+    cdef int settle_keep_alive(self) except -1:
+        return 0
+
+    cdef int want_body(self) except -1:
+        return 0
+
+    cdef int write_continue(self) except -1:
+        """RFC 9110 10.1.1: the app wants the body that the client holds back."""
+        self.output().append(b"HTTP/1.1 100 Continue\r\n\r\n", 25)
+        return self.flush()

@@ -1,0 +1,59 @@
+"""What the server asks of the HTTP side; fastserve.http provides it."""
+
+import asyncio
+import importlib
+from collections.abc import Collection
+from typing import Any, Protocol
+
+from .access_log import AccessLog
+from .config import Config
+from .types import ASGIApp
+
+
+class Service(Protocol):
+    """All connections of one process, and the requests on them."""
+
+    @property
+    def connections(self) -> Collection[object]:
+        """The open connections."""
+
+    @property
+    def active(self) -> int:
+        """How many requests (WebSockets among them) the app is working on."""
+
+    @property
+    def idle(self) -> bool:
+        """No connection is open and no call of the app is running."""
+
+    def connection(self) -> asyncio.BaseProtocol:
+        """A protocol for a client that is about to be accepted."""
+
+    def start(self) -> None:
+        """Begin to watch the deadlines."""
+
+    def stop(self) -> None:
+        """Stop watching them; nothing is called after it."""
+
+    def drain(self) -> None:
+        """Close idle connections now, busy ones after their response, WebSockets with 1012.
+
+        A connection made later is closed at once.
+        """
+
+    def abort(self) -> None:
+        """Close every connection now and cancel the app's calls."""
+
+    async def wait_closed(self) -> None:
+        """Return when `idle` is true."""
+
+
+def make_service(
+    app: ASGIApp,
+    config: Config,
+    loop: asyncio.AbstractEventLoop,
+    state: dict[str, Any],
+    access_log: AccessLog | None,
+) -> Service:
+    http: Any = importlib.import_module("fastserve.http")
+    service: Service = http.Service(app, config, loop, state=state, access_log=access_log)
+    return service

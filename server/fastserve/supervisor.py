@@ -1,0 +1,305 @@
+"""Several worker processes on the same sockets: start, restart, reload, stop.
+
+Signals: SIGTERM and SIGINT stop, a second one aborts and a third kills; SIGHUP replaces the
+workers one by one without downtime; SIGTTIN and SIGTTOU add and remove a worker.
+"""
+
+import contextlib
+import logging
+import selectors
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from . import sockets
+from .config import Config
+from .errors import ConfigError, WorkerError
+from .server import ABORT_SECONDS
+from .worker import START_FAILED, Worker
+
+logger = logging.getLogger("fastserve")
+
+FILES_CHANGED = 0  # on the wake-up socket, where every other byte is a signal's number
+MAX_FAILURES = 5  # in a row, with no worker left: a crash loop
+BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+STABLE_SECONDS = 10.0  # a worker that lived so long was not part of a crash loop
+RELOAD_SECONDS = 2.0  # what requests in progress have when a file changed
+
+
+class Supervisor:
+    """Keeps `config.workers` processes serving until a signal. Raises StartError."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._target = config.workers
+        self._workers: list[Worker] = []
+        self._to_replace: list[Worker] = []
+        self._timers: list[tuple[float, Callable[[], None]]] = []
+        self._spawning = 0  # restarts that wait for their back-off
+        self._failures = 0
+        self._served = False  # some worker has been ready
+        self._stops = 0
+        self._problem: str | None = None
+        self._selector = selectors.DefaultSelector()
+        self._on_signal: dict[int, Callable[[], None]] = {
+            signal.SIGINT: self._stop,
+            signal.SIGTERM: self._stop,
+            signal.SIGHUP: self._replace_all,
+            signal.SIGTTIN: self._add_one,
+            signal.SIGTTOU: self._remove_one,
+            signal.SIGCHLD: self._reap,
+            FILES_CHANGED: self._restart_all,
+        }
+
+    def run(self) -> None:
+        """Return after a clean stop."""
+        if threading.current_thread() is not threading.main_thread():
+            raise WorkerError("workers and reload need the main thread, where signals arrive")
+        watch = open_watch(self._config)
+        self._sockets = sockets.bind(self._config)
+        try:
+            with self._signals() as wake, watch(wake):
+                self._fill()
+                while self._workers or not self._stops:
+                    self._turn()
+        finally:
+            for worker in self._workers:
+                worker.kill()
+            for worker in self._workers:
+                worker.wait()
+            self._selector.close()
+            sockets.close(self._sockets, self._config)
+        if self._problem is not None:
+            raise WorkerError(self._problem)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[socket.socket]:
+        """Signals as bytes on a socket, so that the selector wakes for them."""
+        self._wake, wake = socket.socketpair()
+        numbers = [number for number in self._on_signal if number != FILES_CHANGED]
+        with self._wake, wake:
+            self._wake.setblocking(False)
+            wake.setblocking(False)
+            self._selector.register(self._wake, selectors.EVENT_READ, self._read_signals)
+            previous_fd = signal.set_wakeup_fd(wake.fileno())
+            previous = {number: signal.signal(number, ignore) for number in numbers}
+            try:
+                yield wake
+            finally:
+                for number, handler in previous.items():
+                    signal.signal(number, handler)
+                signal.set_wakeup_fd(previous_fd)
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        delays = [max(0.0, due - now) for due, _ in self._timers]
+        for key, _ in self._selector.select(min(delays, default=None)):
+            key.data()
+        now = time.monotonic()
+        ripe = [timer for timer in self._timers if timer[0] <= now]
+        self._timers = [timer for timer in self._timers if timer[0] > now]
+        for _, action in ripe:
+            action()
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._timers.append((time.monotonic() + seconds, action))
+
+    def _read_signals(self) -> None:
+        for number in self._wake.recv(1024):
+            self._on_signal[number]()
+
+    # Starting
+
+    def _spawn(self, replaces: Worker | None = None) -> None:
+        worker = Worker(self._config, self._sockets)
+        worker.replaces = replaces
+        self._workers.append(worker)
+        read = selectors.EVENT_READ
+        self._selector.register(worker.channel, read, partial(self._on_channel, worker))
+
+    def _fill(self) -> None:
+        """Start what is missing."""
+        lasting = [item for item in self._workers if not item.stopping and item.replaces is None]
+        for _ in range(self._target - len(lasting) - self._spawning):
+            self._spawn()
+
+    def _on_channel(self, worker: Worker) -> None:
+        ready = worker.read_ready()
+        if ready is None:  # SIGCHLD tells the rest
+            self._selector.unregister(worker.channel)
+        if ready:
+            self._on_ready(worker)
+
+    def _on_ready(self, worker: Worker) -> None:
+        worker.ready = True
+        self._failures = 0
+        logger.info("Worker %d is ready", worker.pid)
+        if not self._served:
+            self._served = True
+            scheme = "https" if self._config.ssl_certfile else "http"
+            for sock in self._sockets:
+                url = sockets.url(sock, scheme)
+                logger.info("fastserve running on %s (Press CTRL+C to quit)", url)
+        if worker.replaces is not None:
+            self._stop_worker(worker.replaces)
+            worker.replaces = None
+            self._replace_next()
+
+    # Ending
+
+    def _reap(self) -> None:
+        for worker in list(self._workers):
+            status = worker.exit_status()
+            if status is not None:
+                self._forget(worker)
+                if not worker.stopping and not self._stops:
+                    self._on_death(worker, status)
+        if self._config.reload and not self._workers and not self._stops and self._failures == 0:
+            self._fill()
+
+    def _forget(self, worker: Worker) -> None:
+        self._workers.remove(worker)
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(worker.channel)
+        worker.channel.close()
+        for other in self._workers:
+            if other.replaces is worker:
+                other.replaces = None
+
+    def _on_death(self, worker: Worker, status: int) -> None:
+        """A worker ended that nobody had asked to."""
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        when = "" if worker.ready else " before it was ready"
+        logger.error("Worker %d ended with %s%s", worker.pid, how, when)
+        if worker.replaces is not None:
+            logger.error("The reload is abandoned; the old workers go on")
+            self._to_replace.clear()
+            return
+        stable = worker.ready and time.monotonic() - worker.started_at > STABLE_SECONDS
+        self._failures = 0 if stable else self._failures + 1
+        if self._config.reload:
+            logger.info("Waiting for a file to change")
+        elif self._is_hopeless(worker, status):
+            self._problem = f"the workers do not start; the last one ended with {how}"
+            self._stop()
+        else:
+            self._spawning += 1
+            delay = BACKOFF[min(self._failures, len(BACKOFF)) - 1] if self._failures else 0.0
+            self._later(delay, self._respawn)
+
+    def _is_hopeless(self, worker: Worker, status: int) -> bool:
+        if worker.ready or any(other.ready for other in self._workers):
+            return False
+        first_start_failed = not self._served and status == START_FAILED
+        return first_start_failed or self._failures >= MAX_FAILURES
+
+    def _respawn(self) -> None:
+        self._spawning -= 1
+        if not self._stops:
+            self._fill()
+
+    # Commands
+
+    def _stop(self) -> None:
+        self._stops += 1
+        self._to_replace.clear()
+        if self._stops == 1:
+            logger.info("Stopping %d workers", len(self._workers))
+        for worker in list(self._workers):
+            if self._stops > 2:
+                worker.kill()
+            else:
+                self._stop_worker(worker)
+
+    def _stop_worker(self, worker: Worker) -> None:
+        worker.stop()
+        if self._config.graceful_timeout:
+            # Requests and the lifespan's shutdown have as much each; then something hangs.
+            patience = 2 * self._config.graceful_timeout + 2 * ABORT_SECONDS
+            self._later(patience, partial(self._kill_hanging, worker))
+
+    def _kill_hanging(self, worker: Worker) -> None:
+        if worker in self._workers:
+            logger.error("Worker %d does not stop; killing it", worker.pid)
+            worker.kill()
+
+    def _replace_all(self) -> None:
+        logger.info("Replacing the workers one by one")
+        in_progress = any(worker.replaces for worker in self._workers)
+        self._to_replace = [worker for worker in self._workers if worker.ready]
+        if not in_progress:
+            self._replace_next()
+
+    def _replace_next(self) -> None:
+        while self._to_replace and not self._stops:
+            worker = self._to_replace.pop(0)
+            if worker in self._workers and not worker.stopping:
+                self._spawn(replaces=worker)
+                return
+
+    def _add_one(self) -> None:
+        self._target += 1
+        self._fill()
+
+    def _remove_one(self) -> None:
+        running = [worker for worker in self._workers if not worker.stopping]
+        if self._target > 1 and running:
+            self._target -= 1
+            self._stop_worker(running[-1])
+
+    def _restart_all(self) -> None:
+        """The app's files changed: end the old workers, and start anew when they are gone."""
+        if self._stops:
+            return
+        self._failures = 0
+        for worker in list(self._workers):
+            if not worker.stopping:
+                worker.stop()
+                self._later(RELOAD_SECONDS, partial(self._stop_again, worker))
+        self._reap()
+
+    def _stop_again(self, worker: Worker) -> None:
+        if worker in self._workers:
+            self._stop_worker(worker)
+
+
+def ignore(number: int, frame: object) -> None:
+    """The wake-up socket has the signal already."""
+
+
+Watch = Callable[[socket.socket], contextlib.AbstractContextManager[None]]
+
+
+def open_watch(config: Config) -> Watch:
+    """What writes FILES_CHANGED to the wake-up socket, if `reload` is set."""
+    if not config.reload:
+        return lambda wake: contextlib.nullcontext()
+    try:
+        import watchfiles
+    except ImportError:
+        remedy = "pip install 'fastserve[reload]'"
+        raise ConfigError("reload", f"needs watchfiles, which is not installed; {remedy}") from None
+    folders = config.reload_dir or (config.app_dir,)
+
+    def notify(wake: socket.socket, ended: threading.Event) -> None:
+        only_python = watchfiles.PythonFilter()
+        for changes in watchfiles.watch(*folders, watch_filter=only_python, stop_event=ended):
+            names = ", ".join(sorted(path for _, path in changes))
+            logger.info("Changed: %s", names)
+            wake.send(bytes([FILES_CHANGED]))
+
+    @contextlib.contextmanager
+    def watch(wake: socket.socket) -> Iterator[None]:
+        ended = threading.Event()
+        thread = threading.Thread(target=notify, args=(wake, ended), name="fastserve reload")
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    return watch

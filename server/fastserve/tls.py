@@ -1,0 +1,51 @@
+"""The TLS context that the options describe."""
+
+import ssl
+
+from .config import Config
+from .errors import ConfigError
+
+CERT_REQS = {
+    "none": ssl.CERT_NONE,
+    "optional": ssl.CERT_OPTIONAL,
+    "required": ssl.CERT_REQUIRED,
+}
+
+
+def server_context(config: Config) -> ssl.SSLContext | None:
+    """None without `ssl_certfile`; ConfigError when a file or the ciphers are of no use."""
+    if config.ssl_certfile is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    load_certificate(context, config)
+    load_authorities(context, config)
+    if config.ssl_ciphers is not None:
+        try:
+            context.set_ciphers(config.ssl_ciphers)
+        except ssl.SSLError as error:
+            raise ConfigError("ssl_ciphers", f"OpenSSL knows none of them ({error})") from error
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, config: Config) -> None:
+    # An empty password keeps OpenSSL from asking for one on the terminal.
+    password = config.ssl_keyfile_password or ""
+    assert config.ssl_certfile is not None
+    try:
+        context.load_cert_chain(config.ssl_certfile, config.ssl_keyfile, lambda: password)
+    except OSError as error:  # ssl.SSLError is one
+        files = " and ".join(filter(None, (config.ssl_certfile, config.ssl_keyfile)))
+        raise ConfigError("ssl_certfile", f"cannot load {files}: {error}") from error
+
+
+def load_authorities(context: ssl.SSLContext, config: Config) -> None:
+    context.verify_mode = CERT_REQS[config.ssl_cert_reqs]
+    if config.ssl_ca_certs is None:
+        return
+    try:
+        context.load_verify_locations(config.ssl_ca_certs)
+    except OSError as error:
+        raise ConfigError("ssl_ca_certs", f"cannot load {config.ssl_ca_certs}: {error}") from error

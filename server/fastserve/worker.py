@@ -1,0 +1,116 @@
+"""A worker process, from both sides: what the supervisor holds and what runs in the child.
+
+Between the two is a socket pair. The supervisor sends the options and the descriptors of the
+listening sockets; the worker answers READY when clients are let in. The end of the stream tells
+the worker that the supervisor is gone.
+"""
+
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+
+from . import logs
+from .config import Config
+from .errors import AppError, StartError
+from .server import Server, logger
+
+READY = b"R"
+START_FAILED = 1  # the exit status that says: another try would fail as well
+
+
+class Worker:
+    """A child process as the supervisor sees it."""
+
+    def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
+        self.ready = False
+        self.stopping = False
+        self.replaces: Worker | None = None  # to be stopped once this one is ready
+        self.started_at = time.monotonic()
+        self.channel, remote = socket.socketpair()
+        fds = [sock.fileno() for sock in sockets]
+        with remote:
+            command = [sys.executable, "-m", "fastserve.worker", str(remote.fileno())]
+            self._process = subprocess.Popen(command, pass_fds=[*fds, remote.fileno()])
+        self.channel.sendall(pickle.dumps((config, fds)))
+        self.channel.setblocking(False)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def exit_status(self) -> int | None:
+        """None while it runs; negative when a signal ended it."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """Ask it to stop; asking again has it abort."""
+        self.stopping = True
+        self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def wait(self) -> None:
+        self._process.wait()
+
+    def read_ready(self) -> bool | None:
+        """Whether it says that it is ready; None at the end of the stream."""
+        try:
+            data = self.channel.recv(1)
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            return None
+        return data == READY if data else None
+
+
+class WorkerServer(Server):
+    """The server in the child."""
+
+    # CTRL+C goes to all processes of the terminal; the supervisor passes it on as SIGTERM.
+    stop_signals = (signal.SIGTERM,)
+
+    def __init__(self, config: Config, channel: socket.socket) -> None:
+        super().__init__(config)
+        self._channel = channel
+
+    def _announce(self, scheme: str) -> None:
+        assert self._loop is not None
+        self._loop.add_reader(self._channel.fileno(), self._on_supervisor_gone)
+        self._channel.send(READY)
+
+    def _on_supervisor_gone(self) -> None:
+        assert self._loop is not None
+        self._loop.remove_reader(self._channel.fileno())
+        logger.warning("The supervisor is gone; stopping")
+        self.request_stop()
+
+
+def main() -> int:
+    # A handler, not SIG_IGN, which the app's own child processes would inherit.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.set_inheritable(False)
+    with channel.makefile("rb") as stream:
+        config, fds = pickle.load(stream)
+    channel.setblocking(False)
+    logs.configure(config.log_level)
+    sockets = [socket.socket(fileno=fd) for fd in fds]
+    for sock in sockets:
+        sock.set_inheritable(False)
+    try:
+        WorkerServer(config, channel).run(sockets)
+    except StartError as error:
+        if isinstance(error, AppError) and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
+        logger.error("%s", error)
+        return START_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Applications that the tests of the command serve."""
+
+import asyncio
+import os
+
+
+async def respond(send, body, status=200):
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def hold(port):
+    """Until the test closes its end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        await reader.read()
+    finally:
+        writer.close()
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    if scope["path"] == "/pid":
+        return await respond(send, str(os.getpid()).encode())
+    if scope["path"] == "/die":
+        os._exit(9)
+    if scope["path"] == "/hold":
+        await hold(int(scope["query_string"]))
+    return await respond(send, b"hello")
+
+
+async def lived(scope, receive, send):
+    """With a lifespan that tells what happens on standard output."""
+    if scope["type"] != "lifespan":
+        if "count" in scope["path"]:
+            scope["state"]["shared"].append(1)
+            scope["state"]["own"] = scope["state"].get("own", 0) + 1
+            body = f"{len(scope['state']['shared'])} {scope['state']['own']}"
+            return await respond(send, body.encode())
+        return await app(scope, receive, send)
+    assert (await receive())["type"] == "lifespan.startup"
+    scope["state"]["shared"] = []
+    print("startup", flush=True)
+    await send({"type": "lifespan.startup.complete"})
+    assert (await receive())["type"] == "lifespan.shutdown"
+    print("shutdown", flush=True)
+    return await send({"type": "lifespan.shutdown.complete"})
+
+
+async def fails(scope, receive, send):
+    """As frameworks do: the message, then the exception."""
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "Traceback\nKeyError: 'database'"})
+    raise KeyError("database")
+
+
+async def never_starts(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        print("starting", flush=True)
+        await asyncio.Event().wait()
+
+
+async def never_stops(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        print("stopping", flush=True)
+        await asyncio.Event().wait()
+
+
+def make():
+    return app
+
+
+def broken_factory():
+    raise LookupError("no settings")
+
+
+def make_nothing():
+    return None
+
+
+NUMBER = 7

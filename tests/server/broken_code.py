@@ -1,0 +1,5 @@
+def connect():
+    raise RuntimeError("no database\nat all")
+
+
+app = connect()

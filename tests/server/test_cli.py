@@ -1,0 +1,217 @@
+"""The command: what it says and with which status it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from serving import HERE, Command, fail_to_start, get
+
+from fastserve.config import options
+
+ONE_LINE = {
+    "no module": (
+        ["nowhere:app"],
+        1,
+        f'there is no module "nowhere" in {HERE} or on sys.path',
+    ),
+    "no submodule": (
+        ["apps.nowhere:app"],
+        1,
+        f'there is no module "apps.nowhere" in {HERE} or on sys.path',
+    ),
+    "no attribute": (["apps:nothing"], 1, 'module "apps" has no attribute "nothing"'),
+    "no deep attribute": (["apps:app.nothing"], 1, 'module "apps" has no attribute "app.nothing"'),
+    "not callable": (
+        ["apps:NUMBER"],
+        1,
+        "apps:NUMBER is not callable: an ASGI application is, a int is not",
+    ),
+    "factory of nothing": (
+        ["apps:make_nothing", "--factory"],
+        1,
+        "apps:make_nothing is not callable: an ASGI application is, a NoneType is not",
+    ),
+    "not a target": (["apps"], 1, '"apps" does not name an application; the form is MODULE:APP'),
+    "no target": ([], 2, "Missing argument 'APP'."),
+    "unknown loop": (
+        ["apps:app", "--loop", "fast"],
+        2,
+        "Invalid value for '--loop': 'fast' is not one of 'auto', 'uvloop', 'asyncio'.",
+    ),
+    "unknown option": (["apps:app", "--portt", "1"], 2, "No such option '--portt'."),
+    "not a number": (
+        ["apps:app", "--port", "http"],
+        2,
+        "Invalid value for '--port': 'http' is not a valid integer.",
+    ),
+    "out of range": (
+        ["apps:app", "--port", "70000"],
+        2,
+        "--port: 70000 is out of range; it must be between 0 and 65535",
+    ),
+    "header": (
+        ["apps:app", "--header", "nocolon"],
+        2,
+        "--header: 'nocolon' is not of the form Name:Value",
+    ),
+    "no certificate": (
+        ["apps:app", "--ssl-certfile", "none.pem"],
+        2,
+        "--ssl-certfile: cannot load none.pem: [Errno 2] No such file or directory",
+    ),
+    "unknown host": (
+        ["apps:app", "--host", "nowhere.invalid"],
+        1,
+        "host: cannot resolve nowhere.invalid: ",
+    ),
+    "no descriptor": (
+        ["apps:app", "--fd", "99"],
+        1,
+        "fd: 99 is not an inherited socket (Bad file descriptor)",
+    ),
+    "no config file": (
+        ["apps:app", "--config", "none.toml"],
+        2,
+        "Invalid value for '--config': cannot read none.toml: ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("args", "status", "line"), ONE_LINE.values(), ids=ONE_LINE)
+def test_bad_use_is_one_line(args, status, line):
+    ended, lines = fail_to_start(*args)
+    assert len(lines) == 1
+    assert lines[0].startswith(f"fastserve: {line}")
+    assert ended == status
+
+
+def test_port_in_use():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        status, lines = fail_to_start("apps:app", "--port", port)
+    where = f"port: 127.0.0.1:{port} is already in use; choose another with --port"
+    assert (status, lines) == (1, [f"fastserve: {where}"])
+
+
+def test_the_apps_own_traceback_and_nothing_of_ours():
+    status, lines = fail_to_start("broken_code:app")
+    files = [line for line in lines if line.lstrip().startswith("File")]
+    assert all("broken_code.py" in line for line in files)
+    assert len(files) == 2
+    problem = 'importing "broken_code" failed: RuntimeError: no database'
+    assert lines[-1] == f"fastserve: {problem}"
+    assert status == 1
+
+
+def test_a_module_that_the_app_misses_is_not_called_a_missing_app():
+    status, lines = fail_to_start("broken_import:app")
+    assert "ModuleNotFoundError: No module named 'a_module_that_nobody_has'" in lines
+    assert lines[-1].startswith('fastserve: importing "broken_import" failed: ModuleNotFound')
+    assert status == 1
+
+
+def test_a_factory_that_raises():
+    status, lines = fail_to_start("apps:broken_factory", "--factory")
+    assert "LookupError: no settings" in lines
+    assert (
+        lines[-1] == "fastserve: the factory apps:broken_factory failed: LookupError: no settings"
+    )
+    assert status == 1
+
+
+def test_a_failed_startup_shows_the_apps_traceback():
+    status, lines = fail_to_start("apps:fails", "--port", "0")
+    assert "KeyError: 'database'" in lines
+    assert any("apps.py" in line for line in lines)
+    assert lines[-1] == "fastserve: the application failed to start: KeyError: 'database'"
+    assert status == 1
+
+
+def test_version():
+    with Command("--version") as command:
+        assert command.wait() == 0
+        assert len(command.stdout) == 1
+        assert command.stdout[0].startswith("fastserve ")
+
+
+def test_help_has_every_option():
+    with Command("--help", env={**os.environ, "COLUMNS": "200"}) as command:
+        assert command.wait() == 0
+        text = "\n".join(command.stdout)
+    for option in options():
+        assert option.flag in text
+        assert option.help in " ".join(text.split())
+
+
+def test_factory():
+    with Command("apps:make", "--factory", "--port", "0") as command:
+        assert get(command.port()) == (200, "hello")
+
+
+def test_options_from_the_environment():
+    env = {**os.environ, "FASTSERVE_APP": "apps:app", "FASTSERVE_PORT": "0"}
+    with Command(env={**env, "FASTSERVE_ACCESS_LOG": "0"}) as command:
+        assert get(command.port()) == (200, "hello")
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+        assert command.stdout == []
+
+
+def test_the_environment_is_blamed_for_what_it_has_wrong():
+    status, lines = fail_to_start("apps:app", env={**os.environ, "FASTSERVE_PORT": "x"})
+    assert status == 2
+    assert len(lines) == 1
+    assert "FASTSERVE_PORT" in lines[0]
+
+
+def test_options_from_a_file(tmp_path):
+    file = tmp_path / "fastserve.toml"
+    file.write_text('app = "apps:app"\nport = 1\naccess_log = false\nheaders = ["a:b"]\n')
+    with Command("--config", file, "--port", "0") as command:  # the command line goes first
+        assert get(command.port()) == (200, "hello")
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+        assert command.stdout == []
+
+
+def test_an_unknown_option_in_a_file(tmp_path):
+    file = tmp_path / "fastserve.toml"
+    file.write_text("prot = 1\n")
+    status, lines = fail_to_start("apps:app", "--config", file)
+    assert status == 2
+    assert lines[0].endswith(f'there is no option "prot", which {file} sets')
+
+
+def test_app_dir(tmp_path):
+    (tmp_path / "elsewhere.py").write_text("from apps import app\n")
+    with Command("elsewhere:app", "--app-dir", tmp_path, "--port", "0") as command:
+        assert get(command.port()) == (200, "hello")
+
+
+def test_run_takes_an_app_or_its_name(tmp_path):
+    script = tmp_path / "serve.py"
+    script.write_text(
+        "import signal, sys, fastserve, apps\n"
+        "for app in (apps.lived, 'apps:lived'):\n"
+        "    fastserve.run(app, port=int(sys.argv[1]), access_log=False)\n"
+        "print('after')\n"
+    )
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")])),
+    }
+    process = subprocess.Popen(
+        [sys.executable, script, "0"], env=env, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        for line in process.stdout:
+            if line == "startup\n":
+                process.send_signal(signal.SIGTERM)
+            if line == "after\n":
+                break
+        else:
+            pytest.fail("run() did not return")
+    assert process.returncode == 0

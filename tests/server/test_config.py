@@ -1,0 +1,99 @@
+"""Options: their checks, and that everything derives from them."""
+
+import dataclasses
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastserve
+from fastserve import Config, ConfigError
+from fastserve.config import options
+
+ROOT = Path(__file__).parents[2]
+
+WRONG = {
+    "port": ({"port": "8000"}, "port: '8000' is not of type int"),
+    "bool for int": ({"port": True}, "port: True is not of type int"),
+    "int for bool": ({"access_log": 1}, "access_log: 1 is not of type bool"),
+    "range": ({"port": -1}, "port: -1 is out of range; it must be between 0 and 65535"),
+    "low": ({"workers": 0}, "workers: 0 is out of range; it must be at least 1"),
+    "nan": ({"send_timeout": float("nan")}, "send_timeout: nan is out of range; "),
+    "inf": ({"send_timeout": float("inf")}, "send_timeout: inf is out of range; "),
+    "choice": ({"http": "h2"}, "http: 'h2' is not one of auto, llhttp, h11"),
+    "none": ({"host": None}, "host: None is not of type str"),
+    "list": ({"headers": "a:b"}, "headers: 'a:b' is not a list of strings"),
+    "list of numbers": ({"headers": [1]}, "headers: [1] is not a list of strings"),
+    "two sockets": ({"uds": "x", "fd": 3}, "uds: cannot be given together with fd"),
+    "key alone": ({"ssl_keyfile": "x"}, "ssl_keyfile: needs ssl_certfile as well"),
+    "authorities": (
+        {"ssl_certfile": "x", "ssl_cert_reqs": "required"},
+        "ssl_cert_reqs: needs ssl_ca_certs",
+    ),
+    "workers": ({"workers": 2}, 'workers: needs the app as a "module:attribute" string'),
+    "reload": ({"reload": True}, 'reload: needs the app as a "module:attribute" string'),
+    "root_path": ({"root_path": "/api/"}, "root_path: must start with / and not end with it"),
+    "header name": ({"headers": ["a b:c"]}, "headers: 'a b:c' is not of the form Name:Value"),
+    "header value": ({"headers": ["a:b\r\nc:d"]}, r"headers: 'a:b\r\nc:d' has control characters"),
+    "header text": ({"headers": ["a:\u20ac"]}, "headers: 'a:\u20ac' has characters beyond"),
+    "header of ours": ({"headers": ["Content-Length:1"]}, "headers: Content-Length is the server"),
+}
+
+
+@pytest.mark.parametrize(("given", "message"), WRONG.values(), ids=WRONG)
+def test_a_wrong_option_is_named(given, message):
+    with pytest.raises(ConfigError) as caught:
+        Config(lambda: None, **given)
+    assert str(caught.value).startswith(message)
+    assert caught.value.option == message.partition(":")[0]
+
+
+def test_values_in_their_own_type():
+    config = Config("a:b", head_timeout=3, headers=["X-One: 1", "x-two:2 "], workers=2)
+    assert config.head_timeout == 3.0
+    assert isinstance(config.head_timeout, float)
+    assert config.extra_headers == ((b"x-one", b"1"), (b"x-two", b"2"))
+
+
+def test_immutable_and_fit_for_a_worker():
+    config = Config("a:b", workers=4, headers=["a:b"])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.port = 1
+    assert pickle.loads(pickle.dumps(config)) == config
+
+
+def test_every_option_has_its_help_flag_and_variable():
+    assert {option.name for option in options()} == {
+        field.name for field in dataclasses.fields(Config)
+    } - {"app", "extra_headers"}
+    for option in options():
+        assert option.help.endswith(".")
+        assert option.flag.startswith("--")
+        assert option.env.startswith("FASTSERVE_")
+    assert len({option.flag for option in options()}) == len(options())
+
+
+def test_docs_are_current():
+    made = subprocess.run(
+        [sys.executable, ROOT / "docs" / "make_options.py"], check=True, capture_output=True
+    ).stdout.decode()
+    current = (ROOT / "docs" / "options.md").read_text()
+    assert made == current, "run: python docs/make_options.py > docs/options.md"
+
+
+def test_the_index_of_the_package():
+    assert sorted(fastserve.__all__) == [
+        "AppError",
+        "BindError",
+        "Config",
+        "ConfigError",
+        "LifespanError",
+        "Server",
+        "StartError",
+        "WorkerError",
+        "__version__",
+        "run",
+    ]
+    assert all(hasattr(fastserve, name) for name in fastserve.__all__)

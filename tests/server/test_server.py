@@ -1,0 +1,366 @@
+"""One server process: binding, stopping, embedding, limits of what is let in."""
+
+import asyncio
+import contextlib
+import http.client
+import os
+import select
+import signal
+import socket
+import ssl
+import stat
+import threading
+
+import apps
+import pytest
+import uvloop
+from serving import HERE, WAIT, Command, Hold, fail_to_start, get, send_get
+
+from fastserve import BindError, Config, Server
+
+LOOPS = ["uvloop", "asyncio"]
+CERT = HERE / "tls" / "cert.pem"
+KEY = HERE / "tls" / "key.pem"
+
+
+@pytest.fixture(params=LOOPS)
+def loop(request):
+    return request.param
+
+
+@pytest.fixture
+def serve(loop):
+    """Start the command on a free port and this loop; it ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(app="apps:lived", *args, **options):
+            args = app, "--port", "0", "--loop", loop, *args
+            return stack.enter_context(Command(*args, **options))
+
+        yield start
+
+
+# Stopping
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_and_no_line_is_lost(serve, number):
+    command = serve()
+    port = command.port()
+    for path in ("/", "/a?b=c"):
+        assert get(port, path) == (200, "hello")
+    command.signal(number)
+    assert command.wait() == 0
+    assert command.stdout[0] == "startup"
+    assert [line.partition(" - ")[2] for line in command.stdout[1:] if " - " in line] == [
+        '"GET / HTTP/1.1" 200',
+        '"GET /a?b=c HTTP/1.1" 200',
+    ]
+    assert "shutdown" in command.stdout
+    assert command.stderr[-1] == "INFO: Stopping"
+
+
+def test_a_request_in_progress_is_finished_before_the_apps_shutdown(serve):
+    command = serve()
+    port = command.port()
+    with Hold() as hold:
+        connection = send_get(port, hold.path)
+        hold.wait()
+        command.signal(signal.SIGTERM)
+        command.expect("Stopping")
+        assert "shutdown" not in command.stdout
+        with pytest.raises(OSError):  # noqa: PT011 - refused or reset, as the kernel likes
+            get(port)
+        hold.release()
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (200, b"hello")
+        connection.close()
+        assert command.wait() == 0
+    assert "shutdown" in command.stdout
+
+
+def test_a_request_that_goes_on_is_cut_off_after_the_grace(serve):
+    command = serve("apps:lived", "--graceful-timeout", "0.1")
+    port = command.port()
+    with Hold() as hold:
+        connection = send_get(port, hold.path)
+        hold.wait()
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+        with pytest.raises(OSError):  # noqa: PT011
+            connection.getresponse()
+        connection.close()
+    assert "shutdown" in command.stdout
+    assert "WARNING: Closing 1 connections with requests in progress" in command.stderr
+
+
+def test_a_second_signal_does_not_wait(serve):
+    command = serve()
+    port = command.port()
+    with Hold() as hold:
+        connection = send_get(port, hold.path)
+        hold.wait()
+        command.signal(signal.SIGINT)
+        command.expect("Stopping")
+        command.signal(signal.SIGINT)
+        assert command.wait() == 0
+        connection.close()
+    assert "WARNING: Closing 1 connections with requests in progress" in command.stderr
+
+
+def test_an_idle_connection_is_closed_at_once(serve):
+    command = serve()
+    with socket.create_connection(("127.0.0.1", command.port()), WAIT) as idle:
+        command.signal(signal.SIGTERM)
+        assert idle.recv(1) == b""
+        assert command.wait() == 0
+
+
+def test_a_stop_while_the_app_starts(serve):
+    command = serve("apps:never_starts")
+    command.expect("starting", "stdout")
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+    assert command.stderr == ["INFO: Stopped before the application had started"]
+
+
+def test_a_shutdown_that_never_ends(serve):
+    command = serve("apps:never_stops", "--graceful-timeout", "0.1")
+    command.port()
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+    assert command.stderr[-1] == "WARNING: The application's shutdown was cut off"
+
+
+# Lifespan
+
+
+def test_state_is_shared_shallowly(serve):
+    port = serve().port()
+    assert [get(port, "/count")[1] for _ in range(3)] == ["1 1", "2 1", "3 1"]
+
+
+def test_nobody_is_let_in_before_startup_is_complete(serve, tmp_path):
+    command = serve("apps:never_starts", "--uds", tmp_path / "s")
+    command.expect("starting", "stdout")
+    with socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
+        client.connect(str(tmp_path / "s"))
+
+
+def test_lifespan_off_and_on(serve):
+    command = serve("apps:lived", "--lifespan", "off")
+    assert get(command.port()) == (200, "hello")
+    assert "startup" not in command.stdout
+    status, lines = fail_to_start("apps:app", "--lifespan", "on", "--port", "0")
+    assert status == 1
+    assert lines[-1] == "fastserve: the application does not support lifespan, which is on"
+
+
+# Binding
+
+
+def get_unix(path):
+    connection = http.client.HTTPConnection("localhost", timeout=WAIT)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(path))
+    try:
+        connection.request("GET", "/", headers={"Connection": "close"})
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def test_a_unix_socket(serve, tmp_path):
+    path = tmp_path / "server.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))  # left behind by a server that crashed
+    command = serve("apps:app", "--uds", path)
+    command.expect(f"running on unix:{path} ")
+    assert get_unix(path) == b"hello"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666
+    status, lines = fail_to_start("apps:app", "--uds", path)
+    assert status == 1
+    assert lines == [f"fastserve: uds: cannot bind {path}: it is already in use"]
+    assert get_unix(path) == b"hello"
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+    assert not path.exists()
+
+
+def test_a_file_in_the_place_of_a_unix_socket_is_kept(tmp_path):
+    path = tmp_path / "precious"
+    path.write_text("x")
+    status, lines = fail_to_start("apps:app", "--uds", path)
+    assert status == 1
+    assert lines[0].endswith(f"cannot bind {path}: there is a file of another kind")
+    assert path.read_text() == "x"
+
+
+def test_an_inherited_descriptor(serve):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        fd = listener.fileno()
+        command = serve("apps:app", "--fd", fd, pass_fds=[fd])
+        assert command.port() == port
+    assert get(port) == (200, "hello")
+
+
+def test_several_hosts_on_one_free_port(serve):
+    command = serve("apps:app", "--host", "127.0.0.1,127.0.0.2")
+    first, second = command.port(), command.port()
+    assert first == second
+    assert get(first) == (200, "hello")
+    with socket.create_connection(("127.0.0.2", first), WAIT):
+        pass
+
+
+def test_tls(serve):
+    command = serve("apps:app", "--ssl-certfile", CERT, "--ssl-keyfile", KEY)
+    port = int(command.expect(r"running on https://127.0.0.1:(\d+) ")[1])
+    context = ssl.create_default_context(cafile=CERT)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=WAIT)
+    connection.request("GET", "/", headers={"Connection": "close"})
+    assert connection.sock.selected_alpn_protocol() == "http/1.1"
+    assert connection.getresponse().read() == b"hello"
+    connection.close()
+
+
+# Embedding
+
+
+def runner(loop):
+    factory = uvloop.new_event_loop if loop == "uvloop" else asyncio.SelectorEventLoop
+    return asyncio.Runner(loop_factory=factory)
+
+
+def test_inside_a_running_loop(loop):
+    async def main():
+        server = Server(Config(apps.app, port=0, access_log=False))
+        serving = asyncio.ensure_future(server.serve())
+        await server.started.wait()
+        (port,) = server.ports
+        assert await asyncio.to_thread(get, port) == (200, "hello")
+        server.request_stop()
+        await serving
+        with pytest.raises(OSError):  # noqa: PT011
+            await asyncio.to_thread(get, port)
+
+    with runner(loop) as running:
+        running.run(main())
+
+
+def test_in_a_thread_on_a_socket_of_the_callers(loop):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = Config(apps.app, loop=loop, access_log=False)
+        server = Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        port = listener.getsockname()[1]
+        assert get(port) == (200, "hello")
+        server.request_stop()
+        thread.join(WAIT)
+        assert not thread.is_alive()
+        assert listener.fileno() != -1  # the caller's to close
+
+
+def test_a_stop_before_the_start():
+    server = Server(Config(apps.app, port=0))
+    server.request_stop()
+    server.run()
+    assert not server.started.is_set()
+
+
+def test_cancelling_serve_stops_the_server(loop):
+    async def main():
+        server = Server(Config(apps.app, port=0, access_log=False))
+        serving = asyncio.ensure_future(server.serve())
+        await server.started.wait()
+        with Hold() as hold:
+            connection = await asyncio.to_thread(send_get, server.ports[0], hold.path)
+            await asyncio.to_thread(hold.wait)
+            serving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await serving
+            connection.close()
+
+    with runner(loop) as running:
+        running.run(main())
+
+
+def test_a_signal_ends_the_program_around_the_server_too(loop):
+    got = []
+    previous = signal.signal(signal.SIGTERM, lambda number, frame: got.append(number))
+
+    async def main():
+        server = Server(Config(apps.app, port=0))
+        serving = asyncio.ensure_future(server.serve())
+        await server.started.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await serving
+        assert got == [signal.SIGTERM]  # by the handler that was there before
+
+    try:
+        with runner(loop) as running:
+            running.run(main())
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def test_what_is_in_use_is_told_before_the_app_starts():
+    started = []
+
+    async def app(scope, receive, send):
+        started.append(scope["type"])
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        server = Server(Config(app, port=other.getsockname()[1]))
+        with pytest.raises(BindError, match="already in use; choose another"):
+            server.run()
+    assert started == []
+
+
+# Limits
+
+
+def crowd(port, count):
+    return [socket.create_connection(("127.0.0.1", port), WAIT) for _ in range(count)]
+
+
+def closed(sockets):
+    """Which of them the server has closed."""
+    return select.select(sockets, [], [], 0)[0]
+
+
+def test_out_of_descriptors_accepting_pauses(serve):
+    # 100 descriptors are too few for 150 clients: some wait in the kernel's queue, none is
+    # dropped, and all are served once others have gone.
+    command = serve("apps:app", limits="ulimit -n 100")
+    port = command.port()
+    clients = crowd(port, 150)
+    last = clients.pop()
+    last.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    probe = crowd(port, 1)[0]
+    assert closed(clients) == []
+    for client in clients:
+        client.close()
+    assert b"hello" in b"".join(iter(lambda: last.recv(4096), b""))
+    last.close()
+    probe.close()
+    assert get(port) == (200, "hello")
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+    assert [line for line in command.stderr if "running on" not in line] == ["INFO: Stopping"]
+
+
+def test_limit_connections_pauses_accepting(serve):
+    command = serve("apps:app", "--limit-connections", "4")
+    port = command.port()
+    clients = crowd(port, 30)
+    last = clients.pop()
+    last.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert closed([last]) == []
+    for client in clients:
+        client.close()
+    assert b"hello" in b"".join(iter(lambda: last.recv(4096), b""))
+    last.close()
