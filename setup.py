@@ -21,25 +21,29 @@ LINE_TRACING = bool(os.environ.get("FASTSERVE_LINE_TRACING"))
 x86 = platform.machine().lower() in {"x86_64", "amd64"} and "arm64" not in os.environ.get(
     "ARCHFLAGS", ""
 )
-CFLAGS = ["-O2", "-fvisibility=hidden", *(["-march=x86-64-v2"] if x86 else [])]
+BASELINE = ["-march=x86-64-v2"] if x86 and "-march" not in os.environ.get("CFLAGS", "") else []
+CFLAGS = ["-O2", "-fvisibility=hidden", *BASELINE]
 if os.environ.get("FASTSERVE_SANITIZE"):
     CFLAGS += ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g", "-O1"]
 LDFLAGS = ["-fsanitize=address,undefined"] if os.environ.get("FASTSERVE_SANITIZE") else []
 
 
-def extension(module: str, sources: list[str] | None = None) -> Extension:
+def extension(
+    module: str, sources: list[str] | None = None, cflags: list[str] = CFLAGS
+) -> Extension:
     folder = "server/" if module.startswith("fastserve") else ""
     return Extension(
         module,
         [f"{folder}{module.replace('.', '/')}.pyx", *(sources or [])],
         include_dirs=[f"{LLHTTP}/include"],
-        extra_compile_args=CFLAGS,
+        extra_compile_args=cflags,
         extra_link_args=LDFLAGS,
         define_macros=[("CYTHON_TRACE_NOGIL", "1")] if LINE_TRACING else [],
     )
 
 
 MODULES = [
+    extension("httpparser._cpu", cflags=["-O2"]),  # runs on any processor, to say what is missing
     extension("httpparser._headers"),
     extension("httpparser._head"),
     extension("httpparser._core", LLHTTP_SOURCES),
@@ -51,6 +55,8 @@ MODULES = [
     extension("fastserve.http._response"),
     extension("fastserve.http._cycle"),
     extension("fastserve.http._connection"),
+    extension("httpparser._compat", LLHTTP_SOURCES),
+    extension("httpparser._url"),
 ]
 
 setup(

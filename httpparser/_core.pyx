@@ -56,6 +56,7 @@ TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghi
 cdef list METHODS = [
     llhttp_method_name(<llhttp_method_t> number).decode() for number in range(HTTP_QUERY + 1)
 ]
+LLHTTP_VERSION = f"{LLHTTP_VERSION_MAJOR}.{LLHTTP_VERSION_MINOR}.{LLHTTP_VERSION_PATCH}"
 cdef str VERSION_1_0 = "1.0", VERSION_1_1 = "1.1"
 
 

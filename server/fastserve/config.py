@@ -11,6 +11,7 @@ from .errors import ConfigError
 ENV_PREFIX = "FASTSERVE_"
 MIB = 1024 * 1024
 
+HTTP_PARSERS = ("auto", "llhttp", "h11")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -44,7 +45,7 @@ class Config:
     root_path: str = opt("", "Path under which a proxy mounts the application.")
 
     loop: str = opt("auto", "Event loop; auto is uvloop.", choices=("auto", "uvloop", "asyncio"))
-    http: str = opt("auto", "HTTP parser; auto is llhttp.", choices=("auto", "llhttp", "h11"))
+    http: str = opt("auto", "HTTP parser: auto (llhttp), llhttp, h11, or a port as MODULE:CLASS.")
     workers: int = opt(1, "Processes that serve the same sockets.", low=1)
     reload: bool = opt(False, "Restart when a file changes; for development.")
     reload_dir: tuple[str, ...] = opt((), "Folder to watch instead of the app's; repeatable.")
@@ -114,6 +115,8 @@ class Config:
         if (self.workers > 1 or self.reload) and not isinstance(self.app, str):
             name = "reload" if self.reload else "workers"
             raise ConfigError(name, 'needs the app as a "module:attribute" string')
+        if self.http not in HTTP_PARSERS and ":" not in self.http:
+            raise ConfigError("http", f"{self.http!r} is not one of {', '.join(HTTP_PARSERS)}")
         if self.root_path and (self.root_path[0] != "/" or self.root_path[-1] == "/"):
             raise ConfigError("root_path", "must start with / and not end with it")
         object.__setattr__(self, "extra_headers", tuple(map(parse_header, self.headers)))

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from .access_log import AccessLog
 from .config import Config
+from .errors import ConfigError
 from .types import ASGIApp
 
 
@@ -55,5 +56,26 @@ def make_service(
     access_log: AccessLog | None,
 ) -> Service:
     http: Any = importlib.import_module("fastserve.http")
-    service: Service = http.Service(app, config, loop, state=state, access_log=access_log)
+    service: Service = http.Service(
+        app,
+        config,
+        loop,
+        state=state,
+        access_log=access_log,
+        parser_factory=load_port(config.http),
+    )
     return service
+
+
+def load_port(name: str) -> Any:
+    """The parser port of the option `http`; None for llhttp, which needs none. ConfigError."""
+    if name in ("auto", "llhttp"):
+        return None
+    module, _, attribute = ("fastserve.http.h11:H11Port" if name == "h11" else name).partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        remedy = "; install fastserve[h11]" if name == "h11" else ""
+        raise ConfigError("http", f"{name!r} cannot be imported ({error}){remedy}") from None
+    except AttributeError:
+        raise ConfigError("http", f"{module!r} has no {attribute!r}") from None

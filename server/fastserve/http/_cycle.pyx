@@ -105,6 +105,8 @@ cdef class Cycle(Response):
         cdef bint joined = wire.stepping
         self.running = False
         wire.service.active -= 1
+        if wire.service.draining:
+            wire.service.notice()
         if self.phase == COMPLETE:
             if error is not None:
                 self.fail(error)

@@ -56,3 +56,4 @@ cdef class Service:
 
     cdef int renew(self) except -1
     cdef int forget(self, object connection) except -1
+    cpdef notice(self)

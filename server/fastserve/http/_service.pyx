@@ -109,8 +109,8 @@ cdef class Service:
 
     @property
     def idle(self):
-        """Whether no connection is open."""
-        return not self.connections and not self.websockets
+        """Whether no connection is open and no request in progress."""
+        return not self.connections and not self.websockets and not self.active
 
     def start(self):
         """Begin to sweep: one coarse timer serves the deadlines of all connections."""
@@ -135,9 +135,10 @@ cdef class Service:
             session.shutdown()
 
     def abort(self):
-        """Close everything now."""
+        """Close everything now and cancel the app's calls."""
         for peer in (*self.connections, *self.websockets):
             peer.abort()
+        self.runner.cancel()
 
     def stop(self):
         """End the timer and the parked task."""
@@ -147,7 +148,7 @@ cdef class Service:
         self.runner.close()
 
     async def wait_closed(self):
-        """Wait until no connection is open."""
+        """Wait until `idle`."""
         while not self.idle:
             self.closed = self.loop.create_future()
             try:
@@ -160,7 +161,7 @@ cdef class Service:
         self.notice()
         return 0
 
-    def notice(self):
-        """A connection or a WebSocket is gone; perhaps it was the last."""
+    cpdef notice(self):
+        """A connection, a WebSocket or a request is over; perhaps it was the last."""
         if self.closed is not None and self.idle and not self.closed.done():
             self.closed.set_result(None)

@@ -19,6 +19,8 @@ cdef class Runner:
     cdef object app_context
     cdef Driver spare  # owned: a task that waits for a request
     cdef bint closing
+    cdef set suspended  # drivers whose tasks have taken over
+    cdef int cancel(self) except -1
 
     cdef int run(self, Job job) except -1
     cdef Driver make_driver(self)

@@ -105,6 +105,7 @@ cdef class Runner:
         self.loop = loop
         self.app_context = context
         self.task_context = context.copy()
+        self.suspended = set()
 
     cdef Driver make_driver(self):
         cdef Driver driver = Driver.__new__(Driver)
@@ -136,6 +137,7 @@ cdef class Runner:
             leave_task(self.loop, driver.task)
         if not done:
             self.spare = None
+            self.suspended.add(driver)
             driver.suspended = True
             driver.take_over()
             return 0
@@ -150,6 +152,12 @@ cdef class Runner:
         job.finished(error)
         if error is not None and not isinstance(error, (Exception, CancelledError)):
             raise error
+        return 0
+
+    cdef int cancel(self) except -1:
+        """Cancel every request that has suspended."""
+        for driver in tuple(self.suspended):
+            (<Driver> driver).task.cancel()
         return 0
 
     def close(self):
@@ -269,6 +277,7 @@ cdef class Driver:
         self.coroutine = None
         self.context = None
         self.job = None
+        self.runner.suspended.discard(self)
         job.finished(error)
         if error is not None and not isinstance(error, (Exception, CancelledError)):
             raise error

@@ -1,0 +1,202 @@
+"""The parser port over h11, the reference: `--http h11`.
+
+A port is a class with `__init__(sink, limits)` and `feed(data) -> int`, the number of bytes it
+consumed. It calls `sink.head(RequestHead)`, `sink.body(bytes)` and `sink.end()` as it finds them,
+stops after `end()` so that the rest is given again, and raises `httpparser.errors`. `--http
+MODULE:CLASS` puts any other port in its place.
+
+h11 forgives what RFC 9112 lets a recipient forgive (bare LF, folded fields); here it gets to see
+only what llhttp would accept too, so that both refuse the same requests.
+"""
+
+import re
+from typing import Any, Protocol
+
+import h11
+
+from httpparser import Limits, RequestHead
+from httpparser.errors import (
+    ChunkExtensionsTooLarge,
+    ContentTooLarge,
+    HeaderFieldsTooLarge,
+    HttpParserError,
+    TransferCodingNotImplemented,
+    UriTooLong,
+    VersionNotSupported,
+)
+
+STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n)|\r\n[ \t]")
+CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/(?!1\.[01]\r)[0-9]\.[0-9]\r\n")
+SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(;[^\r\n]*)?\r\n")
+PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
+METHOD_LENGTH = 32
+
+
+class Sink(Protocol):
+    """What a port calls: the connection."""
+
+    def head(self, head: RequestHead) -> bool: ...
+    def body(self, data: bytes) -> None: ...
+    def end(self) -> None: ...
+
+
+class H11Port:
+    """One connection's requests, each in an h11 connection of its own."""
+
+    def __init__(self, sink: Sink, limits: Limits) -> None:
+        self.sink = sink
+        self.limits = limits
+        self.connection: h11.Connection | None = None
+        self.head = bytearray()  # of a request that has not fully arrived
+        self.chunks: ChunkLines | None = None
+        self.length = 0  # of the body so far
+
+    def feed(self, data: bytes) -> int:
+        """Parse up to the end of a message; returns how many bytes were consumed."""
+        if self.connection is None:
+            return self.feed_head(data)
+        return self.feed_body(data)
+
+    def feed_head(self, data: bytes) -> int:
+        skipped = 0
+        if not self.head:  # RFC 9112 2.2: empty lines before a request are ignored
+            skipped = len(data) - len(data.lstrip(b"\r\n"))
+        known = len(self.head)
+        self.head += data[skipped:]
+        stop = self.head.find(b"\r\n\r\n", max(known - 3, 0))
+        head = bytes(self.head if stop < 0 else self.head[: stop + 4])
+        check_head(head, self.limits, complete=stop >= 0)
+        if stop < 0:
+            return len(data)
+        self.head.clear()
+        self.begin(head)
+        consumed = skipped + len(head) - known
+        return consumed + self.feed_body(data[consumed:])
+
+    def begin(self, head: bytes) -> None:
+        self.connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 30)
+        self.length = 0
+        request = self.next_event(head)
+        if not isinstance(request, h11.Request):
+            raise HttpParserError("the request is malformed")
+        made = RequestHead(
+            request.method.decode("ascii"),
+            request.target,
+            request.http_version.decode("ascii"),
+            [(name, value.strip(b" \t")) for name, value in request.headers.raw_items()],
+        )
+        if max(made.content_length, 0) > self.limits.body:
+            raise ContentTooLarge("the body is too large")
+        self.chunks = ChunkLines(self.limits) if made.chunked else None
+        self.sink.head(made)
+
+    def feed_body(self, data: bytes) -> int:
+        """Body, trailers and the end."""
+        assert self.connection is not None
+        if self.chunks is not None:
+            data = data[: self.chunks.check(data)]
+        event = self.next_event(data)
+        while True:
+            if isinstance(event, h11.Data):
+                self.length += len(event.data)
+                if self.length > self.limits.body:
+                    raise ContentTooLarge("the body is too large")
+                self.sink.body(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                rest = self.connection.trailing_data[0]
+                self.connection = None
+                self.sink.end()
+                return len(data) - len(rest)
+            else:
+                return len(data)
+            event = self.next_event(b"")
+
+    def next_event(self, data: bytes) -> Any:
+        assert self.connection is not None
+        try:
+            if data:
+                self.connection.receive_data(data)
+            return self.connection.next_event()
+        except h11.RemoteProtocolError as error:
+            if error.error_status_hint == 501:
+                raise TransferCodingNotImplemented(str(error)) from None
+            raise HttpParserError(str(error)) from None
+
+
+def check_head(head: bytes, limits: Limits, *, complete: bool) -> None:
+    """Limits and strictness, on as much of a head as has arrived."""
+    line_end = head.find(b"\r\n")
+    line = head if line_end < 0 else head[:line_end]
+    if len(line) > limits.request_line:
+        raise UriTooLong("the request line is too long")
+    fields = head[line_end + 2 :].split(b"\r\n") if line_end >= 0 else []
+    if len(fields) - 2 * complete > limits.count or sum(map(len, fields)) > limits.fields:
+        raise HeaderFieldsTooLarge("the fields are too large or too many")
+    if any(len(field) > limits.field for field in fields):
+        raise HeaderFieldsTooLarge("a field is too large")
+    if len(head.partition(b" ")[0]) > METHOD_LENGTH:
+        raise HttpParserError("the method is too long")
+    if VERSION.match(head) or head.startswith(PREFACE):
+        raise VersionNotSupported("the HTTP version is not supported")
+    if STRAY.search(head if complete else head[:-1]) or CONTROLS.search(head):
+        raise HttpParserError("a stray CR or LF, a folded field or a control character")
+
+
+class ChunkLines:
+    """Follows the chunked coding beside h11, as strictly as llhttp does. RFC 9112 7.1"""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.remaining = 0  # of the current chunk, its CRLF included
+        self.line = b""
+        self.trailers: bytes | None = None  # not None: the last chunk has come
+        self.extensions = 0
+
+    def check(self, data: bytes) -> int:
+        """How many of the bytes belong to the message."""
+        at = 0
+        while at < len(data):
+            if self.trailers is not None:
+                return at + self.check_trailers(data[at:])
+            if self.remaining:
+                step = min(self.remaining, len(data) - at)
+                self.remaining -= step
+                at += step
+            else:
+                at += self.check_line(data[at:])
+        return at
+
+    def check_line(self, data: bytes) -> int:
+        known = len(self.line)
+        stop = (self.line + data).find(b"\n") + 1
+        self.line = (self.line + data)[: stop or None]
+        match = SIZE_LINE.fullmatch(self.line if stop else self.line.removesuffix(b"\r") + b"\r\n")
+        size, mark, extension = self.line.partition(b";")
+        if mark and self.extensions + len(extension) > self.limits.chunk_extensions:
+            raise ChunkExtensionsTooLarge("the chunk extensions are too long")
+        if match is None:
+            raise HttpParserError("the chunk size is malformed")
+        if not stop:
+            return len(data)
+        self.extensions += len(extension)
+        consumed = len(self.line) - known
+        self.line = b""
+        self.remaining = int(size, 16)
+        if self.remaining:
+            self.remaining += 2
+        else:
+            self.trailers = b"\r\n"
+        return consumed
+
+    def check_trailers(self, data: bytes) -> int:
+        assert self.trailers is not None
+        known = len(self.trailers)
+        self.trailers += data
+        stop = self.trailers.find(b"\r\n\r\n")
+        section = self.trailers if stop < 0 else self.trailers[: stop + 4]
+        if len(section) - 2 > self.limits.trailers:
+            raise HeaderFieldsTooLarge("the trailers are too large")
+        if STRAY.search(section if stop >= 0 else section[:-1]) or CONTROLS.search(section):
+            raise HttpParserError("the trailers are malformed")
+        return len(section) - known
