@@ -3,7 +3,7 @@
 from benchmarks.servers.contestant import Contestant, needs
 
 APP = "benchmarks.apps.asgi:app"
-PORTS = "benchmarks.ports.httptools_port"
+PORTS = "benchmarks.ports"
 
 
 def fastserve(name: str, *options: str, app: str = APP, log: bool = False) -> Contestant:
@@ -37,9 +37,9 @@ def fastserve_matrix(loop: str) -> dict[str, Contestant]:
     """Each parser under fastserve on one loop: the same server code, only the parser changes."""
     rows = {
         "llhttp": "llhttp",
-        "llhttp-callbacks": f"{PORTS}:LlhttpCallbacks",
-        "httptools": f"{PORTS}:Httptools",
-        "h11": "h11",
+        "llhttp-callbacks": f"{PORTS}.httptools_port:LlhttpCallbacks",
+        "httptools": f"{PORTS}.httptools_port:Httptools",
+        "h11": f"{PORTS}.h11_port:H11",
     }
     return {
         parser: fastserve(f"fastserve {parser} {loop}", "--loop", loop, "--http", option)
