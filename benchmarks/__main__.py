@@ -4,8 +4,9 @@ import datetime
 import resource
 import shlex
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +24,16 @@ SECTIONS = {
     "parser": parser.run,
     "websocket": websocket.run,
 }
+# The ticks of /proc/stat are hundredths of a second: a short run cannot tell as little noise.
+QUICK_PLAN: dict[str, Any] = {
+    "seconds": 0.25,
+    "rounds": 3,
+    "warmup": 0.1,
+    "retries": 1,
+    "foreign": 0.15,
+    "quick": True,
+    "own_client": True,
+}
 QUICK = ("matrix", "field", "tcp", "parser", "websocket")
 DEFAULT_FOLDER = Path("reports")
 
@@ -36,6 +47,7 @@ DEFAULT_FOLDER = Path("reports")
 )
 @click.option("--only", multiple=True, help="contestants whose name has this; may be repeated")
 @click.option("--python", "pythons", multiple=True, help="the Python that runs the servers")
+@click.option("--noisy", is_flag=True, help="print what others on the cores disturbed")
 @click.option("--own-client", is_flag=True, help="send HTTP with our own client instead of wrk")
 @click.option("--json", "json_path", type=Path, help="where the results go")
 @click.option("--html", "html_path", type=Path, help="where the report goes")
@@ -47,16 +59,18 @@ def main(
     spread: float,
     only: tuple[str, ...],
     pythons: tuple[str, ...],
+    noisy: bool,
     own_client: bool,
     json_path: Path | None,
     html_path: Path | None,
     compare: Path | None,
 ) -> None:
     """Measure the named sections; `all` is every one, `quick` a cut of most in two minutes."""
-    plan = Plan(seconds, rounds, spread=spread, own_client=own_client or not _has_wrk())
+    own_client = own_client or not _has_wrk()
+    plan = Plan(seconds, rounds, spread=spread, noisy=noisy, own_client=own_client)
     wanted = list(SECTIONS) if "all" in names else [name for name in SECTIONS if name in names]
     if "quick" in names:
-        plan = Plan(0.25, 3, warmup=0.1, spread=spread, retries=1, quick=True, own_client=True)
+        plan = replace(plan, **QUICK_PLAN)
         wanted = wanted or list(QUICK)
     _raise_file_limit()
     found = _measure(wanted, plan, pythons or (sys.executable,), only)

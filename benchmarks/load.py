@@ -86,11 +86,10 @@ class Wrk:
         if answer.status != 200 or (self.expect is not None and content != self.expect):
             raise LoadError(f"{self.path} answers {answer.status} and {len(content)} bytes")
         if self.pipelined > 1:
-            one, all_of_them = (
-                _answer_length(port, self.request() * n) for n in (1, self.pipelined)
-            )
-            if all_of_them != one * self.pipelined:
-                raise LoadError(f"{self.pipelined} pipelined: {all_of_them} bytes, one has {one}")
+            one = _answer_length(port, self.request())
+            every = _answer_length(port, self.request() * self.pipelined)
+            if every != one * self.pipelined:
+                raise LoadError(f"{self.pipelined} pipelined: {every} bytes, one has {one}")
 
     @contextmanager
     def open(self, port: int) -> Iterator[Session]:

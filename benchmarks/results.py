@@ -111,8 +111,13 @@ def _section(found: dict[str, Any]) -> Section:
     found["stacks"] = {
         title: [Stack(**each) for each in stacks] for title, stacks in found["stacks"].items()
     }
-    found["lines"] = [Lines(**each) for each in found["lines"]]
+    found["lines"] = [_lines(each) for each in found["lines"]]
     return Section(**found)
+
+
+def _lines(found: dict[str, Any]) -> Lines:
+    curves = {name: [(x, y) for x, y in curve] for name, curve in found.pop("curves").items()}
+    return Lines(**found, curves=curves)
 
 
 def _table(found: dict[str, Any]) -> Table:

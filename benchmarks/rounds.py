@@ -12,15 +12,9 @@ from benchmarks.results import Figure, Row, Table
 
 # A core is saturated from this share of its time on; a program's start and end take the rest.
 SATURATED = 0.93
+KEPT = 0.98  # of a wanted rate
 FULL = 0.85  # of the client, which has its own start and end besides
 FIGURES = ("cpu_us", "rate", "p50_us", "p99_us", "memory_mb")
-UNITS = {
-    "cpu_us": "server CPU, us each",
-    "rate": "per second",
-    "p50_us": "p50, us",
-    "p99_us": "p99, us",
-    "memory_mb": "memory, MB",
-}
 
 
 @dataclass(frozen=True)
@@ -33,6 +27,7 @@ class Plan:
     spread: float = 0.25
     retries: int = 3  # of a measurement during which others used the cores
     foreign: float = 0.06  # the share of a core that others may use before it is repeated
+    noisy: bool = False  # print what was measured while others used the cores
     quick: bool = False  # fewer loads
     own_client: bool = False  # instead of wrk, whose shortest run is a second
 
@@ -143,26 +138,34 @@ def summary(
     figures = {key: figure([getattr(one, key) for one in taken]) for key in FIGURES}
     if ratios := [one.cpu_us / other.cpu_us for one, other in zip(base, taken, strict=False)]:
         figures["ratio"] = figure(ratios)  # the baseline's CPU over this one's in the same round
-    row = Row(name=name, figures=figures)
-    row.notes = [*_notes(taken, readings.repeated, plan)]
-    cpu = figures["cpu_us"]
-    # A machine that slows down slows all of a round alike: their ratios tell noise from drift.
-    what, judged = ("ratio", figures["ratio"]) if "ratio" in figures else ("CPU", cpu)
-    if errors := sum(one.errors for one in taken):
-        row.refused = f"refused: {errors} errors"
-    elif judged.spread > plan.spread:
-        row.refused = f"refused: {what} {judged.low:.3g} to {judged.high:.3g} ({judged.spread:.0%})"
-    elif paced and figures["rate"].median < 0.98 * paced:
-        row.refused = f"refused: {figures['rate'].median:,.0f} a second of {paced:,.0f} wanted"
-    elif not paced and (bound := bottleneck(taken)):
+    row = Row(name=name, figures=figures, notes=[*_notes(taken, readings.repeated, plan)])
+    row.refused = refusal(taken, figures, plan, paced)
+    rate = figures["rate"]
+    if not paced and (bound := bottleneck(taken)):
         # The server's own time is still its own; how fast it could have answered is unknown.
         row.notes.append(bound)
         for key in ("rate", "p50_us", "p99_us"):
             del figures[key]
-    elif figures["rate"].spread > plan.spread:
-        row.notes.append(f"rate refused: a spread of {figures['rate'].spread:.0%}")
+    elif rate.spread > plan.spread:
+        row.notes.append(f"rate refused: a spread of {rate.spread:.0%}")
         del figures["rate"]
     return row
+
+
+def refusal(taken: list[Reading], figures: dict[str, Figure], plan: Plan, paced: float = 0) -> str:
+    """Why nothing of a row may be printed, or nothing."""
+    # A machine that slows down slows all of a round alike: their ratios tell noise from drift.
+    what, judged = next((key, figures[key]) for key in ("ratio", "cpu_us") if key in figures)
+    others = max(one.foreign for one in taken)
+    if errors := sum(one.errors for one in taken):
+        return f"refused: {errors} errors"
+    if others > plan.foreign and not plan.noisy:
+        return f"refused: others used up to {others:.0%} of a core"
+    if judged.spread > plan.spread:
+        return f"refused: {what} {judged.low:.3g} to {judged.high:.3g} ({judged.spread:.0%})"
+    if paced and figures["rate"].median < KEPT * paced:
+        return f"refused: {figures['rate'].median:,.0f} a second of {paced:,.0f} wanted"
+    return ""
 
 
 def bottleneck(taken: list[Reading]) -> str:
@@ -178,7 +181,7 @@ def bottleneck(taken: list[Reading]) -> str:
 def _notes(taken: list[Reading], repeated: int, plan: Plan) -> Iterable[str]:
     if repeated:
         yield f"{repeated} repeated: others used the cores"
-    if (worst := max(one.foreign for one in taken)) > plan.foreign:
+    if plan.noisy and (worst := max(one.foreign for one in taken)) > plan.foreign:
         yield f"others used up to {worst:.0%} of a core"
 
 

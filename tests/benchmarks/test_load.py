@@ -25,7 +25,7 @@ def test_wrk_without_figures_says_what_it_printed():
 def test_the_command_carries_headers_method_and_pipelining():
     load = Wrk("x", "/p", 8, {"A": "b"}, "POST", body=10, pipelined=4)
     command = load.command(8000, 1.6)
-    assert command[command.index("wrk") :][:4] == ["wrk", "-t1", "-c8", "-d2s"]
+    assert command[command.index("wrk") :][:5] == ["wrk", "-t1", "-c8", "-d", "2s"]
     assert "-HA: b" in command
     assert command[-4:] == ["--", "POST", "4", "10"]
     assert "http://127.0.0.1:8000/p" in command

@@ -43,7 +43,7 @@ def test_a_wide_ratio_is_refused():
 
 def test_a_wide_cpu_is_refused_where_there_is_no_baseline():
     row = summary("ours", Readings(readings(5, 10, 10)), PLAN, [])
-    assert row.refused == "refused: CPU 5 to 10 (50%)"
+    assert row.refused == "refused: cpu_us 5 to 10 (50%)"
 
 
 def test_errors_refuse_everything():
@@ -73,12 +73,12 @@ def test_a_paced_load_needs_no_saturation_but_its_rate():
     assert lost.refused == "refused: 100,000 a second of 200,000 wanted"
 
 
-def test_disturbed_rounds_are_told():
-    row = summary("a", Readings(readings(10, 10, foreign=0.3), repeated=4), PLAN, [])
-    assert row.notes == [
-        "4 repeated: others used the cores",
-        "others used up to 30% of a core",
-    ]
+def test_what_others_disturbed_is_refused_unless_asked_for():
+    disturbed = Readings(readings(10, 10, foreign=0.3), repeated=4)
+    assert summary("a", disturbed, PLAN, []).refused == "refused: others used up to 30% of a core"
+    row = summary("a", disturbed, replace(PLAN, noisy=True), [])
+    assert not row.refused
+    assert row.notes == ["4 repeated: others used the cores", "others used up to 30% of a core"]
 
 
 def test_each_round_begins_with_another():
