@@ -57,6 +57,10 @@ MODULES = [
     extension("fastserve.http._connection"),
     extension("httpparser._compat", LLHTTP_SOURCES),
     extension("httpparser._url"),
+    extension("fastserve.websocket._frames"),
+    extension("fastserve.websocket._protocol"),
+    extension("fastserve.websocket._session"),
+    extension("fastserve.websocket._waiting"),
 ]
 
 setup(

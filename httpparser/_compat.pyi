@@ -23,10 +23,8 @@ class _Parser:
         lenient_spaces_after_chunk_size: bool | None = None,
     ) -> None: ...
 
-@disjoint_base
 class HttpRequestParser(_Parser):
     def get_method(self) -> bytes: ...
 
-@disjoint_base
 class HttpResponseParser(_Parser):
     def get_status_code(self) -> int: ...

@@ -12,13 +12,14 @@ from cpython.bytes cimport (
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
 )
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.mem cimport PyMem_Free
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdint cimport uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp
 
 from . cimport llhttp
+from ._span cimport Span, extend, forget, keep
 
 from .errors import (
     HttpParserCallbackError,
@@ -50,65 +51,10 @@ cdef extern from *:
 cdef extern from "Python.h":
     bint PyMethod_Check(object)
     PyObject *PyMethod_GET_SELF(object method)
-    PyObject *PyMethod_GET_FUNCTION(object method)
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
     object PyObject_Vectorcall(object function, PyObject **arguments, size_t count, PyObject *names)
     object PyObject_CallNoArgs(object function)
     object PyObject_CallOneArg(object function, object argument)
-
-
-# --- a run of input that may continue in the next read ---------------------------------------
-
-cdef enum:
-    LARGEST_KEPT = 16384  # a buffer that has grown past this is not held for the next field
-
-
-cdef struct Span:
-    const char *at  # borrowed from the input until feed_data returns, or equal to `kept`
-    size_t length
-    char *kept  # owned; grows by doubling, so that any split of the input costs linear time
-    size_t room
-
-
-cdef int extend(Span *span, const char *at, size_t length) except -1:
-    if span.length == 0:
-        span.at = at
-        span.length = length
-    elif span.at != span.kept and span.at + span.length == at:
-        span.length += length
-    else:
-        keep(span, length)
-        memcpy(span.kept + span.length, at, length)
-        span.length += length
-    return 0
-
-
-cdef int keep(Span *span, size_t more) except -1:
-    """Own the bytes so far, with room for `more`."""
-    cdef size_t room = span.room or 64
-    cdef char *kept
-    while room < span.length + more:
-        room *= 2
-    if room != span.room:
-        kept = <char *>PyMem_Realloc(span.kept, room)
-        if kept == NULL:
-            raise MemoryError
-        if span.at == span.kept:
-            span.at = kept
-        span.kept = kept
-        span.room = room
-    if span.at != span.kept:
-        memcpy(span.kept, span.at, span.length)
-        span.at = span.kept
-    return 0
-
-
-cdef inline void forget(Span *span) noexcept:
-    span.length = 0
-    if span.room > LARGEST_KEPT:
-        PyMem_Free(span.kept)
-        span.kept = NULL
-        span.room = 0
 
 
 # --- field names come again and again, in the same spelling ----------------------------------
@@ -146,56 +92,97 @@ cdef inline bytes field_name(const char *at, size_t length):
 
 # --- the parsers -----------------------------------------------------------------------------
 
+cdef tuple CALLBACKS = (
+    "on_message_begin",
+    "on_header",
+    "on_headers_complete",
+    "on_body",
+    "on_message_complete",
+    "on_chunk_header",
+    "on_chunk_complete",
+)
+
+
+cdef bint is_method_of(protocol, callback) noexcept:
+    return PyMethod_Check(callback) and PyMethod_GET_SELF(callback) == <PyObject *>protocol
+
+
 cdef class _Parser:
     cdef llhttp.llhttp_t state
     cdef llhttp.llhttp_settings_t settings  # only what the protocol has
     cdef char feeding
     cdef object on_message_begin
-    cdef object on_header  # the plain function, when `header_self` is its bound instance
-    cdef object header_self
+    cdef object on_url
+    cdef object on_status
+    cdef object on_header
     cdef object on_headers_complete
     cdef object on_body
     cdef object on_message_complete
     cdef object on_chunk_header
     cdef object on_chunk_complete
+    cdef object instance  # when it is not None, the callbacks above are functions that take it
     cdef Span name
     cdef Span value
     cdef uint64_t consumed  # bytes of the feeds before this one
     cdef object error_offset
+
+    def __cinit__(self, *args, **kwargs):
+        llhttp.llhttp_init(
+            &self.state,
+            llhttp.HTTP_RESPONSE if isinstance(self, HttpResponseParser) else llhttp.HTTP_REQUEST,
+            &self.settings,
+        )
+        self.state.data = <void *>self
 
     def __init__(self, protocol):
         if self.feeding:
             raise HttpParserError(
                 "the parser cannot be set up again while it is fed", code="REENTRANT_FEED"
             )
+        line = "on_url" if self.state.type == llhttp.HTTP_REQUEST else "on_status"
+        callbacks = {
+            name: callback
+            for name in (line, *CALLBACKS)
+            if (callback := getattr(protocol, name, None)) is not None
+        }
+        self.instance = None
+        if all([is_method_of(protocol, callback) for callback in callbacks.values()]):
+            self.instance = protocol
+            callbacks = {name: callback.__func__ for name, callback in callbacks.items()}
+        self.take(callbacks)
+
+    cdef int take(self, dict callbacks) except -1:
         llhttp.llhttp_settings_init(&self.settings)
-        self.on_message_begin = getattr(protocol, "on_message_begin", None)
+        self.on_message_begin = callbacks.get("on_message_begin")
         if self.on_message_begin is not None:
             self.settings.on_message_begin = message_begin
-        self.on_header = getattr(protocol, "on_header", None)
-        self.header_self = None
+        self.on_url = callbacks.get("on_url")
+        if self.on_url is not None:
+            self.settings.on_url = url
+        self.on_status = callbacks.get("on_status")
+        if self.on_status is not None:
+            self.settings.on_status = status
+        self.on_header = callbacks.get("on_header")
         if self.on_header is not None:
-            if PyMethod_Check(self.on_header):
-                self.header_self = <object>PyMethod_GET_SELF(self.on_header)
-                self.on_header = <object>PyMethod_GET_FUNCTION(self.on_header)
             self.settings.on_header_field = header_field
             self.settings.on_header_value = header_value
             self.settings.on_header_value_complete = header_complete
-        self.on_headers_complete = getattr(protocol, "on_headers_complete", None)
+        self.on_headers_complete = callbacks.get("on_headers_complete")
         if self.on_headers_complete is not None:
             self.settings.on_headers_complete = headers_complete
-        self.on_body = getattr(protocol, "on_body", None)
+        self.on_body = callbacks.get("on_body")
         if self.on_body is not None:
             self.settings.on_body = body
-        self.on_message_complete = getattr(protocol, "on_message_complete", None)
+        self.on_message_complete = callbacks.get("on_message_complete")
         if self.on_message_complete is not None:
             self.settings.on_message_complete = message_complete
-        self.on_chunk_header = getattr(protocol, "on_chunk_header", None)
+        self.on_chunk_header = callbacks.get("on_chunk_header")
         if self.on_chunk_header is not None:
             self.settings.on_chunk_header = chunk_header
-        self.on_chunk_complete = getattr(protocol, "on_chunk_complete", None)
+        self.on_chunk_complete = callbacks.get("on_chunk_complete")
         if self.on_chunk_complete is not None:
             self.settings.on_chunk_complete = chunk_complete
+        return 0
 
     def __dealloc__(self):
         PyMem_Free(self.name.kept)
@@ -318,34 +305,22 @@ cdef class _Parser:
 
         Each of these can open the way to request smuggling: llhttp's documentation says how.
         """
-        if lenient_headers is not None:
-            llhttp.llhttp_set_lenient_headers(&self.state, lenient_headers)
-        if lenient_chunked_length is not None:
-            llhttp.llhttp_set_lenient_chunked_length(&self.state, lenient_chunked_length)
-        if lenient_keep_alive is not None:
-            llhttp.llhttp_set_lenient_keep_alive(&self.state, lenient_keep_alive)
-        if lenient_transfer_encoding is not None:
-            llhttp.llhttp_set_lenient_transfer_encoding(&self.state, lenient_transfer_encoding)
-        if lenient_version is not None:
-            llhttp.llhttp_set_lenient_version(&self.state, lenient_version)
-        if lenient_data_after_close is not None:
-            llhttp.llhttp_set_lenient_data_after_close(&self.state, lenient_data_after_close)
-        if lenient_optional_lf_after_cr is not None:
-            llhttp.llhttp_set_lenient_optional_lf_after_cr(
-                &self.state, lenient_optional_lf_after_cr
-            )
-        if lenient_optional_cr_before_lf is not None:
-            llhttp.llhttp_set_lenient_optional_cr_before_lf(
-                &self.state, lenient_optional_cr_before_lf
-            )
-        if lenient_optional_crlf_after_chunk is not None:
-            llhttp.llhttp_set_lenient_optional_crlf_after_chunk(
-                &self.state, lenient_optional_crlf_after_chunk
-            )
-        if lenient_spaces_after_chunk_size is not None:
-            llhttp.llhttp_set_lenient_spaces_after_chunk_size(
-                &self.state, lenient_spaces_after_chunk_size
-            )
+        self.switch(llhttp.LENIENT_HEADERS, lenient_headers)
+        self.switch(llhttp.LENIENT_CHUNKED_LENGTH, lenient_chunked_length)
+        self.switch(llhttp.LENIENT_KEEP_ALIVE, lenient_keep_alive)
+        self.switch(llhttp.LENIENT_TRANSFER_ENCODING, lenient_transfer_encoding)
+        self.switch(llhttp.LENIENT_VERSION, lenient_version)
+        self.switch(llhttp.LENIENT_DATA_AFTER_CLOSE, lenient_data_after_close)
+        self.switch(llhttp.LENIENT_OPTIONAL_LF_AFTER_CR, lenient_optional_lf_after_cr)
+        self.switch(llhttp.LENIENT_OPTIONAL_CR_BEFORE_LF, lenient_optional_cr_before_lf)
+        self.switch(llhttp.LENIENT_OPTIONAL_CRLF_AFTER_CHUNK, lenient_optional_crlf_after_chunk)
+        self.switch(llhttp.LENIENT_SPACES_AFTER_CHUNK_SIZE, lenient_spaces_after_chunk_size)
+
+    cdef int switch(self, int flag, wanted) except -1:
+        if wanted is not None:
+            self.state.lenient_flags &= ~flag
+            self.state.lenient_flags |= flag if wanted else 0
+        return 0
 
 
 cdef str failed_callback(str code, str reason):
@@ -359,18 +334,6 @@ cdef str failed_callback(str code, str reason):
 cdef class HttpRequestParser(_Parser):
     """Parses requests and calls the methods that `protocol` has of those in HTTPProtocol."""
 
-    cdef object on_url
-
-    def __cinit__(self, *args, **kwargs):
-        llhttp.llhttp_init(&self.state, llhttp.HTTP_REQUEST, &self.settings)
-        self.state.data = <void *>self
-
-    def __init__(self, protocol):
-        _Parser.__init__(self, protocol)
-        self.on_url = getattr(protocol, "on_url", None)
-        if self.on_url is not None:
-            self.settings.on_url = url
-
     def get_method(self):
         """The method, such as b"GET"."""
         return METHODS[self.state.method]
@@ -378,18 +341,6 @@ cdef class HttpRequestParser(_Parser):
 
 cdef class HttpResponseParser(_Parser):
     """Parses responses and calls the methods that `protocol` has of those in HTTPProtocol."""
-
-    cdef object on_status
-
-    def __cinit__(self, *args, **kwargs):
-        llhttp.llhttp_init(&self.state, llhttp.HTTP_RESPONSE, &self.settings)
-        self.state.data = <void *>self
-
-    def __init__(self, protocol):
-        _Parser.__init__(self, protocol)
-        self.on_status = getattr(protocol, "on_status", None)
-        if self.on_status is not None:
-            self.settings.on_status = status
 
     def get_status_code(self):
         """The status, such as 200; 0 before one is known."""
@@ -401,23 +352,60 @@ cdef tuple METHODS = tuple(
 )
 
 
+# --- calling the protocol --------------------------------------------------------------------
+
+cdef inline int call(_Parser self, object callback) except -1:
+    cdef PyObject *arguments[1]
+    if self.instance is None:
+        PyObject_CallNoArgs(callback)
+    else:
+        arguments[0] = <PyObject *>self.instance
+        PyObject_Vectorcall(callback, arguments, 1, NULL)
+    return 0
+
+
+cdef inline int call_with(_Parser self, object callback, const char *at, size_t length) except -1:
+    cdef bytes piece = PyBytes_FromStringAndSize(at, length)
+    cdef PyObject *arguments[2]
+    if self.instance is None:
+        PyObject_CallOneArg(callback, piece)
+    else:
+        arguments[0] = <PyObject *>self.instance
+        arguments[1] = <PyObject *>piece
+        PyObject_Vectorcall(callback, arguments, 2, NULL)
+    return 0
+
+
+cdef inline int call_with_field(_Parser self) except -1:
+    cdef bytes name = field_name(self.name.at, self.name.length)
+    cdef bytes value = PyBytes_FromStringAndSize(self.value.at, self.value.length)
+    cdef PyObject *arguments[3]
+    arguments[1] = <PyObject *>name
+    arguments[2] = <PyObject *>value
+    forget(&self.name)
+    forget(&self.value)
+    if self.instance is None:
+        PyObject_Vectorcall(
+            self.on_header, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
+        )
+    else:
+        arguments[0] = <PyObject *>self.instance
+        PyObject_Vectorcall(self.on_header, arguments, 3, NULL)
+    return 0
+
+
 # --- llhttp's callbacks ----------------------------------------------------------------------
 
 cdef int message_begin(llhttp.llhttp_t *state) except -1:
-    PyObject_CallNoArgs((<_Parser>state.data).on_message_begin)
-    return 0
+    return call(<_Parser>state.data, (<_Parser>state.data).on_message_begin)
 
 
 cdef int url(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
-    cdef HttpRequestParser self = <HttpRequestParser>state.data
-    PyObject_CallOneArg(self.on_url, PyBytes_FromStringAndSize(at, length))
-    return 0
+    return call_with(<_Parser>state.data, (<_Parser>state.data).on_url, at, length)
 
 
 cdef int status(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
-    cdef HttpResponseParser self = <HttpResponseParser>state.data
-    PyObject_CallOneArg(self.on_status, PyBytes_FromStringAndSize(at, length))
-    return 0
+    return call_with(<_Parser>state.data, (<_Parser>state.data).on_status, at, length)
 
 
 cdef int header_field(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
@@ -429,44 +417,24 @@ cdef int header_value(llhttp.llhttp_t *state, const char *at, size_t length) exc
 
 
 cdef int header_complete(llhttp.llhttp_t *state) except -1:
-    cdef _Parser self = <_Parser>state.data
-    cdef bytes name = field_name(self.name.at, self.name.length)
-    cdef bytes value = PyBytes_FromStringAndSize(self.value.at, self.value.length)
-    cdef PyObject *arguments[3]
-    arguments[1] = <PyObject *>name
-    arguments[2] = <PyObject *>value
-    forget(&self.name)
-    forget(&self.value)
-    if self.header_self is not None:
-        arguments[0] = <PyObject *>self.header_self
-        PyObject_Vectorcall(self.on_header, arguments, 3, NULL)
-    else:
-        PyObject_Vectorcall(
-            self.on_header, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
-        )
-    return 0
+    return call_with_field(<_Parser>state.data)
 
 
 cdef int headers_complete(llhttp.llhttp_t *state) except -1:
-    PyObject_CallNoArgs((<_Parser>state.data).on_headers_complete)
-    return 0
+    return call(<_Parser>state.data, (<_Parser>state.data).on_headers_complete)
 
 
 cdef int body(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
-    PyObject_CallOneArg((<_Parser>state.data).on_body, PyBytes_FromStringAndSize(at, length))
-    return 0
+    return call_with(<_Parser>state.data, (<_Parser>state.data).on_body, at, length)
 
 
 cdef int message_complete(llhttp.llhttp_t *state) except -1:
-    PyObject_CallNoArgs((<_Parser>state.data).on_message_complete)
-    return 0
+    return call(<_Parser>state.data, (<_Parser>state.data).on_message_complete)
 
 
 cdef int chunk_header(llhttp.llhttp_t *state) except -1:
-    PyObject_CallNoArgs((<_Parser>state.data).on_chunk_header)
-    return 0
+    return call(<_Parser>state.data, (<_Parser>state.data).on_chunk_header)
 
 
 cdef int chunk_complete(llhttp.llhttp_t *state) except -1:
-    PyObject_CallNoArgs((<_Parser>state.data).on_chunk_complete)
-    return 0
+    return call(<_Parser>state.data, (<_Parser>state.data).on_chunk_complete)

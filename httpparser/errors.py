@@ -27,7 +27,8 @@ __all__ = [
 class HttpParserError(Exception):
     """A message that cannot be accepted.
 
-    `code` is llhttp's error name (`HPE_…`) or one of ours (`STRICT_…`, `LIMIT_…`); `offset` is
+    `code` is llhttp's error name (`HPE_…`) or one of ours (`STRICT_…`, `LIMIT_…`,
+    `REENTRANT_FEED`: fed from a callback or from another thread meanwhile); `offset` is
     the byte offset since the parser was made or reset, None when unknown; `status` is the one a
     server answers with (RFC 9110 section 15.5); `events` are what the batch interface found in the
     same input before the error.
@@ -64,7 +65,7 @@ class HttpParserInvalidURLError(HttpParserError):
 
 
 class HttpParserUpgrade(Exception):  # noqa: N818
-    """The message ends in an upgrade; `args[0]` is the offset of the first byte that is not HTTP."""
+    """The message ends in an upgrade; `args[0]` is the offset of the first byte after HTTP."""
 
 
 class IncompleteMessage(HttpParserError):

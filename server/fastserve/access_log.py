@@ -1,6 +1,7 @@
 """One line per request, many lines per write."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 import time
@@ -11,6 +12,8 @@ from .config import Config
 
 FLUSH_SECONDS = 0.1
 FLUSH_LINES = 1000  # about 64 KiB
+# About 2 KiB: workers share a pipe, which keeps a write of up to 4 KiB in one piece.
+WRITE_LINES = 32
 
 
 def open_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> "AccessLog | None":
@@ -72,15 +75,14 @@ class AccessLog:
 
     def flush(self) -> None:
         """Write the lines that wait."""
-        text = "".join(self._lines)
-        self._lines.clear()
+        lines, self._lines = self._lines, []
         # Looked up now: programs and tests replace sys.stdout.
         stream = sys.stdout if self._stream is None else self._stream
-        try:
-            stream.write(text)
-            stream.flush()
-        except (OSError, ValueError):
-            pass  # nobody reads standard output any more; serving goes on
+        # When nobody reads standard output any more, serving goes on.
+        with contextlib.suppress(OSError, ValueError):
+            for start in range(0, len(lines), WRITE_LINES):
+                stream.write("".join(lines[start : start + WRITE_LINES]))
+                stream.flush()
 
     def close(self) -> None:
         if self._timer is not None:

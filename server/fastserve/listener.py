@@ -14,9 +14,8 @@ from .errors import BindError
 from .service import Service
 from .sockets import bind_error
 
-# asyncio accepts this many before a protocol is made, so a pause can come no sooner.
-ACCEPT_BURST = 32
-# Descriptors kept free for the app and for what one burst accepts after the pause is due.
+# Descriptors kept free for the app, and for the two bursts that asyncio accepts before the pause:
+# it makes the protocols, which tell us, one turn of the loop later.
 SPARE_DESCRIPTORS = 64
 PROBE_EVERY = 8
 RETRY_SECONDS = 0.1
@@ -44,12 +43,14 @@ class Listener:
         self._backlog = config.backlog
         self._loop = asyncio.get_running_loop()
         self._servers: list[asyncio.Server] = []
+        self._copies: list[socket.socket] = []
         self._accepted = 0
         self._closed = False
         self._resuming: asyncio.Task[None] | None = None
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        unlimited = soft == resource.RLIM_INFINITY
-        self._highest = sys.maxsize if unlimited else soft - min(SPARE_DESCRIPTORS, soft // 4)
+        spare = min(SPARE_DESCRIPTORS, soft // 4) if soft > 0 else SPARE_DESCRIPTORS
+        self._highest = soft - spare if soft > 0 else sys.maxsize  # RLIM_INFINITY is -1
+        self._burst = max(1, min(spare // 4, self._limit))
         self._tls: dict[str, Any] = {}
         if context is not None:
             timeout = config.tls_handshake_timeout or None
@@ -61,12 +62,12 @@ class Listener:
             try:
                 await self._listen(sock.dup())
             except OSError as error:
-                self._close_servers()
+                self._stop_accepting()
                 raise bind_error(error, sock) from error
             sock.listen(self._backlog)
 
     async def _listen(self, copy: socket.socket) -> None:
-        options: dict[str, Any] = {"backlog": min(ACCEPT_BURST, self._limit), **self._tls}
+        options: dict[str, Any] = {"backlog": self._burst, **self._tls}
         create: Any = self._loop.create_server
         if copy.family == socket.AF_UNIX:
             create = self._loop.create_unix_server
@@ -77,25 +78,28 @@ class Listener:
         except OSError:
             copy.close()
             raise
+        self._copies.append(copy)
 
     def close(self) -> None:
         """Let nobody in any more."""
         self._closed = True
-        if self._resuming is not None:
-            self._resuming.cancel()
-        self._close_servers()
+        self._stop_accepting()
 
-    def _close_servers(self) -> None:
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+    def _stop_accepting(self) -> None:
+        if isinstance(self._loop, asyncio.SelectorEventLoop):
+            for copy in self._copies:
+                self._loop.remove_reader(copy)
+        # Not now: asyncio has accepted connections whose transports need the server until the
+        # next turn, and libuv may be in the middle of accepting on what this closes.
+        self._loop.call_soon(close_servers, self._servers)
+        self._servers, self._copies = [], []
 
     def _accept(self) -> asyncio.BaseProtocol:
         self._accepted += 1
-        if not self.paused and not self._has_room():
-            # Not now: the loop is in the middle of accepting on what this would close.
+        if not self.paused and not self._closed and not self._has_room():
             self.paused = True
-            self._loop.call_soon(self._pause)
+            self._stop_accepting()
+            self._resuming = self._loop.create_task(self._resume())
         return self._service.connection()
 
     def _has_room(self) -> bool:
@@ -112,15 +116,21 @@ class Listener:
         os.close(probe)
         return probe < self._highest
 
-    def _pause(self) -> None:
-        if not self._closed:
-            self._close_servers()
-            self._resuming = self._loop.create_task(self._resume())
+    def _may_resume(self) -> bool:
+        few = len(self._service.connections) < self._limit
+        return few and not self._closed and self._has_descriptors()
 
     async def _resume(self) -> None:
-        while self.paused:
+        while self.paused and not self._closed:
             await asyncio.sleep(RETRY_SECONDS)
-            if len(self._service.connections) < self._limit and self._has_descriptors():
+            if self._may_resume():
                 with contextlib.suppress(BindError):
                     await self.open()
                     self.paused = False
+        if self._closed:  # while it was opening
+            self._stop_accepting()
+
+
+def close_servers(servers: list[asyncio.Server]) -> None:
+    for server in servers:
+        server.close()

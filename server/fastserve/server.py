@@ -45,6 +45,7 @@ class Server:
         self._abort = asyncio.Event()  # do not wait for it either
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped_early = False
+        self._bound = False  # the sockets are those that the options name
         self._signals: list[int] = []
 
     @property
@@ -70,10 +71,10 @@ class Server:
             runner.run(self._serve(listen_on))
 
     async def serve(self, listen_on: list[socket.socket] | None = None) -> None:
-        """Serve in the running loop, on sockets of the caller's or on what the options name.
+        """Serve in the running loop, on the given bound sockets or on what the options name.
 
-        A stop signal is passed on once the server has stopped, so that it also ends the program
-        around it.
+        The sockets are closed when the server stops. A stop signal is passed on after that, so
+        that it also ends the program around the server.
         """
         try:
             await self._serve(listen_on)
@@ -87,13 +88,18 @@ class Server:
             self._on_stop()
         app = importer.load(self.config)
         context = server_context(self.config)
-        self.sockets = sockets.bind(self.config) if listen_on is None else list(listen_on)
+        self._bound = listen_on is None
+        self.sockets = sockets.bind(self.config) if listen_on is None else listen_on
         try:
             with self._signal_handlers():
                 await self._serve_app(app, context)
         finally:
-            if listen_on is None:
-                sockets.close(self.sockets, self.config)
+            self._close_sockets()
+
+    def _close_sockets(self) -> None:
+        sockets.close(self.sockets)
+        if self._bound:
+            sockets.unlink(self.config)
 
     async def _serve_app(self, app: ASGIApp, context: ssl.SSLContext | None) -> None:
         lifespan = Lifespan(app, self.config.lifespan)
@@ -122,6 +128,7 @@ class Server:
             self.started.set()
             await self._stop.wait()
             listener.close()
+            self._close_sockets()  # or clients would queue in the kernel for nobody
             await self._drain(service)
         finally:
             listener.close()

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from .config import Config
 from .errors import BindError
 
+ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
 
 def bind(config: Config) -> list[socket.socket]:
     """Bound sockets, not listening yet: nobody is let in before the app has started.
@@ -67,13 +69,32 @@ def bind_hosts(hosts: list[str], port: int) -> list[socket.socket]:
     with contextlib.ExitStack() as undo:
         sockets: list[socket.socket] = []
         for host in hosts:
-            for family, address in resolve(host, port):
-                if sockets and port == 0:
-                    # All addresses share the one free port that the first was given.
-                    address = (address[0], sockets[0].getsockname()[1], *address[2:])
-                sockets.append(undo.enter_context(bind_address(family, address)))
+            # All addresses share the one free port that the first was given.
+            shared = sockets[0].getsockname()[1] if sockets else port
+            for sock in bind_host(host, shared):
+                sockets.append(undo.enter_context(sock))
         undo.pop_all()
     return sockets
+
+
+def bind_host(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket for each address of the host, except those that this machine does not have."""
+    bound, missing = 0, None
+    for family, address in resolve(host, port):
+        if port == 0 and bound:
+            address = (address[0], bound, *address[2:])
+        try:
+            sock = bind_address(family, address)
+        except BindError as error:
+            # "localhost" is ::1 in /etc/hosts of many machines without IPv6.
+            if getattr(error.__cause__, "errno", None) not in ABSENT:
+                raise
+            missing = error
+        else:
+            bound = sock.getsockname()[1]
+            yield sock
+    if not bound and missing is not None:
+        raise missing
 
 
 def resolve(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, tuple[object, ...]]]:
@@ -87,7 +108,11 @@ def resolve(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, tuple[
 
 
 def bind_address(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    where = f"{address[0]}:{address[1]}"
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise address_error(error, where) from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -95,7 +120,7 @@ def bind_address(family: socket.AddressFamily, address: tuple[object, ...]) -> s
         sock.bind(address)
     except OSError as error:
         sock.close()
-        raise address_error(error, f"{address[0]}:{address[1]}") from error
+        raise address_error(error, where) from error
     return sock
 
 
@@ -121,10 +146,13 @@ def url(sock: socket.socket, scheme: str) -> str:
     return f"{scheme}://{host}:{name[1]}"
 
 
-def close(sockets: list[socket.socket], config: Config) -> None:
-    """Close what bind() returned and remove the socket file that it made."""
+def close(sockets: list[socket.socket]) -> None:
     for sock in sockets:
         sock.close()
+
+
+def unlink(config: Config) -> None:
+    """Remove the socket file that bind() made."""
     if config.uds is not None and config.fd is None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(config.uds)

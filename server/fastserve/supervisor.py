@@ -23,6 +23,7 @@ from .worker import START_FAILED, Worker
 logger = logging.getLogger("fastserve")
 
 FILES_CHANGED = 0  # on the wake-up socket, where every other byte is a signal's number
+ALWAYS_OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)  # the others not while stopping
 MAX_FAILURES = 5  # in a row, with no worker left: a crash loop
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_SECONDS = 10.0  # a worker that lived so long was not part of a crash loop
@@ -66,12 +67,12 @@ class Supervisor:
                 while self._workers or not self._stops:
                     self._turn()
         finally:
-            for worker in self._workers:
+            for worker in list(self._workers):
                 worker.kill()
-            for worker in self._workers:
                 worker.wait()
+                self._forget(worker)
             self._selector.close()
-            sockets.close(self._sockets, self._config)
+            self._close_sockets()
         if self._problem is not None:
             raise WorkerError(self._problem)
 
@@ -109,7 +110,8 @@ class Supervisor:
 
     def _read_signals(self) -> None:
         for number in self._wake.recv(1024):
-            self._on_signal[number]()
+            if not self._stops or number in ALWAYS_OBEYED:
+                self._on_signal[number]()
 
     # Starting
 
@@ -127,6 +129,8 @@ class Supervisor:
             self._spawn()
 
     def _on_channel(self, worker: Worker) -> None:
+        if worker not in self._workers:  # reaped in this very turn
+            return
         ready = worker.read_ready()
         if ready is None:  # SIGCHLD tells the rest
             self._selector.unregister(worker.channel)
@@ -203,11 +207,16 @@ class Supervisor:
 
     # Commands
 
+    def _close_sockets(self) -> None:
+        sockets.close(self._sockets)
+        sockets.unlink(self._config)
+
     def _stop(self) -> None:
         self._stops += 1
         self._to_replace.clear()
         if self._stops == 1:
             logger.info("Stopping %d workers", len(self._workers))
+            self._close_sockets()  # or clients would queue for nobody
         for worker in list(self._workers):
             if self._stops > 2:
                 worker.kill()

@@ -58,8 +58,8 @@ def parts(url: Any) -> dict[str, bytes | int]:
         (b"http://a:0", {"schema": b"http", "host": b"a", "port": 0}),
         (b"http://a:65535", {"schema": b"http", "host": b"a", "port": 65535}),
         (b"http://[::1]", {"schema": b"http", "host": b"::1"}),
-        (b"http://[::ffff:1.2.3.4]:8/", {"host": b"::ffff:1.2.3.4", "port": 8, "path": b"/"}),
-        (b"ws://u@[fe80::1%25eth0]", {"schema": b"ws", "userinfo": b"u"}),
+        (b"s://[::1.2.3.4]:8/", {"schema": b"s", "host": b"::1.2.3.4", "port": 8, "path": b"/"}),
+        (b"ws://u@[::%25a-1]", {"schema": b"ws", "userinfo": b"u", "host": b"::%25a-1"}),
         (b"a.b:443", {"host": b"a.b", "port": 443}),
         (b"127.0.0.1:80", {"host": b"127.0.0.1", "port": 80}),
         (b"[::1]:443", {"host": b"::1", "port": 443}),
@@ -67,10 +67,7 @@ def parts(url: Any) -> dict[str, bytes | int]:
     ],
 )
 def test_accepted(target: bytes, expected: dict[str, bytes | int]) -> None:
-    assert parts(parse_url(target)).items() >= expected.items()
-    if "schema" in expected or b"://" not in target:
-        found = parts(parse_url(target))
-        assert {name: found[name] for name in expected} == expected
+    assert parts(parse_url(target)) == expected
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,19 @@
 
 import asyncio
 import os
+import sys
 
 
 async def respond(send, body, status=200):
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def say(word):
+    """In one write, because workers share the pipe."""
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 async def hold(port):
@@ -41,10 +48,10 @@ async def lived(scope, receive, send):
         return await app(scope, receive, send)
     assert (await receive())["type"] == "lifespan.startup"
     scope["state"]["shared"] = []
-    print("startup", flush=True)
+    say("startup")
     await send({"type": "lifespan.startup.complete"})
     assert (await receive())["type"] == "lifespan.shutdown"
-    print("shutdown", flush=True)
+    say("shutdown")
     return await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -58,7 +65,7 @@ async def fails(scope, receive, send):
 async def never_starts(scope, receive, send):
     if scope["type"] == "lifespan":
         await receive()
-        print("starting", flush=True)
+        say("starting")
         await asyncio.Event().wait()
 
 
@@ -67,7 +74,7 @@ async def never_stops(scope, receive, send):
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        print("stopping", flush=True)
+        say("stopping")
         await asyncio.Event().wait()
 
 

@@ -110,7 +110,7 @@ def test_a_traceback_as_message_is_logged_and_summed_up(caplog):
 
 
 def test_startup_failed_without_a_message():
-    with pytest.raises(LifespanError, match="^the application failed to start$"):
+    with pytest.raises(LifespanError, match=r"^the application failed to start$"):
         live(script(STARTUP, {"type": "lifespan.startup.failed"}))
 
 
@@ -175,11 +175,13 @@ def test_state_is_the_apps():
 @pytest.mark.parametrize("moment", ["startup", "running", "after shutdown"])
 def test_close_cancels_what_hangs(moment):
     cancelled = []
+    hanging = asyncio.Event()
 
     async def app(scope, receive, send):
         await receive()
         try:
             if moment == "startup":
+                hanging.set()
                 await asyncio.Event().wait()
             await send(STARTED)
             await receive()
@@ -193,7 +195,7 @@ def test_close_cancels_what_hangs(moment):
         lifespan = Lifespan(app, "auto")
         starting = asyncio.ensure_future(lifespan.startup())
         if moment == "startup":
-            await asyncio.sleep(0)
+            await hanging.wait()
             starting.cancel()
         else:
             await starting

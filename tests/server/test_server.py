@@ -214,6 +214,20 @@ def test_several_hosts_on_one_free_port(serve):
         pass
 
 
+def test_a_host_by_its_name(serve):
+    port = serve("apps:app", "--host", "localhost").port()
+    connection = http.client.HTTPConnection("localhost", port, timeout=WAIT)
+    connection.request("GET", "/", headers={"Connection": "close"})
+    assert connection.getresponse().read() == b"hello"
+    connection.close()
+
+
+def test_an_address_of_another_machine():
+    status, lines = fail_to_start("apps:app", "--host", "192.0.2.1", "--port", "0")
+    assert status == 1
+    assert lines[0].startswith("fastserve: host: cannot bind 192.0.2.1:0: ")
+
+
 def test_tls(serve):
     command = serve("apps:app", "--ssl-certfile", CERT, "--ssl-keyfile", KEY)
     port = int(command.expect(r"running on https://127.0.0.1:(\d+) ")[1])
@@ -251,17 +265,16 @@ def test_inside_a_running_loop(loop):
 
 
 def test_in_a_thread_on_a_socket_of_the_callers(loop):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = Config(apps.app, loop=loop, access_log=False)
-        server = Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        port = listener.getsockname()[1]
-        assert get(port) == (200, "hello")
-        server.request_stop()
-        thread.join(WAIT)
-        assert not thread.is_alive()
-        assert listener.fileno() != -1  # the caller's to close
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    server = Server(Config(apps.app, loop=loop, access_log=False))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    assert get(port) == (200, "hello")
+    server.request_stop()
+    thread.join(WAIT)
+    assert not thread.is_alive()
+    assert listener.fileno() == -1
 
 
 def test_a_stop_before_the_start():

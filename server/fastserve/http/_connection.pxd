@@ -25,6 +25,7 @@ cdef class Connection(Wire):
     cdef bytes pending  # raw input behind the request being answered
     cdef size_t thrown_away
     cdef RequestHead upgrade  # to WebSocket, once the parser has let go
+    cdef object handshake  # what it asks for
     cdef object client
     cdef str client_text  # for the access log; made when it is first needed
     cdef object server
@@ -45,7 +46,7 @@ cdef class Connection(Wire):
     cdef int resume_reading(self) except -1
     cdef int switch(self, bytes leftover) except -1
     cdef int refuse(self, object error) except -1
-    cdef int answer_error(self, int status, str text) except -1
+    cdef int answer_error(self, int status, str text, object headers=*) except -1
     cdef int leave(self) except -1
     cdef int linger(self) except -1
     cdef int throw_away(self, size_t length) except -1

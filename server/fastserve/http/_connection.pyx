@@ -14,6 +14,9 @@ from fastserve.http._wire cimport Wire
 
 from time import perf_counter_ns
 
+from fastserve.websocket import Refusal as HandshakeRefusal
+from fastserve.websocket import Session
+from fastserve.websocket import read as read_handshake
 from httpparser.errors import HttpParserError
 
 cdef enum:
@@ -95,7 +98,7 @@ cdef class Connection(Wire):
                 self.end_exchange()
                 if self.stage != QUIET or at == length:
                     break
-        except HttpParserError as error:
+        except (HttpParserError, HandshakeRefusal) as error:
             self.refuse(error)
         finally:
             self.consuming = False
@@ -181,10 +184,8 @@ cdef class Connection(Wire):
             raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             raise Refusal(503, "too many requests at once")
-        if head.upgrade is not None and service.open_websocket is not None and (
-            head.method == "GET" and head.upgrade.lower() == b"websocket"
-            and head.content_length <= 0 and not head.chunked
-        ):
+        if head.upgrade is not None and head.upgrade.lower() == b"websocket":
+            self.handshake = read_handshake(head.method, head.version, head.headers)
             self.upgrade = head
             return 0
         cycle = Cycle.__new__(Cycle)
@@ -335,15 +336,26 @@ cdef class Connection(Wire):
     cdef int switch(self, bytes leftover) except -1:
         """Hand the transport over to a WebSocket session."""
         cdef RequestHead head = self.upgrade
-        cdef dict scope = self.make_scope(head, self.service.scope)
-        transport = self.transport
+        cdef Service service = self.service
+        cdef dict scope = self.make_scope(head, service.scope)
+        scope["type"] = "websocket"
+        scope["scheme"] = "wss" if self.scheme == "https" else "ws"
+        scope["subprotocols"] = self.handshake.subprotocols
+        scope["extensions"] = {"websocket.http.response": {}}
+        if self.tls is not None:
+            scope["extensions"]["tls"] = self.tls
+        del scope["method"]
+        session = Session(service, self.transport, scope, self.handshake, leftover)
+        self.transport.set_protocol(session)
         self.upgrade = None
+        self.handshake = None
         self.parser = None
         self.port = None
+        self.transport = None
         self.stage = ENDED
         self.gone = True
-        self.service.open_websocket(self.service, transport, scope, head, leftover)
-        return self.service.forget(self)
+        session.start()
+        return service.forget(self)
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -358,11 +370,11 @@ cdef class Connection(Wire):
                 return self.close()
             cycle.drop_held()
         self.waiting = False
-        return self.answer_error(error.status, str(error))
+        return self.answer_error(error.status, str(error), getattr(error, "headers", ()))
 
-    cdef int answer_error(self, int status, str text) except -1:
+    cdef int answer_error(self, int status, str text, object headers=()) except -1:
         cdef bint is_head = self.cycle is not None and self.cycle.head.method == "HEAD"
-        write_error(self.output(), self.service, status, text, is_head)
+        write_error(self.output(), self.service, status, text, is_head, headers)
         self.service.logger.debug("refused %s: %d %s", text_of(self.client), status, text)
         self.flush()
         return self.linger()

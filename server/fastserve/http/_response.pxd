@@ -49,4 +49,5 @@ cdef class Response(Job):
     cdef object early_hint(self, dict message)
     cdef int complete(self, Output output) except -1
 
-cdef int write_error(Output output, Service service, int status, str text, bint head) except -1
+cdef int write_error(Output output, Service service, int status, str text, bint head,
+                     object headers=*) except -1

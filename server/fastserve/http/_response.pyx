@@ -302,11 +302,15 @@ cdef class Response(Job):
         raise NotImplementedError
 
 
-cdef int write_error(Output output, Service service, int status, str text, bint head) except -1:
+cdef int write_error(Output output, Service service, int status, str text, bint head,
+                     object headers=()) except -1:
     """A whole response of the server's own, which closes the connection."""
     cdef bytes body = f"{text or HTTPStatus(status).phrase}\n".encode()
     service.renew()
     write_status_line(output, status)
+    cdef bytes name, value
+    for name, value in headers:
+        write_field(output, name, value)
     write_field(output, b"content-type", b"text/plain; charset=utf-8")
     output.append(b"content-length: ", 16)
     write_number(output, len(body))

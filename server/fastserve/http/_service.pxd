@@ -19,7 +19,6 @@ cdef class Service:
     cdef public Py_ssize_t served  # requests answered
     cdef readonly bint draining
     cdef readonly object state
-    cdef public object open_websocket  # None: upgrades are ignored
     cdef object protocol
     cdef object timer
     cdef object closed  # a future that waits for the last connection

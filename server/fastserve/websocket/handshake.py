@@ -1,0 +1,192 @@
+"""The opening handshake (RFC 6455 section 4): a parsed head in, the head of the answer out."""
+
+import binascii
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from http import HTTPStatus
+
+from fastserve.websocket.deflate import Parameters
+
+__all__ = ["Refusal", "Request", "accept", "read", "refuse", "response_head"]
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 5.6.2
+IS_TOKEN = re.compile(TOKEN)
+# RFC 6455 9.1: a quoted value must be a token once unquoted
+PARAMETER = re.compile(rf'[ \t]*;[ \t]*({TOKEN})(?:[ \t]*=[ \t]*(?:({TOKEN})|"({TOKEN})"))?')
+EXTENSION = re.compile(rf"[ \t]*({TOKEN})((?:{PARAMETER.pattern})*)[ \t]*(?:,|$)")
+FIELD_NAME = re.compile(TOKEN.encode())
+FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
+# the handshake's own fields, and those that would frame a body
+RESERVED = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"sec-websocket-accept",
+        b"sec-websocket-extensions",
+        b"sec-websocket-protocol",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a valid opening handshake asks for."""
+
+    key: bytes
+    subprotocols: list[str]
+    extensions: list[tuple[str, Parameters]]
+
+
+class Refusal(Exception):  # noqa: N818
+    """Not a valid opening handshake: answer with `status` and `headers`, then close."""
+
+    def __init__(self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.headers = headers
+
+
+def read(method: str | bytes, http_version: str, headers: Headers) -> Request:
+    """Check a request head, field names in lower case, against RFC 6455 4.2.1; raises Refusal."""
+    if method not in ("GET", b"GET"):
+        raise Refusal(400, "the method of a WebSocket handshake is GET")
+    if http_version != "1.1":
+        raise Refusal(400, "a WebSocket handshake needs HTTP/1.1")
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        fields.setdefault(name, []).append(value)
+    if len(fields.get(b"host", ())) != 1:
+        raise Refusal(400, "a WebSocket handshake needs one Host")
+    if b"transfer-encoding" in fields or set(fields.get(b"content-length", ())) > {b"0"}:
+        raise Refusal(400, "a WebSocket handshake has no body")
+    if "websocket" not in _lowered(fields, b"upgrade"):
+        raise Refusal(400, "Upgrade must name websocket")
+    if "upgrade" not in _lowered(fields, b"connection"):
+        raise Refusal(400, "Connection must name upgrade")
+    if fields.get(b"sec-websocket-version") != [b"13"]:
+        # RFC 6455 4.4: say which version would do
+        raise Refusal(426, "Sec-WebSocket-Version must be 13", VERSION)
+    return Request(_key(fields), _subprotocols(fields), _extensions(fields))
+
+
+VERSION = ((b"sec-websocket-version", b"13"),)
+
+
+def _list(fields: dict[bytes, list[bytes]], name: bytes) -> list[str]:
+    # RFC 9110 5.6.1: several fields are one list, and empty elements do not count
+    elements = b",".join(fields.get(name, ())).decode("latin-1").split(",")
+    return [stripped for element in elements if (stripped := element.strip(" \t"))]
+
+
+def _lowered(fields: dict[bytes, list[bytes]], name: bytes) -> set[str]:
+    return {element.lower() for element in _list(fields, name)}
+
+
+def _key(fields: dict[bytes, list[bytes]]) -> bytes:
+    keys = fields.get(b"sec-websocket-key", [])
+    try:
+        (key,) = keys
+        if len(binascii.a2b_base64(key, strict_mode=True)) == 16:
+            return key
+    except ValueError:  # none, several, or not base64 (binascii.Error is one too)
+        pass
+    raise Refusal(400, "Sec-WebSocket-Key must be 16 bytes in base64")
+
+
+def _subprotocols(fields: dict[bytes, list[bytes]]) -> list[str]:
+    names = _list(fields, b"sec-websocket-protocol")
+    # RFC 6455 4.1: tokens, each of them once
+    if len(set(names)) < len(names) or not all(map(IS_TOKEN.fullmatch, names)):
+        raise Refusal(400, "Sec-WebSocket-Protocol must be a list of distinct tokens")
+    return names
+
+
+def _extensions(fields: dict[bytes, list[bytes]]) -> list[tuple[str, Parameters]]:
+    text = ",".join(_list(fields, b"sec-websocket-extensions"))
+    offers = []
+    at = 0
+    while at < len(text):
+        found = EXTENSION.match(text, at)
+        if not found:
+            # RFC 6455 9.1: a value that does not conform fails the connection
+            raise Refusal(400, "Sec-WebSocket-Extensions is not a list of extensions")
+        at = found.end()
+        parameters = [
+            (name, token or quoted or None)
+            for name, token, quoted in PARAMETER.findall(found[2])
+        ]
+        offers.append((found[1], parameters))
+    return offers
+
+
+def accept(
+    request: Request, subprotocol: str | None, extension: str | None, headers: Headers, ready: bytes
+) -> bytes:
+    """The 101 head (4.2.2); `headers` are the app's, `ready` the server's own, each line whole.
+
+    ValueError when the app names a subprotocol that was not offered or a field that is not its own.
+    """
+    lines = [
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n",
+        b"sec-websocket-accept: %b\r\n" % b64encode(sha1(request.key + GUID).digest()),
+    ]
+    if subprotocol is not None:
+        if subprotocol not in request.subprotocols:
+            raise ValueError(
+                f"subprotocol {subprotocol!r} was not offered: choose one of scope['subprotocols'] "
+                f"{request.subprotocols} or None"
+            )
+        lines.append(b"sec-websocket-protocol: %b\r\n" % subprotocol.encode())
+    if extension is not None:
+        lines.append(b"sec-websocket-extensions: %b\r\n" % extension.encode())
+    own = [(name.lower(), value) for name, value in headers]
+    for name, _ in own:
+        if name in RESERVED:
+            raise ValueError(f"{name.decode('latin-1')!r} is the server's own field in a handshake")
+    return b"".join([*lines, _fields(own), _without(ready, own), b"\r\n"])
+
+
+def response_head(status: int, headers: Headers, ready: bytes) -> bytes:
+    """The head of an answer that is not 101; ValueError on a field that cannot be sent."""
+    own = [(name.lower(), value) for name, value in headers]
+    phrase = HTTPStatus(status).phrase if status in _STATUSES else ""
+    line = f"HTTP/1.1 {status} {phrase}\r\n".encode()
+    return b"".join([line, _fields(own), _without(ready, own), b"connection: close\r\n\r\n"])
+
+
+def refuse(status: int, reason: str, headers: Headers, ready: bytes) -> bytes:
+    """A whole answer, head and body, that refuses the handshake."""
+    body = reason.encode()
+    own = [
+        *headers,
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    return response_head(status, own, ready) + body
+
+
+_STATUSES = frozenset(HTTPStatus)
+
+
+def _fields(headers: Headers) -> bytes:
+    lines = []
+    for name, value in headers:
+        if not FIELD_NAME.fullmatch(name) or FORBIDDEN_IN_VALUE.search(value):
+            raise ValueError(f"not a header field: {name!r}: {value!r}")
+        lines.append(b"%b: %b\r\n" % (name, value))
+    return b"".join(lines)
+
+
+def _without(ready: bytes, headers: Headers) -> bytes:
+    # what the app says about itself stands instead of what the server would say
+    names = {name for name, _ in headers}
+    lines = ready.splitlines(keepends=True)
+    return b"".join(line for line in lines if line.partition(b":")[0] not in names)
