@@ -19,8 +19,10 @@ HERE = Path(__file__).parent / "clients"
 BUILD = ROOT / "build" / "benchmarks"
 
 BROWSER_HEADERS = {
-    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/126.0.0.0 Safari/537.36",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,"
+    "image/avif,image/webp,image/png,*/*;q=0.8",
     "Accept-Language": "en-GB,en;q=0.7,de;q=0.3",
     "Accept-Encoding": "gzip, deflate, br, zstd",
     "Referer": "http://localhost:8000/articles/2024/a-comparison-of-parsers",

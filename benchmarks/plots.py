@@ -5,7 +5,7 @@ from html import escape
 
 from benchmarks.results import Lines, Stack, Table
 
-WIDTH, LEFT, RIGHT, ROW = 760, 190, 120, 26
+WIDTH, LEFT, RIGHT, ROW = 800, 240, 120, 26
 PARTS = ("kernel", "loop", "parser", "app", "server")
 OURS = ("fastserve", "httpparser")
 
@@ -17,8 +17,8 @@ def bars(table: Table, key: str, unit: str) -> str:
         return ""
     rows.sort(key=lambda row: row.figures[key].median)
     scale = _Scale(max(row.figures[key].high for row in rows))
-    height = ROW * len(rows) + 34
-    body = [scale.grid(height - 26, unit)]
+    height = ROW * len(rows) + 42
+    body = [scale.grid(height - 36, unit)]
     for at, row in enumerate(rows):
         figure, y = row.figures[key], 6 + at * ROW
         middle, end = y + ROW / 2 - 3, scale.x(figure.median)
@@ -46,8 +46,8 @@ def stacked(title: str, stacks: list[Stack]) -> str:
         return ""
     stacks = sorted(stacks, key=lambda stack: sum(stack.parts.values()))
     scale = _Scale(max(sum(stack.parts.values()) for stack in stacks))
-    height = ROW * len(stacks) + 34
-    body = [scale.grid(height - 26, "us of server CPU per request")]
+    height = ROW * len(stacks) + 42
+    body = [scale.grid(height - 36, "us of server CPU per request")]
     for at, stack in enumerate(stacks):
         x, y = 0.0, 6 + at * ROW
         body.append(_text(LEFT - 8, y + ROW / 2 + 1, stack.name, "end"))
@@ -115,7 +115,7 @@ class _Scale:
             marks.append(f'<path class="grid" d="M{x:.1f} 0V{bottom:.1f}"/>')
             marks.append(_text(x, bottom + 14, f"{value:g}", "middle"))
             value += self.step
-        return "".join(marks) + _text(WIDTH - 2, bottom + 14, unit, "end")
+        return "".join(marks) + _text(LEFT, bottom + 30, unit)
 
 
 class _Log:

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from benchmarks import plots, tables
-from benchmarks.results import Results, Section, Table
+from benchmarks.results import Results, Section, Stack, Table
 
 # What a table's plot shows, the first key that it has.
 PLOTTED = {
@@ -49,7 +49,7 @@ svg text.strong { fill: var(--ink); font-weight: 600; }
   font-variant-numeric: tabular-nums; margin: .5rem 0 1.5rem; }
 th, td { padding: .2rem .7rem .2rem 0; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--rule); } th:first-child, td:first-child { text-align: left; }
-td:last-child { text-align: left; color: var(--soft); white-space: normal; }
+tr.note td { color: var(--soft); white-space: normal; font-size: .78rem; padding-left: 1rem; }
 tr.ours td:first-child { font-weight: 600; }
 pre, .panel { background: var(--panel); padding: .8rem 1rem; overflow-x: auto; border-radius: 4px; }
 .soft { color: var(--soft); font-size: .9rem; }
@@ -85,7 +85,8 @@ def _verdict(results: Results) -> str:
     matrix = next((each for each in results.sections if each.name == "matrix"), None)
     if matrix is None or not matrix.words:
         return ""
-    return f"<p class=panel><strong>{escape(matrix.words[0])}</strong></p>"
+    words = [word for word in matrix.words if word.startswith(("From", "No verdict"))]
+    return f"<p class=panel><strong>{'<br>'.join(map(escape, words))}</strong></p>"
 
 
 def _section(at: int, section: Section) -> str:
@@ -95,7 +96,7 @@ def _section(at: int, section: Section) -> str:
     for table in section.tables:
         parts += [f"<h3>{escape(table.title)}</h3>", _plot(table), _numbers(table)]
         if stacks := section.stacks.get(table.title):
-            parts += [_legend(), plots.stacked(table.title, stacks)]
+            parts += _stacks(table.title, stacks)
     for each in section.lines:
         parts += [f"<h3>{escape(each.title)}</h3>", plots.lines(each)]
     if section.left_out:
@@ -119,8 +120,24 @@ def _numbers(table: Table) -> str:
         kind = "ours" if row.name.startswith(plots.OURS) else ""
         cells = "".join(f"<td>{escape(tables.cell(row, key))}" for key in keys)
         notes = "; ".join(filter(None, [row.refused, *row.notes]))
-        rows.append(f"<tr class='{kind}'><td>{escape(row.name)}{cells}<td>{escape(notes)}")
-    return f"<div class=scroll><table><tr><th>{head}<th>{''.join(rows)}</table></div>"
+        rows.append(f"<tr class='{kind}'><td>{escape(row.name)}{cells}")
+        if notes:
+            rows.append(f"<tr class=note><td colspan={len(keys) + 1}>{escape(notes)}")
+    return f"<div class=scroll><table><tr><th>{head}{''.join(rows)}</table></div>"
+
+
+def _stacks(title: str, stacks: list[Stack]) -> list[str]:
+    """All of them, then those that a slow one makes too short to be read, and the numbers."""
+    longest = max(sum(stack.parts.values()) for stack in stacks)
+    shorter = [stack for stack in stacks if sum(stack.parts.values()) < longest / 3]
+    parts = [_legend(), plots.stacked(title, stacks), plots.stacked(title, shorter)]
+    head = "".join(f"<th>{part}" for part in plots.PARTS)
+    rows = "".join(
+        f"<tr><td>{escape(stack.name)}"
+        + "".join(f"<td>{stack.parts.get(part, 0):.2f}" for part in plots.PARTS)
+        for stack in stacks
+    )
+    return [*parts, f"<div class=scroll><table><tr><th>us of CPU{head}{rows}</table></div>"]
 
 
 def _legend() -> str:

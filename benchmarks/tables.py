@@ -16,8 +16,20 @@ COLUMNS = {
     "ns_per_header": ("ns/header", 1),
     "ns_fixed": ("ns fixed", 0),
     "bytes": ("bytes", 0),
+    "before_us": ("before, us", 1),
+    "after_us": ("after, us", 1),
+    "parser_share": ("parser %", 0),
+    "server_share": ("server %", 0),
+    "loop_share": ("loop %", 0),
 }
-SPREAD = ("cpu_us", "ns", "ratio")  # printed with their least and greatest
+SPREAD = (
+    "cpu_us",
+    "ns",
+    "ratio",
+    "parser_share",
+    "server_share",
+    "loop_share",
+)  # printed with their least and greatest
 
 
 def columns(table: Table) -> list[str]:
@@ -37,7 +49,8 @@ def cell(row: Row, key: str) -> str:
 
 
 def _range(figure: Figure, digits: int) -> str:
-    return f"{figure.low:,.{digits}f}-{figure.high:,.{digits}f}"
+    between = " to " if figure.low < 0 else "-"
+    return f"{figure.low:,.{digits}f}{between}{figure.high:,.{digits}f}"
 
 
 def lines(table: Table) -> list[str]:

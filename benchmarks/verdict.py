@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
 
-from benchmarks.results import Table
+from benchmarks.results import Figure, Row, Table
 
 HALF = 0.5
 
@@ -16,9 +16,6 @@ class Share:
     low: float
     mean: float
     high: float
-
-    def __str__(self) -> str:
-        return f"{self.low:.0%} to {self.high:.0%} (mean {self.mean:.0%})"
 
 
 def shares(factors: list[str], cost: Callable[[frozenset[str]], float]) -> dict[str, Share]:
@@ -57,14 +54,22 @@ class Change:
             return "the parser governs"
         if self.loop.low > HALF:
             return "the loop governs"
-        return "neither governs: it depends on the order of the changes"
+        return "neither governs: who brings more depends on the order"
 
-    def __str__(self) -> str:
-        return (
-            f"{self.load}: from asyncio and {self.old_parser} ({self.before:.1f} us) to uvloop and "
-            f"{self.new_parser} ({self.after:.1f} us), {self.before / self.after:.2f} times. "
-            f"The parser brings {self.parser}, the loop {self.loop}: {self.winner}."
-        )
+    def row(self) -> Row:
+        """A row of the table of shares, in per cent; the range is that of the orders."""
+        name = f"{self.load}: asyncio, {self.old_parser} to uvloop, {self.new_parser}"
+        return _share_row(name, self.before, self.after, {"parser": self.parser, "loop": self.loop})
+
+
+def _share_row(name: str, before: float, after: float, found: dict[str, Share]) -> Row:
+    row = Row(name)
+    row.figures["before_us"] = Figure(before, before, before)
+    row.figures["after_us"] = Figure(after, after, after)
+    for factor, share in found.items():
+        values = (100 * part for part in (share.mean, share.low, share.high))
+        row.figures[f"{factor}_share"] = Figure(*values)
+    return row
 
 
 def change(table: Table, old: str, new: str, server: str = "fastserve") -> Change | None:
@@ -94,8 +99,8 @@ def change(table: Table, old: str, new: str, server: str = "fastserve") -> Chang
     )
 
 
-def server_change(table: Table) -> str:
-    """What the code between parser and app brings: uvicorn to fastserve, both on httptools."""
+def server_change(table: Table) -> Row:
+    """What the code between parser and app brings: uvicorn to fastserve, up to httptools."""
 
     def cost(changed: frozenset[str]) -> float:
         server = "fastserve" if "server" in changed else "uvicorn"
@@ -106,40 +111,51 @@ def server_change(table: Table) -> str:
             raise KeyError
         return found
 
-    factors = ["loop", "parser", "server"]
+    name = f"{table.title}: uvicorn, asyncio, h11 to fastserve, uvloop, httptools"
+    factors = ["parser", "loop", "server"]
     try:
         found = shares(factors, cost)
-        before, after = cost(frozenset()), cost(frozenset(factors))
+        return _share_row(name, cost(frozenset()), cost(frozenset(factors)), found)
     except KeyError:
-        return f"{table.title}: the share of the server's own code was not measured."
-    return (
-        f"{table.title}: from uvicorn, h11 and asyncio ({before:.1f} us) to fastserve, httptools "
-        f"and uvloop ({after:.1f} us): the parser brings {found['parser']}, the server's own code "
-        f"{found['server']}, the loop {found['loop']}."
-    )
+        return Row(name, refused="not measured")
+
+
+def conclusion(changes: list[Change]) -> list[str]:
+    """What is true of all loads, for each parser that was exchanged; whatever the figures are."""
+    words = []
+    for old in dict.fromkeys(each.old_parser for each in changes):
+        cases = [each for each in changes if each.old_parser == old]
+        by: dict[str, list[str]] = {}
+        for each in cases:
+            by.setdefault(each.winner, []).append(each.load)
+        parts = [
+            winner + (" under every load" if len(by) == 1 else f" ({', '.join(loads)})")
+            for winner, loads in by.items()
+        ]
+        times = span([each.before / each.after for each in cases], 2)
+        words.append(
+            f"From asyncio and {old} to uvloop and {cases[0].new_parser}, {times} times faster: "
+            f"{'; '.join(parts)}."
+        )
+    return words or ["No verdict: no load has all four corners measured."]
 
 
 def conditions(changes: list[Change]) -> list[str]:
-    """When which one governs, in microseconds: the loop's gain against the parser's."""
+    """When the loop governs instead: what each saves, in microseconds of a request."""
     words = []
-    for each in changes:
-        more = "more" if each.parser_us > each.loop_us else "less"
+    for old in dict.fromkeys(each.old_parser for each in changes):
+        cases = [each for each in changes if each.old_parser == old]
+        loop = [each.load for each in cases if each.loop_us > each.parser_us]
         words.append(
-            f"{each.load}: exchanging {each.old_parser} for {each.new_parser} on uvloop saves "
-            f"{each.parser_us:.1f} us a request, {more} than the {each.loop_us:.1f} us that uvloop "
-            f"saves over asyncio under {each.new_parser}."
+            f"On uvloop, {cases[0].new_parser} instead of {old} saves "
+            f"{span([each.parser_us for each in cases])} us a request; under "
+            f"{cases[0].new_parser}, uvloop instead of asyncio saves "
+            f"{span([each.loop_us for each in cases])} us. The loop saves more under "
+            f"{', '.join(loop) if loop else 'none of the loads'}."
         )
     return words
 
 
-def conclusion(changes: list[Change]) -> str:
-    """One sentence over all loads and old parsers, true whatever the figures are."""
-    if not changes:
-        return "No verdict: no load has all four corners measured."
-    by: dict[str, list[str]] = {}
-    for each in changes:
-        by.setdefault(each.winner, []).append(f"{each.load} against {each.old_parser}")
-    return " ".join(
-        f"In {len(cases)} of {len(changes)} cases {winner}: {'; '.join(cases)}."
-        for winner, cases in sorted(by.items(), key=lambda item: -len(item[1]))
-    )
+def span(values: list[float], digits: int = 1) -> str:
+    low, high = (f"{each:.{digits}f}" for each in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"

@@ -52,7 +52,7 @@ def run(context: Context) -> Section:
     alone_us = parts_alone(loads, context)
     for load, table in zip(loads, section.tables, strict=True):
         section.stacks[load.title] = stacks(table, alone_us[load.title])
-    section.words = words(section.tables)
+    verdict(section)
     return section
 
 
@@ -91,19 +91,20 @@ def stacks(table: Table, alone_us: dict[str, float]) -> list[Stack]:
     return found
 
 
-def words(tables: list[Table]) -> list[str]:
-    changes: dict[str, list[Change]] = {old: [] for old in OLD_PARSERS}
-    for table in tables:
-        for old in OLD_PARSERS:
-            if found := change(table, old, "llhttp"):
-                changes[old].append(found)
-    every = [each for old in OLD_PARSERS for each in changes[old]]
-    return [
-        conclusion(every),
-        *map(str, every),
-        *(server_change(table) for table in tables),
-        *conditions(every),
-        "Kernel is an epoll program in C that answers constant bytes; loop is what a protocol of "
-        "constant bytes on that loop costs above it; parser and app are timed alone; server is "
-        "the rest: framing, scope, stepping the app, the response.",
+def verdict(section: Section) -> None:
+    """The words, and the table of shares before the others."""
+    changes: list[Change] = []
+    for old in OLD_PARSERS:
+        changes += filter(None, (change(table, old, "llhttp") for table in section.tables))
+    rows = [each.row() for each in changes]
+    rows += [server_change(table) for table in section.tables]
+    section.tables.insert(0, Table("Who brings the gain", rows))
+    section.words = [
+        *conclusion(changes),
+        *conditions(changes),
+        "A share is the mean over all orders in which the parts can be exchanged, with the least "
+        "and the greatest of them.",
+        "Kernel: an epoll program in C that answers constant bytes. Loop: what a protocol of "
+        "constant bytes on that loop costs above it. Parser and app: timed alone. Server: the "
+        "rest, that is framing, scope, stepping the app and the response.",
     ]

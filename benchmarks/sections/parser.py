@@ -49,8 +49,9 @@ def table(name: str, size: int, figures: dict[str, list[float]], context: Contex
         row.figures["mb_per_s"] = figure([size / time * 1000 for time in times])
         if base:
             row.figures["ratio"] = figure([b / t for b, t in zip(base, times, strict=True)])
-        if row.figures["ns"].spread > context.plan.spread:
-            row.notes.append(f"spread {row.figures['ns'].spread:.0%}")
+        judged = row.figures.get("ratio", row.figures["ns"])
+        if judged.spread > context.plan.spread and not context.plan.noisy:
+            row.refused = f"refused: a spread of {judged.spread:.0%}"
         rows.append(row)
     return Table(f"{name} ({size} bytes)", rows, "request", BASELINE)
 
