@@ -1,7 +1,6 @@
 """Starting the real command and talking to it; nothing here sleeps, everything waits."""
 
 import http.client
-import importlib.util
 import os
 import queue
 import re
@@ -12,13 +11,7 @@ import threading
 from pathlib import Path
 
 HERE = Path(__file__).parent
-STAND_IN = HERE / "stand_in"
 WAIT = 30  # seconds until a test fails for want of what it waits for
-
-if importlib.util.find_spec("fastserve.http") is None:
-    sys.path.insert(0, str(STAND_IN))
-    exec((STAND_IN / "sitecustomize.py").read_text(), {})
-    os.environ["PYTHONPATH"] = str(STAND_IN)
 
 
 class Command:

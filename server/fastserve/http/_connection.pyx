@@ -46,10 +46,10 @@ cdef class Connection(Wire):
             self.parser.any_method = True
         else:
             self.port = service.parser_factory(self, service.limits)
-        self.deadline = service.now + service.first_byte_timeout + 1
+        self.deadline = service.after(service.first_byte_timeout)
         service.connections.add(self)
-        if service.limit_connections and len(service.connections) > service.limit_connections:
-            self.answer_error(503, "too many connections")
+        if service.draining:
+            self.close()
 
     def data_received(self, bytes data):
         if self.stage == BUSY and self.message_ended:
@@ -124,7 +124,7 @@ cdef class Connection(Wire):
             self.pause_reading()
             return 0
         if not self.message_ended:
-            self.deadline = self.service.now + self.service.body_timeout + 1
+            self.deadline = self.service.after(self.service.body_timeout)
         return 0
 
     cdef Py_ssize_t parse(self, bytes data, Py_ssize_t start) except -1:
@@ -136,7 +136,7 @@ cdef class Connection(Wire):
             consumed = self.port.feed(data[start:] if start else data)
         if self.stage == QUIET:
             self.stage = ARRIVING
-            self.deadline = self.service.now + self.service.head_timeout + 1
+            self.deadline = self.service.after(self.service.head_timeout)
         return consumed
 
     cdef int on_head(self, object head) except -1:
@@ -287,7 +287,7 @@ cdef class Connection(Wire):
         """Request and response are both complete. RFC 9112 9.3 and 9.6"""
         self.cycle = None
         self.stage = QUIET
-        self.deadline = self.service.now + self.service.keep_alive_timeout + 1
+        self.deadline = self.service.after(self.service.keep_alive_timeout)
         if self.reading_paused and self.pending is None:
             self.resume_reading()
         if not self.keep_alive or self.broken or self.service.draining or (
@@ -317,7 +317,7 @@ cdef class Connection(Wire):
     cdef int want_body(self) except -1:
         if self.reading_paused and not self.message_ended:
             self.resume_reading()
-            self.deadline = self.service.now + self.service.body_timeout + 1
+            self.deadline = self.service.after(self.service.body_timeout)
         return 0
 
     cdef int pause_reading(self) except -1:
@@ -394,7 +394,7 @@ cdef class Connection(Wire):
         if self.eof or not self.transport.can_write_eof():
             return self.close()
         self.stage = LINGERING
-        self.deadline = self.service.now + LINGER_SECONDS + 1
+        self.deadline = self.service.after(LINGER_SECONDS)
         self.resume_reading()
         self.gone = True
         self.thrown_away = 0
@@ -412,7 +412,7 @@ cdef class Connection(Wire):
         if self.stage != ENDED:
             self.stage = ENDED
             self.gone = True
-            self.deadline = self.service.now + self.service.send_timeout + 1
+            self.deadline = self.service.after(self.service.send_timeout)
             self.transport.close()
         return 0
 
@@ -452,8 +452,8 @@ cdef class Connection(Wire):
         cdef Py_ssize_t size = self.transport.get_write_buffer_size()
         if self.stuck < 0 or size < self.stuck:
             self.stuck = size
-            self.stuck_until = now + self.service.send_timeout
-        elif now > self.stuck_until:
+            self.stuck_until = self.service.after(self.service.send_timeout)
+        elif self.stuck_until and now > self.stuck_until:
             self.abort()
         return 0
 

@@ -42,7 +42,6 @@ cdef class Service:
     cdef size_t write_high_water
     cdef size_t drain_body
     cdef Py_ssize_t limit_concurrency
-    cdef Py_ssize_t limit_connections
     cdef bint server_header
     cdef bint date_header
 
@@ -52,6 +51,10 @@ cdef class Service:
     cdef bytes server_line
     cdef bytes date_line
     cdef bytes extra_lines
+
+    cdef inline double after(self, double seconds) noexcept:
+        """A deadline that the sweep will see passed; 0: none."""
+        return self.now + seconds + 1 if seconds else 0
 
     cdef int renew(self) except -1
     cdef int forget(self, object connection) except -1

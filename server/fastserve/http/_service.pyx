@@ -56,7 +56,6 @@ cdef class Service:
         self.write_high_water = config.write_high_water
         self.drain_body = config.drain_body
         self.limit_concurrency = config.limit_concurrency
-        self.limit_connections = config.limit_connections
         self.server_header = config.server_header
         self.date_header = config.date_header
         self.extra_lines = b"".join(b"%b: %b\r\n" % pair for pair in config.extra_headers)

@@ -123,8 +123,16 @@ cdef class Runner:
             self.spare = driver = self.make_driver()
         driver.context = PyContext_Copy(self.app_context)
         driver.job = job
+        try:
+            enter_task(self.loop, driver.task)
+        except RuntimeError:  # called inside another task: ours must wait its turn
+            self.spare = None
+            self.suspended.add(driver)
+            if driver.wakeup is not None:
+                self.loop.call_soon(driver.wakeup, parked(driver))
+                driver.wakeup = None
+            return 0
         driver.stepping = True
-        enter_task(self.loop, driver.task)
         try:
             driver.awaited = driver.step(None)
         except StopIteration:
@@ -235,7 +243,7 @@ cdef class Driver:
         cdef object error = kind if value is None else value
         cdef object awaited = self.awaited
         self.started = True
-        if self.coroutine is None:
+        if self.job is None:
             raise error
         if self.suspended:
             # A cancel came before the task took over: pass it to what the app awaits.
@@ -249,7 +257,7 @@ cdef class Driver:
         cdef object awaited
         cdef bint first = not self.started
         self.started = True
-        if self.coroutine is None:
+        if self.job is None:
             if self.retired or self.runner.closing:
                 raise StopIteration
             return park(self)
@@ -292,6 +300,8 @@ cdef class Driver:
         try:
             job.before_step()
             if error is not None:
+                if self.coroutine is None:
+                    raise error
                 return self.coroutine.throw(error)
             if self.coroutine is None:
                 self.coroutine = job.start()

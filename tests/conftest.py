@@ -1,0 +1,26 @@
+"""Servers for the tests: each of {llhttp, h11} x {uvloop, asyncio}, started once and kept."""
+
+import pytest
+from live import COMBINATIONS, Live
+
+
+@pytest.fixture(scope="session", params=COMBINATIONS, ids="-".join)
+def combination(request):
+    """The options `http` and `loop`."""
+    return dict(zip(("http", "loop"), request.param, strict=True))
+
+
+@pytest.fixture(scope="session")
+def live(combination):
+    """`live(app, **options)`: a server on this combination, the same one for the same options."""
+    servers = {}
+
+    def serve(app, **options):
+        key = (id(app), *sorted(options.items()))
+        if key not in servers or not servers[key].thread.is_alive():
+            servers[key] = Live(app, **combination, **options)
+        return servers[key]
+
+    yield serve
+    for server in servers.values():
+        assert server.stop() is None

@@ -1,0 +1,1 @@
+"""HTTP/1.1 and ASGI over the wire: each case names the clause that it shows."""

@@ -1,0 +1,39 @@
+"""The server under test as the cases see it."""
+
+from .stage import STAGE
+
+
+class LocalRun:
+    """A run in this process."""
+
+    def __init__(self, run):
+        self.run = run
+
+    @property
+    def calls(self):
+        return self.run.calls
+
+    @property
+    def scopes(self):
+        return self.run.scopes
+
+    def report(self):
+        """The journal of the next call of the app that ends."""
+        return self.run.reports.get(timeout=30)
+
+    def tell(self, flag):
+        self.run.flag(flag).set()
+
+    def wait(self, flag):
+        assert self.run.flag(flag).wait(30), f"{flag} does not come"
+
+
+class LocalPeer:
+    """fastserve, in a thread of this process."""
+
+    def __init__(self, live):
+        self.live = live
+        self.connect = live.connect
+
+    def begin(self, script):
+        return LocalRun(STAGE.begin(script))
