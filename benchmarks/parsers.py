@@ -153,6 +153,32 @@ def gunicorn_h1c() -> Parse:
     return parse
 
 
+class PortSink:
+    """What a connection is to fastserve's parser port."""
+
+    def head(self, head: Any) -> None:
+        self.request, self.parts = head, b""
+
+    def body(self, data: bytes) -> None:
+        self.parts += data
+
+    def end(self) -> None: ...
+
+
+def port(module: str, name: str) -> Parse:
+    """A port as fastserve runs it: its own work belongs to the parser, not to the server."""
+    from httpparser import Limits
+
+    sink = PortSink()
+    feed = getattr(import_module(f"benchmarks.ports.{module}"), name)(sink, Limits()).feed
+
+    def parse(data: bytes) -> Parsed:
+        feed(data)
+        return sink.request.method, sink.request.path, sink.request.headers, sink.parts
+
+    return parse
+
+
 MAKERS: dict[str, Callable[[], Parse]] = {
     "httpparser batch": batch,
     "httpparser callbacks": lambda: callbacks("httpparser"),
@@ -161,4 +187,7 @@ MAKERS: dict[str, Callable[[], Parse]] = {
     "zttp": zttp,
     "aiohttp": aiohttp,
     "h11": h11,
+    "port llhttp-callbacks": lambda: port("httptools_port", "LlhttpCallbacks"),
+    "port httptools": lambda: port("httptools_port", "Httptools"),
+    "port h11": lambda: port("h11_port", "H11"),
 }

@@ -23,13 +23,13 @@ def bars(table: Table, key: str, unit: str) -> str:
         figure, y = row.figures[key], 6 + at * ROW
         middle, end = y + ROW / 2 - 3, scale.x(figure.median)
         kind = "ours" if row.name.startswith(OURS) else "other"
-        label = f"{figure.median:,.4g}"
+        label = _number(figure.median)
         if "ratio" in row.figures and row.name != table.baseline:
             label += f"  ({row.figures['ratio'].median:.2f}x)"
         low, high = scale.x(figure.low), scale.x(figure.high)
         body += [
-            f"<g><title>{escape(row.name)}: {figure.median:,.4g} {unit} "
-            f"({figure.low:,.4g} to {figure.high:,.4g})</title>",
+            f"<g><title>{escape(row.name)}: {_number(figure.median)} {unit} "
+            f"({_number(figure.low)} to {_number(figure.high)})</title>",
             _text(LEFT - 8, middle + 4, row.name, "end", "strong" if kind == "ours" else ""),
             f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{end - LEFT:.1f}" '
             f'height="{ROW - 8}"/>',
@@ -142,6 +142,10 @@ def _apart(places: dict[str, float], least: float = 14) -> dict[str, float]:
         last = max(y, last + least)
         found[name] = last
     return found
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", kind: str = "") -> str:

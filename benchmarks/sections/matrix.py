@@ -14,11 +14,14 @@ from benchmarks.verdict import Change, change, conclusion, conditions, server_ch
 
 BASELINE = "uvicorn httptools uvloop"
 LOOPS = ("uvloop", "asyncio")
+# What is timed alone for each: under fastserve the port around the parser belongs to it.
 PARSERS = {
-    "llhttp": "httpparser batch",
-    "llhttp-callbacks": "httpparser callbacks",
-    "httptools": "httptools",
-    "h11": "h11",
+    "fastserve llhttp": "httpparser batch",
+    "fastserve llhttp-callbacks": "port llhttp-callbacks",
+    "fastserve httptools": "port httptools",
+    "fastserve h11": "port h11",
+    "uvicorn httptools": "httptools",
+    "uvicorn h11": "h11",
 }
 OLD_PARSERS = ("h11", "httptools")
 LOADS = [
@@ -72,13 +75,10 @@ def stacks(table: Table, alone_us: dict[str, float]) -> list[Stack]:
     found = []
     kernel = table.median(FLOOR_C.name)
     for row in table.rows:
-        server, _, rest = row.name.partition(" ")
-        parser, _, loop = rest.rpartition(" ")
+        parser, _, loop = row.name.rpartition(" ")
         whole, under = table.median(row.name), table.median(f"floor {loop}")
         name = PARSERS.get(parser, "")
-        if server == "floor" or whole is None or under is None or kernel is None:
-            continue
-        if name not in alone_us:
+        if whole is None or under is None or kernel is None or name not in alone_us:
             continue
         parts = {
             "kernel": kernel,

@@ -25,7 +25,8 @@ def run(context: Context) -> Section:
     for name, reason in llhttp_in_c(requests, seconds, plan.rounds, figures).items():
         section.left_out[name] = reason
     for each in figures.values():
-        each.pop("app", None)
+        for name in [name for name in each if name == "app" or name.startswith("port ")]:
+            del each[name]
     for name in NAMED:
         section.tables.append(table(name, len(requests[name]), figures[name], context))
     counted = {count: figures[f"{count} headers"] for count in COUNTS}
