@@ -53,7 +53,6 @@ bench-quick: build $(VENV)/with-peers
 	$(BIN)/python -m benchmarks quick $(ARGS)
 
 bench-guard: build
-	$(BIN)/python -m pip install --quiet httptools
 	$(BIN)/python -m benchmarks.guard $(ARGS)
 
 clean:
