@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 APP    ?= examples.hello:app
+export PATH := $(abspath $(BIN)):$(PATH)  # cython-lint starts pycodestyle
 
 SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
            $(shell find httpparser server -name '*.pyx' -o -name '*.pxd')
