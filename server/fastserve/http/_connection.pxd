@@ -19,6 +19,7 @@ cdef class Connection(Wire):
     cdef bint message_ended
     cdef bint consuming  # inside data_received()
     cdef bint leaving  # close after the flush
+    cdef bint used  # a request has come
     cdef bint eof  # the client will send no more
     cdef bint reading_paused
     cdef double deadline  # service.now beyond which the stage has lasted too long; 0: none

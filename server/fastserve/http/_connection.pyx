@@ -28,6 +28,7 @@ cdef bytes SLASH = b"/", EMPTY = b""
 cdef enum:
     LINGER_BYTES = 1048576
     LINGER_SECONDS = 2
+    DRAIN_SECONDS = 1
 
 
 cdef class Connection(Wire):
@@ -55,7 +56,7 @@ cdef class Connection(Wire):
         self.deadline = service.after(service.first_byte_timeout)
         service.connections.add(self)
         if service.draining:
-            self.close()
+            self.drain()
 
     def data_received(self, bytes data):
         if self.stage == BUSY and self.message_ended:
@@ -180,6 +181,7 @@ cdef class Connection(Wire):
         cdef Service service = self.service
         cdef Cycle cycle
         self.stage = BUSY
+        self.used = True
         self.deadline = 0
         self.thrown_away = 0
         self.message_ended = False
@@ -432,8 +434,10 @@ cdef class Connection(Wire):
     def drain(self):
         """The server stops: close if idle, else after the response."""
         self.keep_alive = False
-        if self.stage == QUIET:
+        if self.stage == QUIET and self.used:
             self.close()
+        elif self.stage == QUIET:  # its first request may be on the way
+            self.deadline = self.service.after(DRAIN_SECONDS)
 
     def sweep(self):
         """Once a second: deadlines."""

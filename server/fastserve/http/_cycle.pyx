@@ -4,7 +4,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 
 from fastserve.http._response cimport (
-    COMPLETE, EXPECT_BODY, EXPECT_START, EXPECT_TRAILERS, HEAD_HELD, Response, write_error,
+    COMPLETE, EXPECT_START, HEAD_HELD, Response, write_error,
 )
 from fastserve.http._task cimport ready
 from fastserve.http._wire cimport Wire

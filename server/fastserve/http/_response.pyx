@@ -76,7 +76,6 @@ cdef class Response(Job):
 
     cdef int write_headers(self, Output output, object headers) except -1:
         cdef bytes name, value
-        cdef const char *at
         cdef size_t length
         for pair in headers:
             if type(pair) is tuple and len(<tuple> pair) == 2:

@@ -2,7 +2,6 @@
 
 from libc.time cimport time, time_t
 
-import asyncio
 import contextvars
 import logging
 from email.utils import formatdate
