@@ -10,6 +10,7 @@ from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.stdint cimport INT64_MAX, int64_t
 from libc.string cimport memchr, memcmp
 
+import sys
 from urllib.parse import unquote_to_bytes
 
 from httpparser._headers cimport (
@@ -26,8 +27,8 @@ cdef bytes SLASH = b"/"
 cdef str SLASH_PATH = "/"
 cdef bytes HOST_NAME = b"host"
 cdef str NO_PATH = ""
-cdef str V_1_0 = "1.0"
-cdef str V_1_1 = "1.1"
+cdef str V_1_0 = sys.intern("1.0")
+cdef str V_1_1 = sys.intern("1.1")
 
 # RFC 9110 8.4.1 and RFC 9112 7: the codings that exist, and that an origin server need not speak.
 KNOWN_CODINGS = {b"chunked", b"compress", b"deflate", b"gzip", b"x-compress", b"x-gzip"}

@@ -1,9 +1,10 @@
 """One request and its response: the scope, ASGI `receive`, and the end of the app."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 
 from fastserve.http._response cimport (
-    COMPLETE, EXPECT_BODY, EXPECT_START, EXPECT_TRAILERS, HEAD_HELD, Response, write_error,
+    COMPLETE, EXPECT_START, HEAD_HELD, Response, write_error,
 )
 from fastserve.http._task cimport ready
 from fastserve.http._wire cimport Wire
@@ -12,6 +13,7 @@ cdef bytes EMPTY = b""
 
 
 cdef class Cycle(Response):
+    @cython.binding(False)
     def receive(self):
         """ASGI `receive`: an awaitable that is finished already when there is something to give."""
         if self.buffered or self.ended and not self.delivered:

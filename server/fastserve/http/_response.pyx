@@ -1,5 +1,6 @@
 """ASGI `send`: messages in, response bytes out. Framing is decided once, at the head."""
 
+cimport cython
 from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
 )
@@ -26,10 +27,11 @@ class ClientDisconnected(OSError):
 
 
 cdef class Response(Job):
+    @cython.binding(False)
     def send(self, message):
         """ASGI `send`. Raises OSError after a disconnect, RuntimeError for what is out of order,
         ValueError and TypeError for what cannot be written."""
-        kind = message["type"]
+        cdef str kind = message["type"]
         if self.wire.gone and self.phase != COMPLETE:
             raise ClientDisconnected("the client has disconnected")
         if kind == BODY:
@@ -74,7 +76,6 @@ cdef class Response(Job):
 
     cdef int write_headers(self, Output output, object headers) except -1:
         cdef bytes name, value
-        cdef const char *at
         cdef size_t length
         for pair in headers:
             if type(pair) is tuple and len(<tuple> pair) == 2:
@@ -97,9 +98,9 @@ cdef class Response(Job):
         cdef const char *at = PyBytes_AS_STRING(name)
         cdef size_t length = PyBytes_GET_SIZE(name)
         if length == 14 and equal_fold(at, b"content-length", 14):
-            if self.remaining >= 0 or not value.isdigit() or len(value) > 18:
-                raise ValueError(f"Content-Length {value!r} is not one number of bytes")
-            self.remaining = int(value)
+            if self.remaining >= 0:
+                raise ValueError("Content-Length is given twice")
+            self.remaining = parse_length(value)
             return self.status == 204 or self.trailers  # RFC 9110 8.6
         if length == 17 and equal_fold(at, b"transfer-encoding", 17):
             return True  # framing is the server's
@@ -300,6 +301,20 @@ cdef class Response(Job):
 
     async def send_file(self, message):
         raise NotImplementedError
+
+
+cdef int64_t parse_length(bytes value) except -1:
+    cdef const char *at = PyBytes_AS_STRING(value)
+    cdef Py_ssize_t i, length = PyBytes_GET_SIZE(value)
+    cdef int64_t total = 0
+    for i in range(length):
+        if not c'0' <= at[i] <= c'9' or i > 17:
+            length = 0
+            break
+        total = total * 10 + (at[i] - c'0')
+    if length == 0:
+        raise ValueError(f"Content-Length {value!r} is not a number of bytes")
+    return total
 
 
 cdef int write_error(Output output, Service service, int status, str text, bint head,

@@ -1,7 +1,5 @@
 """Bytes to the transport: joined into one write per step, with back-pressure to the app."""
 
-from cpython.bytes cimport PyBytes_GET_SIZE
-
 from httpparser._core cimport Sink
 from httpparser._response cimport Output
 from fastserve.http._task cimport DONE

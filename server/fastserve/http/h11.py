@@ -25,9 +25,10 @@ from httpparser.errors import (
     VersionNotSupported,
 )
 
-STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n)|\r\n[ \t]")
+STRAY = re.compile(rb"(?<!\r)\n|\r[^\n]|\r\n[ \t]")
 CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/(?!1\.[01]\r)[0-9]\.[0-9]\r\n")
+REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^ ]+) HTTP/([0-9]\.[0-9])")
 SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(;[^\r\n]*)?\r\n")
 PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 METHOD_LENGTH = 32
@@ -50,7 +51,6 @@ class H11Port:
         self.connection: h11.Connection | None = None
         self.head = bytearray()  # of a request that has not fully arrived
         self.chunks: ChunkLines | None = None
-        self.length = 0  # of the body so far
 
     def feed(self, data: bytes) -> int:
         """Parse up to the end of a message; returns how many bytes were consumed."""
@@ -76,16 +76,9 @@ class H11Port:
 
     def begin(self, head: bytes) -> None:
         self.connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 30)
-        self.length = 0
-        request = self.next_event(head)
-        if not isinstance(request, h11.Request):
+        made = read_head(head)
+        if not isinstance(self.next_event(head), h11.Request):
             raise HttpParserError("the request is malformed")
-        made = RequestHead(
-            request.method.decode("ascii"),
-            request.target,
-            request.http_version.decode("ascii"),
-            [(name, value.strip(b" \t")) for name, value in request.headers.raw_items()],
-        )
         if max(made.content_length, 0) > self.limits.body:
             raise ContentTooLarge("the body is too large")
         self.chunks = ChunkLines(self.limits) if made.chunked else None
@@ -99,9 +92,6 @@ class H11Port:
         event = self.next_event(data)
         while True:
             if isinstance(event, h11.Data):
-                self.length += len(event.data)
-                if self.length > self.limits.body:
-                    raise ContentTooLarge("the body is too large")
                 self.sink.body(bytes(event.data))
             elif isinstance(event, h11.EndOfMessage):
                 rest = self.connection.trailing_data[0]
@@ -124,6 +114,18 @@ class H11Port:
             raise HttpParserError(str(error)) from None
 
 
+def read_head(head: bytes) -> RequestHead:
+    """The same rules as behind llhttp; h11 would merge repeated fields before it shows them."""
+    line, *fields = head[:-4].split(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise HttpParserError("the request line is malformed")
+    method, target, version = match.groups()
+    pairs = [field.partition(b":")[::2] for field in fields]
+    stripped = [(name, value.strip(b" \t")) for name, value in pairs]
+    return RequestHead(method.decode("ascii"), target, version.decode("ascii"), stripped)
+
+
 def check_head(head: bytes, limits: Limits, *, complete: bool) -> None:
     """Limits and strictness, on as much of a head as has arrived."""
     line_end = head.find(b"\r\n")
@@ -139,7 +141,7 @@ def check_head(head: bytes, limits: Limits, *, complete: bool) -> None:
         raise HttpParserError("the method is too long")
     if VERSION.match(head) or head.startswith(PREFACE):
         raise VersionNotSupported("the HTTP version is not supported")
-    if STRAY.search(head if complete else head[:-1]) or CONTROLS.search(head):
+    if STRAY.search(head) or CONTROLS.search(head):
         raise HttpParserError("a stray CR or LF, a folded field or a control character")
 
 
@@ -152,6 +154,7 @@ class ChunkLines:
         self.line = b""
         self.trailers: bytes | None = None  # not None: the last chunk has come
         self.extensions = 0
+        self.body = 0  # with the chunk that has begun
 
     def check(self, data: bytes) -> int:
         """How many of the bytes belong to the message."""
@@ -183,6 +186,9 @@ class ChunkLines:
         consumed = len(self.line) - known
         self.line = b""
         self.remaining = int(size, 16)
+        self.body += self.remaining
+        if self.body > self.limits.body:
+            raise ContentTooLarge("the body is too large")
         if self.remaining:
             self.remaining += 2
         else:
@@ -197,6 +203,6 @@ class ChunkLines:
         section = self.trailers if stop < 0 else self.trailers[: stop + 4]
         if len(section) - 2 > self.limits.trailers:
             raise HeaderFieldsTooLarge("the trailers are too large")
-        if STRAY.search(section if stop >= 0 else section[:-1]) or CONTROLS.search(section):
+        if STRAY.search(section) or CONTROLS.search(section):
             raise HttpParserError("the trailers are malformed")
         return len(section) - known

@@ -44,7 +44,7 @@ FRAMING = [
             coding(b"gzip, chunked")),
     refused("rfc9112-6.1-te-unknown-alone", "an unknown coding without chunked", 501,
             coding(b"xchunked")),
-    refused("rfc9112-6.1-te-chunked-with-parameter", "chunked takes no parameter", 501,
+    refused("rfc9112-6.1-te-chunked-with-parameter", "chunked takes no parameter", 400,
             coding(b"chunked;q=1")),
     refused("rfc9112-6.1-te-chunked-twice", "chunked must not be applied twice", 400,
             coding(b"chunked, chunked")),
@@ -243,8 +243,7 @@ HOSTS = [
                          "brace": "{a}", "pipe": "a|b", "caret": "a^b"}.items()),
     *(refused(f"rfc9110-7.2-host-{name}", f"{text!r} is not a host and port", 400,
               b"GET / HTTP/1.1\r\nHost: " + text.encode() + b"\r\n\r\n")
-      for name, text in {"port-letters": "a:b", "port-twice": "a:1:2", "port-sign": "a:-1",
-                         "port-huge": "a:99999999", "bracket-open": "[::1", "bracket-only": "::1]",
+      for name, text in {"port-letters": "a:b", "port-twice": "a:1:2", "port-sign": "a:-1", "bracket-open": "[::1", "bracket-only": "::1]",
                          "percent-alone": "a%", "percent-not-hex": "a%zz",
                          "ipv6-bare": "::1", "ipv6-no-colon-before-port": "[::1]80"}.items()),
 ]  # fmt: skip
