@@ -82,6 +82,8 @@ cdef class Response(Job):
                 value = (<tuple> pair)[1]
             else:
                 name, value = pair
+            if name is None or value is None:
+                raise TypeError("the names and values of headers are bytes, not None")
             length = PyBytes_GET_SIZE(name)
             # Those that framing and connection depend on have these lengths.
             if (
@@ -100,7 +102,8 @@ cdef class Response(Job):
             if self.remaining >= 0 or not value.isdigit() or len(value) > 18:
                 raise ValueError(f"Content-Length {value!r} is not one number of bytes")
             self.remaining = int(value)
-            return self.status == 204 or self.trailers  # RFC 9110 8.6
+            # RFC 9110 8.6: none in a 204; 15.3.6: that of a 205 is 0
+            return self.status == 204 or self.status == 205 or self.trailers
         if length == 17 and equal_fold(at, b"transfer-encoding", 17):
             return True  # framing is the server's
         if length == 4 and equal_fold(at, b"date", 4):
@@ -108,9 +111,10 @@ cdef class Response(Job):
         elif length == 6 and equal_fold(at, b"server", 6):
             self.has_server = True
         elif length == 10 and equal_fold(at, b"connection", 10):
-            self.has_connection = True
             if token_in_list(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), b"close", 5):
                 self.close = True
+            # What stands alone in it is the server's to say, once it knows.
+            return value.lower() in (b"close", b"keep-alive")
         return False
 
     cdef int hold(self) except -1:
@@ -142,6 +146,9 @@ cdef class Response(Job):
             self.trailers = False
         if self.head.method == "HEAD" or self.status == 204 or self.status == 304:
             self.framing = NO_BODY
+            if length and not more and self.remaining < 0 and self.status >= 205:
+                # RFC 9110 9.3.2: the field that a GET would get
+                output.append(b"content-length: ", 16)
         elif self.trailers:
             self.framing = CHUNKED
         elif self.remaining >= 0:

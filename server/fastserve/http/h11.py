@@ -20,7 +20,6 @@ from httpparser.errors import (
     ContentTooLarge,
     HeaderFieldsTooLarge,
     HttpParserError,
-    TransferCodingNotImplemented,
     UriTooLong,
     VersionNotSupported,
 )
@@ -109,8 +108,6 @@ class H11Port:
                 self.connection.receive_data(data)
             return self.connection.next_event()
         except h11.RemoteProtocolError as error:
-            if error.error_status_hint == 501:
-                raise TransferCodingNotImplemented(str(error)) from None
             raise HttpParserError(str(error)) from None
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from . import refused
+from . import forms, refused, sending
 from .peers import LocalPeer
 from .stage import app
 
-CASES = [*refused.CASES]
+CASES = [*refused.CASES, *forms.CASES, *sending.CASES]
 PLAYS = [
     pytest.param(case, way, id=case.id if way == "whole" else f"{case.id}-{way}")
     for case in CASES
