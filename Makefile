@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 APP    ?= examples.hello:app
+export PATH := $(abspath $(BIN)):$(PATH)  # cython-lint starts pycodestyle
 
 SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
            $(shell find httpparser server -name '*.pyx' -o -name '*.pxd')
 
-.PHONY: help build serve test lint bench clean
+.PHONY: help build serve test lint bench bench-quick bench-guard clean
 
 help:
-	@echo "make serve | test | lint | bench | clean"
+	@echo "make serve | test | lint | bench | bench-quick | bench-guard | clean"
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'
@@ -39,6 +40,21 @@ lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/cython-lint httpparser server
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest httpparser fastserve
+
+$(VENV)/with-peers: $(VENV)/built benchmarks/requirements.txt
+	@# One by one: a peer that this Python cannot have is left out of the tables, and that is said.
+	@grep -v '^#' benchmarks/requirements.txt | while read -r peer; do \
+		$(BIN)/python -m pip install --quiet "$$peer" || echo "not installed: $$peer"; done
+	@touch $@
+
+bench: build $(VENV)/with-peers
+	$(BIN)/python -m benchmarks all $(ARGS)
+
+bench-quick: build $(VENV)/with-peers
+	$(BIN)/python -m benchmarks quick $(ARGS)
+
+bench-guard: build
+	$(BIN)/python -m benchmarks.guard $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info $(VENV) reports

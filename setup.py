@@ -59,8 +59,12 @@ MODULES = [
     extension("httpparser._url"),
     extension("fastserve.websocket._frames"),
     extension("fastserve.websocket._protocol"),
-    extension("fastserve.websocket._session"),
     extension("fastserve.websocket._waiting"),
+    extension("fastserve.websocket._inbox"),
+    extension("fastserve.websocket._keepalive"),
+    extension("fastserve.websocket._link"),
+    extension("fastserve.websocket._peer"),
+    extension("fastserve.websocket._session"),
 ]
 
 setup(

@@ -20,6 +20,8 @@ from httpparser._head cimport (
 from httpparser._headers cimport UPGRADE, Kind, field
 from httpparser.llhttp cimport *
 
+import sys
+
 from httpparser.errors import (
     ChunkExtensionsTooLarge, ContentTooLarge, HeaderFieldsTooLarge, HttpParserError,
     HttpParserInvalidMethodError, HttpParserInvalidStatusError, HttpParserInvalidURLError,
@@ -54,7 +56,7 @@ PARSED_METHODS = frozenset(
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 cdef list METHODS = [
-    llhttp_method_name(<llhttp_method_t> number).decode() for number in range(HTTP_QUERY + 1)
+    sys.intern(llhttp_method_name(<llhttp_method_t> number).decode()) for number in range(HTTP_QUERY + 1)
 ]
 LLHTTP_VERSION = f"{LLHTTP_VERSION_MAJOR}.{LLHTTP_VERSION_MINOR}.{LLHTTP_VERSION_PATCH}"
 cdef str VERSION_1_0 = "1.0", VERSION_1_1 = "1.1"

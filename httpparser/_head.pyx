@@ -10,10 +10,11 @@ from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.stdint cimport INT64_MAX, int64_t
 from libc.string cimport memchr, memcmp
 
+import sys
 from urllib.parse import unquote_to_bytes
 
 from httpparser._headers cimport (
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE, Kind, equal_fold, field,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE, Kind, equal_fold, field,
     token_in_list,
 )
 from httpparser.errors import (
@@ -26,8 +27,8 @@ cdef bytes SLASH = b"/"
 cdef str SLASH_PATH = "/"
 cdef bytes HOST_NAME = b"host"
 cdef str NO_PATH = ""
-cdef str V_1_0 = "1.0"
-cdef str V_1_1 = "1.1"
+cdef str V_1_0 = sys.intern("1.0")
+cdef str V_1_1 = sys.intern("1.1")
 
 # RFC 9110 8.4.1 and RFC 9112 7: the codings that exist, and that an origin server need not speak.
 KNOWN_CODINGS = {b"chunked", b"compress", b"deflate", b"gzip", b"x-compress", b"x-gzip"}
@@ -113,6 +114,8 @@ cdef int note(Facts *facts, Kind kind, const char *value, size_t length, bint st
             facts.expect_continue = True
         else:
             facts.expect_other = True
+    elif kind == TE:
+        facts.trailers |= token_in_list(value, length, b"trailers", 8)
     return 0
 
 
@@ -293,6 +296,7 @@ cdef class RequestHead:
         self.version = V_1_1 if version == HTTP_1_1 else V_1_0
         self.chunked = facts.chunked
         self.content_length = facts.content_length
+        self.trailers = facts.trailers and version == HTTP_1_1
         self.expect_continue = facts.expect_continue and version == HTTP_1_1
         # RFC 9112 9.3
         self.keep_alive = not facts.close and (version == HTTP_1_1 or facts.stay)

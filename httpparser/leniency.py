@@ -19,5 +19,5 @@ class Leniency(IntFlag):
     OPTIONAL_LF_AFTER_CR = 0x40  #: a lone CR ends a line: request smuggling
     OPTIONAL_CRLF_AFTER_CHUNK = 0x80  #: chunks need no CRLF behind them: request smuggling
     OPTIONAL_CR_BEFORE_LF = 0x100  #: a lone LF ends a line: smuggling past parties that differ
-    SPACES_AFTER_CHUNK_SIZE = 0x200  #: spaces behind a chunk size: smuggling past parties that differ
+    SPACES_AFTER_CHUNK_SIZE = 0x200  #: spaces behind a chunk size: likewise
     HEADER_VALUE_RELAXED = 0x400  #: unusual characters in values

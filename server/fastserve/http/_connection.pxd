@@ -19,6 +19,7 @@ cdef class Connection(Wire):
     cdef bint message_ended
     cdef bint consuming  # inside data_received()
     cdef bint leaving  # close after the flush
+    cdef bint used  # a request has come
     cdef bint eof  # the client will send no more
     cdef bint reading_paused
     cdef double deadline  # service.now beyond which the stage has lasted too long; 0: none
@@ -28,7 +29,7 @@ cdef class Connection(Wire):
     cdef object handshake  # what it asks for
     cdef object client
     cdef str client_text  # for the access log; made when it is first needed
-    cdef object server
+    cdef dict scope  # borrowed from the service: the template of its scopes
     cdef str scheme
     cdef dict tls  # the scope's extension
 
@@ -36,7 +37,7 @@ cdef class Connection(Wire):
     cdef int after_consuming(self, bytes data, Py_ssize_t at) except -1
     cdef Py_ssize_t parse(self, bytes data, Py_ssize_t start) except -1
     cdef int begin_request(self, RequestHead head) except -1
-    cdef dict make_scope(self, RequestHead head, dict template)
+    cdef dict make_scope(self, RequestHead head)
     cdef int run_app(self) except -1
     cdef bint exchange_over(self) noexcept
     cdef int log(self, Cycle cycle) except -1

@@ -12,16 +12,23 @@ from fastserve.http._response cimport COMPLETE, EXPECT_START, HEAD_HELD, write_e
 from fastserve.http._service cimport Service
 from fastserve.http._wire cimport Wire
 
+import sys
 from time import perf_counter_ns
 
 from fastserve.websocket import Refusal as HandshakeRefusal
+from fastserve.websocket import is_wanted as websocket_is_wanted
 from fastserve.websocket import Session
 from fastserve.websocket import read as read_handshake
 from httpparser.errors import HttpParserError
 
+# What the template says already; httpparser gives these very objects, interned.
+cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
+cdef bytes SLASH = b"/", EMPTY = b""
+
 cdef enum:
     LINGER_BYTES = 1048576
     LINGER_SECONDS = 2
+    DRAIN_SECONDS = 1
 
 
 cdef class Connection(Wire):
@@ -36,9 +43,9 @@ cdef class Connection(Wire):
         self.transport = transport
         transport.set_write_buffer_limits(high=service.write_high_water)
         self.client = address(transport.get_extra_info("peername"))
-        self.server = address(transport.get_extra_info("sockname"))
         if transport.get_extra_info("ssl_object") is not None:
             self.scheme = "https"
+        self.scope = service.scope_of(address(transport.get_extra_info("sockname")), self.scheme)
         if service.parser_factory is None:
             self.parser = Parser.__new__(Parser)
             self.parser.setup(False, self, service.limits)
@@ -49,7 +56,7 @@ cdef class Connection(Wire):
         self.deadline = service.after(service.first_byte_timeout)
         service.connections.add(self)
         if service.draining:
-            self.close()
+            self.drain()
 
     def data_received(self, bytes data):
         if self.stage == BUSY and self.message_ended:
@@ -174,17 +181,18 @@ cdef class Connection(Wire):
         cdef Service service = self.service
         cdef Cycle cycle
         self.stage = BUSY
+        self.used = True
         self.deadline = 0
         self.thrown_away = 0
         self.message_ended = False
         self.keep_alive = head.keep_alive and not service.draining
         if head.method == "CONNECT":  # an origin server is no tunnel
             raise Refusal(501, "CONNECT is not supported")
-        if not head.method.isupper():  # RFC 9110 9.1: case-sensitive, while ASGI upper-cases them
+        if head.method is not GET and not head.method.isupper():  # RFC 9110 9.1: case-sensitive, while ASGI upper-cases them
             raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             raise Refusal(503, "too many requests at once")
-        if head.upgrade is not None and head.upgrade.lower() == b"websocket":
+        if head.upgrade is not None and websocket_is_wanted(head.upgrade):
             self.handshake = read_handshake(head.method, head.version, head.headers)
             self.upgrade = head
             return 0
@@ -193,31 +201,34 @@ cdef class Connection(Wire):
         cycle.head = head
         cycle.remaining = -1
         cycle.continue_wanted = head.expect_continue
-        cycle.scope = self.make_scope(head, service.scope)
+        cycle.scope = self.make_scope(head)
         if service.timed:
             cycle.started_at = perf_counter_ns()
         self.cycle = cycle
         self.waiting = True
         return 0
 
-    cdef dict make_scope(self, RequestHead head, dict template):
+    cdef dict make_scope(self, RequestHead head):
         cdef Service service = self.service
-        cdef dict scope = PyDict_Copy(template)
+        cdef dict scope = PyDict_Copy(self.scope)
         cdef dict extensions
-        cdef bytes te
         scope["asgi"] = PyDict_Copy(service.asgi)
-        scope["http_version"] = head.version
-        scope["method"] = head.method
-        scope["scheme"] = self.scheme
-        scope["path"] = head.path
-        scope["raw_path"] = head.raw_path
-        scope["query_string"] = head.query
+        if head.version is VERSION_1_1:
+            scope["extensions"] = extensions = PyDict_Copy(service.extensions_1_1)
+        else:
+            scope["http_version"] = head.version
+            scope["extensions"] = extensions = PyDict_Copy(service.extensions_1_0)
+        if head.method is not GET:
+            scope["method"] = head.method
+        if head.raw_path is not SLASH:
+            scope["path"] = head.path
+            scope["raw_path"] = head.raw_path
+        if head.query is not EMPTY:
+            scope["query_string"] = head.query
         scope["headers"] = head.headers
         scope["client"] = self.client
-        scope["server"] = self.server
-        scope["extensions"] = extensions = PyDict_Copy(service.extensions)
-        if head.version == "1.1":
-            extensions["http.response.early_hint"] = {}
+        if head.trailers:
+            extensions["http.response.trailers"] = {}
         if self.tls is not None:
             extensions["tls"] = self.tls
         if service.state is not None:
@@ -272,7 +283,7 @@ cdef class Connection(Wire):
             self.end_exchange()
         elif self.cycle is None or self.cycle.phase != COMPLETE:
             return
-        elif not self.keep_alive:
+        elif not self.keep_alive or self.eof:
             self.leaving = True
         if self.leaving:
             self.leave()
@@ -337,7 +348,7 @@ cdef class Connection(Wire):
         """Hand the transport over to a WebSocket session."""
         cdef RequestHead head = self.upgrade
         cdef Service service = self.service
-        cdef dict scope = self.make_scope(head, service.scope)
+        cdef dict scope = self.make_scope(head)
         scope["type"] = "websocket"
         scope["scheme"] = "wss" if self.scheme == "https" else "ws"
         scope["subprotocols"] = self.handshake.subprotocols
@@ -394,6 +405,7 @@ cdef class Connection(Wire):
         if self.eof or not self.transport.can_write_eof():
             return self.close()
         self.stage = LINGERING
+        self.stuck = -1
         self.deadline = self.service.after(LINGER_SECONDS)
         self.resume_reading()
         self.gone = True
@@ -411,6 +423,7 @@ cdef class Connection(Wire):
         """Close once everything written has gone out."""
         if self.stage != ENDED:
             self.stage = ENDED
+            self.stuck = -1
             self.gone = True
             self.deadline = self.service.after(self.service.send_timeout)
             self.transport.close()
@@ -425,8 +438,10 @@ cdef class Connection(Wire):
     def drain(self):
         """The server stops: close if idle, else after the response."""
         self.keep_alive = False
-        if self.stage == QUIET:
+        if self.stage == QUIET and self.used:
             self.close()
+        elif self.stage == QUIET:  # its first request may be on the way
+            self.deadline = self.service.after(DRAIN_SECONDS)
 
     def sweep(self):
         """Once a second: deadlines."""
@@ -434,6 +449,9 @@ cdef class Connection(Wire):
         cdef Cycle cycle = self.cycle
         if self.congested and self.stage == BUSY:
             self.sweep_stuck(now)
+        elif self.stage >= LINGERING and self.transport.get_write_buffer_size():
+            self.deadline = self.service.after(LINGER_SECONDS)  # once all of it is written
+            return self.sweep_stuck(now)
         if self.eof and cycle is not None and not cycle.disconnected:
             cycle.disconnect()  # half-closed for a second: tell an app that listens
         if self.deadline == 0 or now < self.deadline:

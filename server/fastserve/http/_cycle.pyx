@@ -1,17 +1,21 @@
 """One request and its response: the scope, ASGI `receive`, and the end of the app."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 
 from fastserve.http._response cimport (
-    COMPLETE, EXPECT_BODY, EXPECT_START, EXPECT_TRAILERS, HEAD_HELD, Response, write_error,
+    COMPLETE, EXPECT_START, HEAD_HELD, Response, write_error,
 )
 from fastserve.http._task cimport ready
 from fastserve.http._wire cimport Wire
+
+from asyncio import CancelledError
 
 cdef bytes EMPTY = b""
 
 
 cdef class Cycle(Response):
+    @cython.binding(False)
     def receive(self):
         """ASGI `receive`: an awaitable that is finished already when there is something to give."""
         if self.buffered or self.ended and not self.delivered:
@@ -33,7 +37,11 @@ cdef class Cycle(Response):
             if self.waiters is None:
                 self.waiters = []
             self.waiters.append(waiter)
-            await waiter
+            try:
+                await waiter
+            finally:
+                if self.waiters is not None and waiter in self.waiters:
+                    self.waiters.remove(waiter)  # cancelled
         return self.next_message()
 
     cdef dict next_message(self):
@@ -112,7 +120,7 @@ cdef class Cycle(Response):
                 self.fail(error)
             return 0
         if wire.gone:
-            if error is not None and not isinstance(error, OSError):
+            if error is not None and not of_disconnect(error):
                 self.fail(error)
             self.phase = COMPLETE
             wire.response_complete()
@@ -139,3 +147,14 @@ cdef class Cycle(Response):
             exc_info=error,
         )
         return 0
+
+
+cdef bint of_disconnect(object error):
+    """Whether it only says that the client has gone; frameworks wrap what send() raised."""
+    while error is not None:
+        if isinstance(error, (OSError, CancelledError)):
+            return True
+        if isinstance(error, BaseExceptionGroup):
+            return all([of_disconnect(part) for part in error.exceptions])
+        error = error.__cause__ or error.__context__
+    return False

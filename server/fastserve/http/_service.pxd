@@ -30,7 +30,9 @@ cdef class Service:
     cdef readonly double now  # of the last sweep, loop.time()
     cdef dict scope  # the template of every scope
     cdef dict asgi
-    cdef dict extensions
+    cdef dict scopes  # templates by server address and scheme
+    cdef dict extensions_1_0
+    cdef dict extensions_1_1
 
     # Options, in C.
     cdef double first_byte_timeout
@@ -56,6 +58,7 @@ cdef class Service:
         """A deadline that the sweep will see passed; 0: none."""
         return self.now + seconds + 1 if seconds else 0
 
+    cdef dict scope_of(self, object server, str scheme)
     cdef int renew(self) except -1
     cdef int forget(self, object connection) except -1
     cpdef notice(self)

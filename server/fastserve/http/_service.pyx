@@ -2,7 +2,6 @@
 
 from libc.time cimport time, time_t
 
-import asyncio
 import contextvars
 import logging
 from email.utils import formatdate
@@ -60,11 +59,13 @@ cdef class Service:
         self.date_header = config.date_header
         self.extra_lines = b"".join(b"%b: %b\r\n" % pair for pair in config.extra_headers)
         self.asgi = {"version": "3.0", "spec_version": "2.5"}
-        self.extensions = {
+        self.extensions_1_0 = {
             "http.response.pathsend": {},
             "http.response.zerocopysend": {},
         }
+        self.extensions_1_1 = {**self.extensions_1_0, "http.response.early_hint": {}}
         # Every key stands here, so that a request's copy is filled without growing.
+        self.scopes = {}
         self.scope = {
             "type": "http",
             "asgi": self.asgi,
@@ -83,6 +84,16 @@ cdef class Service:
         if state is not None:
             self.scope["state"] = None
         self.renew()
+
+    cdef dict scope_of(self, object server, str scheme):
+        """The template for connections that came in there; all of them share it."""
+        key = (scheme, *server) if server is not None else scheme
+        cdef dict scope = self.scopes.get(key)
+        if scope is None:
+            scope = {**self.scope, "server": server, "scheme": scheme}
+            if len(self.scopes) < 1000:  # a server may listen on any number of addresses
+                self.scopes[key] = scope
+        return scope
 
     cdef int renew(self) except -1:
         """Make the default fields anew when the second has changed. RFC 9110 6.6.1."""

@@ -39,7 +39,8 @@ cdef class Driver:
     cdef bint started  # the task has taken its first step
     cdef bint retired
 
-    cdef object step(self, object error)
+    cdef bint step(self, object error) except -1
+    cdef bint throw_in(self, object error) except -1
     cdef int take_over(self) except -1
     cdef object first_of_task(self)
     cdef object go_on(self, object error)

@@ -134,15 +134,12 @@ cdef class Runner:
             return 0
         driver.stepping = True
         try:
-            driver.awaited = driver.step(None)
-        except StopIteration:
-            done = True
+            done = driver.step(None)
         except BaseException as raised:
             done = True
             error = raised
-        finally:
-            driver.stepping = False
-            leave_task(self.loop, driver.task)
+        driver.stepping = False
+        leave_task(self.loop, driver.task)
         if not done:
             self.spare = None
             self.suspended.add(driver)
@@ -276,9 +273,12 @@ cdef class Driver:
     cdef object go_on(self, object error):
         """One step of the app, as its task."""
         cdef Job job = self.job
+        cdef object awaited
         try:
-            return self.step(error)
-        except StopIteration:
+            if not self.step(error):
+                awaited = self.awaited
+                self.awaited = None
+                return awaited
             error = None
         except BaseException as raised:
             error = raised
@@ -291,7 +291,8 @@ cdef class Driver:
             raise error
         raise StopIteration
 
-    cdef object step(self, object error):
+    cdef bint step(self, object error) except -1:
+        """One step of the app: true when it has returned, else `awaited` is what it yielded."""
         cdef PyObject *result = NULL
         cdef Job job = self.job
         cdef object context = self.context
@@ -300,23 +301,28 @@ cdef class Driver:
         try:
             job.before_step()
             if error is not None:
-                if self.coroutine is None:
-                    raise error
-                return self.coroutine.throw(error)
+                return self.throw_in(error)
             if self.coroutine is None:
                 self.coroutine = job.start()
                 if type(self.coroutine) is not CoroutineType:
                     self.coroutine = type(self.coroutine).__await__(self.coroutine)
             how = PyIter_Send(self.coroutine, None, &result)
             if how == PYGEN_NEXT:
-                awaited = <object> result
-                Py_DECREF(result)
-                return awaited
+                self.awaited = <object> result
             Py_DECREF(result)
+            return how == PYGEN_RETURN
         finally:
             PyContext_Exit(context)
             job.after_step()
-        raise StopIteration
+
+    cdef bint throw_in(self, object error) except -1:
+        if self.coroutine is None:
+            raise error
+        try:
+            self.awaited = self.coroutine.throw(error)
+        except StopIteration:
+            return True
+        return False
 
     cdef int take_over(self) except -1:
         """The task goes on from here; if it has not run yet, its first step will see to it."""

@@ -1,11 +1,12 @@
 """RFC 6455 and RFC 7692 under ASGI; everything but Session is without sockets."""
 
 from fastserve.websocket._frames import encode
+from fastserve.websocket._link import ClientDisconnected
 from fastserve.websocket._protocol import Protocol
-from fastserve.websocket._session import ClientDisconnected, Session
+from fastserve.websocket._session import Session
 from fastserve.websocket.deflate import Deflate, negotiate
 from fastserve.websocket.events import Close, Ping, Pong, ProtocolError
-from fastserve.websocket.handshake import Refusal, Request, accept, read, refuse
+from fastserve.websocket.handshake import Refusal, Request, accept, is_wanted, read, refuse
 
 __all__ = [
     "ClientDisconnected",
@@ -20,6 +21,7 @@ __all__ = [
     "Session",
     "accept",
     "encode",
+    "is_wanted",
     "negotiate",
     "read",
     "refuse",

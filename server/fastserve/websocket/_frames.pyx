@@ -1,4 +1,4 @@
-# cython: binding=False
+# cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """The frame codec (RFC 6455 section 5): heads, masks, UTF-8 as it arrives, frames out."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize

@@ -9,7 +9,7 @@ from fastserve.websocket._frames cimport MAX_CONTROL, MAX_HEAD, Head, Utf8
 cdef class Protocol:
     cdef readonly bint close_sent
     cdef readonly bint close_received
-    cdef bint failed
+    cdef bint deaf  # after a Close or an error, what arrives is dropped
     cdef readonly object deflate  # owned: a Deflate, or None without permessage-deflate
     cdef Py_ssize_t max_size
     cdef int max_fragments
@@ -40,10 +40,12 @@ cdef class Protocol:
     cpdef bytes encode_binary(self, bytes data)
     cdef bytes _data_frame(self, uint8_t opcode, object payload, const char *at, Py_ssize_t size)
     cdef object _next(self)
+    cdef bint opens_and_ends(self) noexcept
     cdef bint _take_head(self) except -1
     cdef int _admit(self) except -1
     cdef object _whole(self, const uint8_t *at)
     cdef int _keep(self, const uint8_t *at, Py_ssize_t size) except -1
-    cdef int _grow(self, Py_ssize_t size) except -1
+    cdef uint8_t *_grow(self, Py_ssize_t size) except NULL
+    cdef int _make_room(self, Py_ssize_t room) except -1
     cdef object _finish(self)
     cdef object _control(self)

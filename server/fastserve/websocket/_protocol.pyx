@@ -1,4 +1,4 @@
-# cython: binding=False
+# cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """One WebSocket connection without sockets: bytes and messages, both ways (RFC 6455 5 to 7)."""
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -45,7 +45,7 @@ cdef class Protocol:
     `max_size` bytes bound a message, after inflating too; `max_fragments` its frames.
     """
 
-    def __init__(self, *, Py_ssize_t max_size=1 << 24, int max_fragments=1024, deflate=None):
+    def __init__(self, Py_ssize_t max_size=1 << 24, int max_fragments=1024, deflate=None):
         self.max_size = max_size
         self.max_fragments = max_fragments
         self.deflate = deflate
@@ -71,15 +71,16 @@ cdef class Protocol:
 
         ProtocolError says how to close; after it, as after a Close, what arrives is ignored.
         """
-        if self.failed or self.close_received:
-            self.data = b""
-            self.at = 0
-            return None
         try:
-            return self._next()
+            if not self.deaf:
+                return self._next()
         except ProtocolError:
-            self.failed = True
+            self.deaf = True
             raise
+        finally:
+            if self.deaf:
+                self.data = b""
+                self.at = 0
 
     cdef object _next(self):
         cdef const uint8_t *at
@@ -94,7 +95,7 @@ cdef class Protocol:
             self.at += size
             if self.head.opcode & CONTROL:
                 unmask(self.control + self.taken, at, size, self.head.key, self.taken)
-            elif size == self.head.length and self.head.fin and self.head.opcode and not self.compressed:
+            elif size == self.head.length and self.opens_and_ends():
                 self.in_payload = False
                 self.opcode = 0
                 return self._whole(at)
@@ -110,6 +111,10 @@ cdef class Protocol:
                 return self._control()
             if self.head.fin:
                 return self._finish()
+
+    cdef bint opens_and_ends(self) noexcept:
+        """Whether the frame is a whole message as it is."""
+        return self.head.fin and self.head.opcode != CONTINUATION and not self.compressed
 
     cdef bint _take_head(self) except -1:
         """Read the next frame's head into `self.head`; False while it is incomplete."""
@@ -139,7 +144,7 @@ cdef class Protocol:
         return True
 
     cdef int _admit(self) except -1:
-        """Whether a data frame may come here: 5.4 on fragments, RFC 7692 6.1 on RSV1, the limits."""
+        """Whether a data frame may come here: RFC 6455 5.4, RFC 7692 6.1 on RSV1, the limits."""
         if self.head.opcode == CONTINUATION:
             if not self.opcode:
                 raise ProtocolError(1002, "a continuation of no message")
@@ -198,25 +203,25 @@ cdef class Protocol:
                 self.head.fin and self.taken + size == self.head.length,
             )
             size = len(piece)
-            self._grow(size)
-            memcpy(PyBytes_AS_STRING(<object>self.message) + self.size, PyBytes_AS_STRING(piece), size)
+            to = self._grow(size)
+            memcpy(to, PyBytes_AS_STRING(piece), size)
         else:
-            self._grow(size)
-            to = <uint8_t *>PyBytes_AS_STRING(<object>self.message) + self.size
+            to = self._grow(size)
             unmask(to, at, size, self.head.key, self.taken)
-        to = <uint8_t *>PyBytes_AS_STRING(<object>self.message) + self.size
         self.size += size
         if self.opcode == TEXT and not follow_utf8(&self.utf8, to, size):
             raise ProtocolError(1007, "text that is not UTF-8")
 
-    cdef int _grow(self, Py_ssize_t size) except -1:
-        """Make room for `size` bytes more: never much more than what has come."""
+    cdef uint8_t *_grow(self, Py_ssize_t size) except NULL:
+        """Where to write `size` bytes more; there is never much more room than has come."""
         cdef Py_ssize_t has = 0 if self.message is NULL else len(<bytes>self.message)
         cdef Py_ssize_t room = self.size + size
+        if self.message is NULL or room > has:
+            self._make_room(max(room, 2 * has))
+        return <uint8_t *>PyBytes_AS_STRING(<object>self.message) + self.size
+
+    cdef int _make_room(self, Py_ssize_t room) except -1:
         cdef uint64_t promised
-        if self.message is not NULL and room <= has:
-            return 0
-        room = max(room, 2 * has)
         if not self.compressed:
             promised = self.size + self.head.length - self.taken
             if promised <= PROMISED or (self.head.fin and promised < <uint64_t>room):
@@ -225,6 +230,7 @@ cdef class Protocol:
             self.message = PyBytes_FromStringAndSize(NULL, room)
         else:
             _PyBytes_Resize(&self.message, room)
+        return 0
 
     cdef object _finish(self):
         """The message whose last fragment has come."""
@@ -254,7 +260,7 @@ cdef class Protocol:
             reason = payload[2:].decode()
         except UnicodeDecodeError:
             raise ProtocolError(1007, "a close reason that is not UTF-8") from None
-        self.close_received = True
+        self.close_received = self.deaf = True
         return Close(code, reason)
 
     cpdef bytes encode_text(self, str text):
@@ -292,7 +298,7 @@ cdef class Protocol:
         cdef bytes payload = b""
         if code != NO_CODE:
             if not may_be_sent(code):
-                raise ValueError(f"close code {code} must not be sent: use 1000 to 1014 or 3000 to 4999")
+                raise ValueError(f"close code {code} must not be sent: use 1000 or 3000 to 4999")
             payload = code.to_bytes(2, "big") + reason.encode()
         elif reason:
             raise ValueError("a close reason needs a code")

@@ -37,5 +37,7 @@ cdef class Ready(Awaitable):
     pass
 
 
+cdef Ready DONE
+
 cdef Ready ready(object value)
 cdef int step_in_c(object cls) except -1

@@ -1,4 +1,4 @@
-# cython: binding=False
+# cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """Awaitables without coroutines: ready ones, and those that a Task waits on.
 
 A Gate stands in for an asyncio.Future. What it saves is the trip through the event loop: the Task
@@ -200,3 +200,4 @@ cdef Ready ready(object value):
 
 
 step_in_c(Ready)
+DONE = ready(None)

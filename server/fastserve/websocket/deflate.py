@@ -10,8 +10,8 @@ __all__ = ["Deflate", "negotiate"]
 
 WINDOW_BITS = 12  # 4 KiB: what a message gains from more does not pay for 32 KiB a connection
 MEMORY_LEVEL = 5
-LEVEL = 6
-MAX_FINAL_BLOCKS = 16  # 7.2.3.4: a block with BFINAL ends zlib's stream, and a new one goes on
+LEVEL = 3  # 4 KB of JSON in 19 us instead of 34 at zlib's 6, and 4% longer
+MAX_FINAL_BLOCKS = 16  # in one message; nobody needs more than one
 SYNC_TAIL = b"\x00\x00\xff\xff"  # 7.2.1: ends a flush, and is not sent
 
 BITS = re.compile(r"[89]|1[0-5]")  # 7.1.2: 8 to 15, no leading zero
@@ -27,7 +27,15 @@ class Deflate:
     `client` and `server` are (window bits, context takeover) of what each of the two sends.
     """
 
-    __slots__ = ("_deflater", "_inflater", "client_bits", "client_keeps", "server_bits", "server_keeps")
+    __slots__ = (
+        "_deflater",
+        "_final_blocks",
+        "_inflater",
+        "client_bits",
+        "client_keeps",
+        "server_bits",
+        "server_keeps",
+    )
 
     def __init__(
         self,
@@ -40,6 +48,7 @@ class Deflate:
         self.client_keeps = client_keeps
         self.server_bits = server_bits
         self.server_keeps = server_keeps
+        self._final_blocks = 0
         self._inflater: zlib._Decompress | None = None
         self._deflater: zlib._Compress | None = None
 
@@ -50,17 +59,16 @@ class Deflate:
         inflater = self._inflater or self._new_inflater()
         try:
             out = inflater.decompress(data, room + 1)
-            for _ in range(MAX_FINAL_BLOCKS):
-                if not inflater.eof or len(out) > room:
-                    break
+            while inflater.eof and len(out) <= room:
+                self._count_final_block()
                 data, inflater = inflater.unused_data, self._new_inflater()
                 out += inflater.decompress(data, room + 1 - len(out))
-            else:
-                raise ProtocolError(1007, "too many final blocks in a deflated message")
         except zlib.error as error:
             raise ProtocolError(1007, f"not deflate data: {error}") from None
         if len(out) > room:
-            raise ProtocolError(1009, "inflated message longer than ws_max_size")
+            raise ProtocolError(1009, "message longer than ws_max_size once inflated")
+        if last:
+            self._final_blocks = 0
         self._inflater = inflater if self.client_keeps or not last else None
         return out
 
@@ -75,6 +83,12 @@ class Deflate:
     def rest(self) -> None:
         """Free the deflater; what follows is sent without reference to what went before."""
         self._deflater = None
+
+    def _count_final_block(self) -> None:
+        # 7.2.3.4: a block with BFINAL ends zlib's stream, and another goes on; each costs a copy
+        self._final_blocks += 1
+        if self._final_blocks > MAX_FINAL_BLOCKS:
+            raise ProtocolError(1007, "too many final blocks in a deflated message")
 
     def _new_inflater(self) -> "zlib._Decompress":
         # zlib calls a window of 8 bits 9, and old clients announce one and use the other

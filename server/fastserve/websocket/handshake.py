@@ -10,7 +10,16 @@ from http import HTTPStatus
 
 from fastserve.websocket.deflate import Parameters
 
-__all__ = ["Refusal", "Request", "accept", "read", "refuse", "response_head"]
+__all__ = [
+    "Refusal",
+    "Request",
+    "accept",
+    "extensions",
+    "is_wanted",
+    "read",
+    "refuse",
+    "response_head",
+]
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -48,10 +57,17 @@ class Request:
 class Refusal(Exception):  # noqa: N818
     """Not a valid opening handshake: answer with `status` and `headers`, then close."""
 
-    def __init__(self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    def __init__(
+        self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
         super().__init__(reason)
         self.status = status
         self.headers = headers
+
+
+def is_wanted(upgrade: bytes) -> bool:
+    """Whether an Upgrade field, which is a list (RFC 9110 7.8), names websocket."""
+    return b"websocket" in (name.strip() for name in upgrade.lower().split(b","))
 
 
 def read(method: str | bytes, http_version: str, headers: Headers) -> Request:
@@ -65,11 +81,11 @@ def read(method: str | bytes, http_version: str, headers: Headers) -> Request:
         fields.setdefault(name, []).append(value)
     if len(fields.get(b"host", ())) != 1:
         raise Refusal(400, "a WebSocket handshake needs one Host")
-    if b"transfer-encoding" in fields or set(fields.get(b"content-length", ())) > {b"0"}:
+    if b"transfer-encoding" in fields or set(fields.get(b"content-length", ())) - {b"0"}:
         raise Refusal(400, "a WebSocket handshake has no body")
-    if "websocket" not in _lowered(fields, b"upgrade"):
+    if not is_wanted(b",".join(fields.get(b"upgrade", ()))):
         raise Refusal(400, "Upgrade must name websocket")
-    if "upgrade" not in _lowered(fields, b"connection"):
+    if "upgrade" not in (name.lower() for name in _list(fields, b"connection")):
         raise Refusal(400, "Connection must name upgrade")
     if fields.get(b"sec-websocket-version") != [b"13"]:
         # RFC 6455 4.4: say which version would do
@@ -84,10 +100,6 @@ def _list(fields: dict[bytes, list[bytes]], name: bytes) -> list[str]:
     # RFC 9110 5.6.1: several fields are one list, and empty elements do not count
     elements = b",".join(fields.get(name, ())).decode("latin-1").split(",")
     return [stripped for element in elements if (stripped := element.strip(" \t"))]
-
-
-def _lowered(fields: dict[bytes, list[bytes]], name: bytes) -> set[str]:
-    return {element.lower() for element in _list(fields, name)}
 
 
 def _key(fields: dict[bytes, list[bytes]]) -> bytes:
@@ -109,22 +121,28 @@ def _subprotocols(fields: dict[bytes, list[bytes]]) -> list[str]:
     return names
 
 
-def _extensions(fields: dict[bytes, list[bytes]]) -> list[tuple[str, Parameters]]:
-    text = ",".join(_list(fields, b"sec-websocket-extensions"))
+def extensions(value: str) -> list[tuple[str, Parameters]]:
+    """What a Sec-WebSocket-Extensions value offers, in order; ValueError if it is malformed."""
     offers = []
     at = 0
-    while at < len(text):
-        found = EXTENSION.match(text, at)
+    while at < len(value):
+        found = EXTENSION.match(value, at)
         if not found:
-            # RFC 6455 9.1: a value that does not conform fails the connection
-            raise Refusal(400, "Sec-WebSocket-Extensions is not a list of extensions")
+            raise ValueError(f"not a list of extensions: {value!r}")
         at = found.end()
         parameters = [
-            (name, token or quoted or None)
-            for name, token, quoted in PARAMETER.findall(found[2])
+            (name, token or quoted or None) for name, token, quoted in PARAMETER.findall(found[2])
         ]
         offers.append((found[1], parameters))
     return offers
+
+
+def _extensions(fields: dict[bytes, list[bytes]]) -> list[tuple[str, Parameters]]:
+    try:
+        return extensions(",".join(_list(fields, b"sec-websocket-extensions")))
+    except ValueError:
+        # RFC 6455 9.1: a value that does not conform fails the connection
+        raise Refusal(400, "Sec-WebSocket-Extensions is not a list of extensions") from None
 
 
 def accept(

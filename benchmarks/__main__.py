@@ -1,0 +1,121 @@
+"""python -m benchmarks SECTION...: measure, print, and write JSON and one HTML report."""
+
+import datetime
+import resource
+import shlex
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import machine, report, results, tables
+from benchmarks.results import Results
+from benchmarks.rounds import Plan
+from benchmarks.sections import field, hotpath, matrix, parser, tcp, websocket
+from benchmarks.sections.context import Context
+
+SECTIONS = {
+    "matrix": matrix.run,
+    "field": field.run,
+    "hotpath": hotpath.run,
+    "tcp": tcp.run,
+    "parser": parser.run,
+    "websocket": websocket.run,
+}
+# The ticks of /proc/stat are hundredths of a second: a short run cannot tell as little noise.
+QUICK_PLAN: dict[str, Any] = {
+    "seconds": 0.25,
+    "rounds": 3,
+    "warmup": 0.1,
+    "retries": 1,
+    "foreign": 0.15,
+    "quick": True,
+    "own_client": True,
+}
+QUICK = ("matrix", "field", "tcp", "parser", "websocket")
+DEFAULT_FOLDER = Path("reports")
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice([*SECTIONS, "all", "quick"]), required=True)
+@click.option("--seconds", type=float, default=2, show_default=True, help="of one measurement")
+@click.option("--rounds", type=int, default=5, show_default=True, help="of each contestant")
+@click.option(
+    "--spread", type=float, default=0.25, show_default=True, help="widest that is printed"
+)
+@click.option("--only", multiple=True, help="contestants whose name has this; may be repeated")
+@click.option("--python", "pythons", multiple=True, help="the Python that runs the servers")
+@click.option("--noisy", is_flag=True, help="print what others on the cores disturbed")
+@click.option("--own-client", is_flag=True, help="send HTTP with our own client instead of wrk")
+@click.option("--json", "json_path", type=Path, help="where the results go")
+@click.option("--html", "html_path", type=Path, help="where the report goes")
+@click.option("--compare", type=click.Path(exists=True, path_type=Path), help="older results")
+def main(
+    names: tuple[str, ...],
+    seconds: float,
+    rounds: int,
+    spread: float,
+    only: tuple[str, ...],
+    pythons: tuple[str, ...],
+    noisy: bool,
+    own_client: bool,
+    json_path: Path | None,
+    html_path: Path | None,
+    compare: Path | None,
+) -> None:
+    """Measure the named sections; `all` is every one, `quick` a cut of most in two minutes."""
+    own_client = own_client or not _has_wrk()
+    plan = Plan(seconds, rounds, spread=spread, noisy=noisy, own_client=own_client)
+    wanted = list(SECTIONS) if "all" in names else [name for name in SECTIONS if name in names]
+    if "quick" in names:
+        plan = replace(plan, **QUICK_PLAN)
+        wanted = wanted or list(QUICK)
+    _raise_file_limit()
+    found = _measure(wanted, plan, pythons or (sys.executable,), only)
+    stem = DEFAULT_FOLDER / f"bench-{found.date[:16].replace(':', '')}"
+    found.save(json_path or stem.with_suffix(".json"))
+    report.write(found, html_path or stem.with_suffix(".html"))
+    click.echo(f"\n{json_path or stem.with_suffix('.json')}")
+    click.echo(f"{html_path or stem.with_suffix('.html')}")
+    if compare and not tables.show_differences(results.load(compare), found):
+        sys.exit(1)
+
+
+def _measure(
+    wanted: list[str], plan: Plan, pythons: tuple[str, ...], only: tuple[str, ...]
+) -> Results:
+    found = Results(
+        date=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        command=shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
+        revision=machine.revision(),
+        machine=machine.describe(pythons[0]),
+        versions=machine.versions(pythons[0]),
+        settings=asdict(plan),
+    )
+    for name in wanted:
+        # only the hot path has targets for more than one Python
+        for python in pythons if name == "hotpath" else pythons[:1]:
+            section = SECTIONS[name](Context(plan, python, only))
+            if len(pythons) > 1:
+                section.title += f", Python {machine.describe(python)['python']}"
+            tables.show(section)
+            found.sections.append(section)
+    return found
+
+
+def _has_wrk() -> bool:
+    missing = machine.missing_tool("wrk")
+    if missing:
+        click.echo(f"{missing}: our own client sends the requests", err=True)
+    return not missing
+
+
+def _raise_file_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()

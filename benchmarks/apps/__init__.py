@@ -1,0 +1,1 @@
+"""The applications and servers under measurement, as small as each framework allows."""

@@ -1,0 +1,1 @@
+"""TCP echo, as each of them is written by its own manual."""

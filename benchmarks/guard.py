@@ -1,0 +1,104 @@
+"""Instructions per request against a committed baseline: fails on more than 5% more.
+
+`python -m benchmarks.guard` in about ten seconds; `--update` writes the baseline of this Python.
+callgrind counts; unlike time, the count hardly changes from one run to the next.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import click
+
+from benchmarks.machine import ROOT
+
+BASELINE = Path(__file__).parent / "guard.json"
+REPEAT = 400
+ALLOWED = 0.05
+MARK = "getppid"
+
+
+def key() -> str:
+    """What the counts depend on besides our code, as far as a baseline is kept for it."""
+    return f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
+
+
+def counted(repeat: int = REPEAT) -> dict[str, int]:
+    """{part: instructions per call}."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = subprocess.run(
+            [
+                *("valgrind", "--tool=callgrind", f"--dump-before={MARK}", "--quiet"),
+                f"--callgrind-out-file={folder}/out",
+                *(sys.executable, "-m", "benchmarks.guard_work", str(repeat)),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode != 0:
+            raise click.ClickException(f"callgrind: {result.stderr.strip()[-600:]}")
+        names = result.stdout.splitlines()
+        dumps = sorted(Path(folder).glob("out.*"), key=lambda path: int(path.suffix[1:]))
+        totals = [total(path.read_text()) for path in dumps]
+    # Each part has a mark before and one after it: every second dump is the part itself.
+    if len(totals) < 2 * len(names):
+        raise click.ClickException(f"callgrind wrote {len(totals)} of {2 * len(names)} counts")
+    return {name: round(totals[2 * at + 1] / repeat) for at, name in enumerate(names)}
+
+
+def total(dump: str) -> int:
+    """The instructions of one callgrind dump."""
+    found = re.search(r"^(?:summary|totals): (\d+)", dump, re.MULTILINE)
+    if found is None:
+        raise click.ClickException("a callgrind dump has no total")
+    return int(found[1])
+
+
+def worse(before: dict[str, int], now: dict[str, int]) -> list[str]:
+    """The parts that need more instructions than is allowed, or that are gone."""
+    found = [
+        f"{name}: {before[name]:,} -> {count:,} ({count / before[name] - 1:+.1%})"
+        for name, count in now.items()
+        if name in before and count > before[name] * (1 + ALLOWED)
+    ]
+    return found + [f"{name}: no longer counted" for name in before if name not in now]
+
+
+@click.command()
+@click.option("--update", is_flag=True, help="write this Python's baseline")
+@click.option("--allow-missing", is_flag=True, help="succeed without valgrind or a baseline")
+def main(update: bool, allow_missing: bool) -> None:
+    """Compare instructions per request with the baseline."""
+    baselines = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    if shutil.which("valgrind") is None:
+        skip("valgrind is not installed (apt install valgrind): nothing was counted", allow_missing)
+    now = counted()
+    before = baselines.get(key(), {})
+    for name, count in now.items():
+        change = f"{count / before[name] - 1:+7.1%}" if name in before else "    new"
+        click.echo(f"  {name:<32} {count:>10,} instructions  {change}")
+    if update:
+        text = json.dumps({**baselines, key(): now}, indent=1, sort_keys=True)
+        BASELINE.write_text(text + "\n")
+        click.echo(f"{BASELINE.name} has the baseline of {key()}")
+    elif not before:
+        skip(f"{BASELINE.name} has no baseline of {key()}; make one with --update", allow_missing)
+    elif found := worse(before, now):
+        raise click.ClickException(f"more than {ALLOWED:.0%} more:\n" + "\n".join(found))
+
+
+def skip(reason: str, allowed: bool) -> None:
+    click.echo(f"guard: {reason}", err=True)
+    sys.exit(0 if allowed else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""Loads: what is sent to a server, by wrk or by our own client, and what came back."""
+
+import http.client
+import json
+import resource
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks.machine import CLIENT_CORE, ROOT
+
+HERE = Path(__file__).parent / "clients"
+BUILD = ROOT / "build" / "benchmarks"
+
+BROWSER_HEADERS = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/126.0.0.0 Safari/537.36",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,"
+    "image/avif,image/webp,image/png,*/*;q=0.8",
+    "Accept-Language": "en-GB,en;q=0.7,de;q=0.3",
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+    "Referer": "http://localhost:8000/articles/2024/a-comparison-of-parsers",
+    "DNT": "1",
+    "Connection": "keep-alive",
+    "Cookie": "session=9f8b1c7e5d2a4f60b3a7c4d1e8f25a96; theme=dark; consent=necessary; seen=12.24",
+    "Upgrade-Insecure-Requests": "1",
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Site": "same-origin",
+    "Priority": "u=0, i",
+}  # with Host, a browser's fourteen
+
+
+class LoadError(Exception):
+    """The load could not be run, or the answer is not the right one."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the client saw in one run; times in seconds, latencies in microseconds."""
+
+    requests: int
+    seconds: float
+    p50_us: float
+    p99_us: float
+    errors: int
+    client_seconds: float
+
+
+class Session(Protocol):
+    """A client with its connections, able to run several times."""
+
+    def run(self, seconds: float) -> Outcome: ...
+
+
+@dataclass(frozen=True)
+class Wrk:
+    """HTTP/1.1 requests from wrk with one thread, each connection as fast as it is answered."""
+
+    title: str
+    path: str = "/"
+    connections: int = 64
+    headers: dict[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    body: int = 0
+    pipelined: int = 1
+    expect: bytes | None = b"Hello, world!"
+    rate: float = 0  # requests a second by the clock; wrk cannot, so our own client sends them
+
+    def check(self, port: int) -> None:
+        """Raise LoadError unless one request gets the right answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            body = b"x" * self.body or None
+            connection.request(self.method, self.path, body=body, headers=self.headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise LoadError(f"{self.path}: {error!r}") from error
+        finally:
+            connection.close()
+        if answer.status != 200 or (self.expect is not None and content != self.expect):
+            raise LoadError(f"{self.path} answers {answer.status} and {len(content)} bytes")
+        if self.pipelined > 1:
+            one = _answer_length(port, self.request())
+            every = _answer_length(port, self.request() * self.pipelined)
+            if every != one * self.pipelined:
+                raise LoadError(f"{self.pipelined} pipelined: {every} bytes, one has {one}")
+
+    @contextmanager
+    def open(self, port: int) -> Iterator[Session]:
+        yield _WrkSession(self, port)
+
+    def command(self, port: int, seconds: float) -> list[str]:
+        options = [f"-H{name}: {value}" for name, value in self.headers.items()]
+        return [
+            *("taskset", "-c", str(CLIENT_CORE), "wrk", "-t1", f"-c{self.connections}"),
+            *("-d", f"{max(1, round(seconds))}s", "--timeout", "10s", *options),
+            *("-s", str(HERE / "wrk.lua"), f"http://127.0.0.1:{port}{self.path}", "--"),
+            *(self.method, str(self.pipelined), str(self.body)),
+        ]
+
+    def request(self) -> bytes:
+        """The bytes of one request, as wrk writes them."""
+        head = {"Host": "127.0.0.1:8000", **self.headers}
+        if self.body:
+            head["Content-Length"] = str(self.body)
+        lines = [f"{self.method} {self.path} HTTP/1.1", *(f"{k}: {v}" for k, v in head.items())]
+        return "\r\n".join([*lines, "", ""]).encode() + b"x" * self.body
+
+    def for_own_client(self, port: int) -> "Messages":
+        """The same load for our own client, which can run for less than a second, or at a rate."""
+        request = self.request()
+        lengths = {_answer_length(port, request) for _ in range(2)}
+        if len(lengths) != 1:
+            raise LoadError(f"{self.path}: answers differ in length: {sorted(lengths)}")
+        return Messages(
+            title=self.title,
+            message=request * self.pipelined,
+            reply=lengths.pop() * self.pipelined,
+            connections=self.connections,
+            each=self.pipelined,
+            rate=self.rate / self.pipelined,
+        )
+
+
+@dataclass
+class _WrkSession:
+    load: Wrk
+    port: int
+
+    def run(self, seconds: float) -> Outcome:
+        before = _children_seconds()
+        result = subprocess.run(
+            self.load.command(self.port, seconds), capture_output=True, text=True
+        )
+        used = _children_seconds() - before
+        if result.returncode != 0:
+            raise LoadError(f"wrk: {(result.stdout + result.stderr).strip()[-200:]}")
+        return parse_wrk(result.stdout, used)
+
+
+def parse_wrk(output: str, client_seconds: float) -> Outcome:
+    """The figures that clients/wrk.lua printed."""
+    line = next((one for one in output.splitlines() if one.startswith("figures ")), None)
+    if line is None:
+        raise LoadError(f"wrk printed no figures: {output.strip()[-200:]!r}")
+    found = {key: int(value) for key, value in (pair.split("=") for pair in line.split()[1:])}
+    errors = sum(found[kind] for kind in ("connect", "read", "write", "status", "timeout"))
+    return Outcome(
+        requests=found["requests"],
+        seconds=found["duration_us"] / 1e6,
+        p50_us=found["p50_us"],
+        p99_us=found["p99_us"],
+        errors=errors,
+        client_seconds=client_seconds,
+    )
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Equal messages from clients/client.c, each answered by `reply` bytes or a frame (0)."""
+
+    title: str
+    message: bytes
+    reply: int = 0
+    connections: int = 64
+    senders: int = 0  # 0: all of the connections
+    depth: int = 1
+    rate: float = 0
+    handshake: bytes = b""
+    each: int = 1  # requests in one message
+
+    def check(self, port: int) -> None:
+        """Raise LoadError unless one message on one connection is answered."""
+        with self.open(port, connections=1) as session:
+            if session.run(0).errors:
+                raise LoadError("a message was not answered")
+
+    @contextmanager
+    def open(self, port: int, connections: int = 0) -> Iterator["Client"]:
+        with tempfile.TemporaryDirectory() as folder:
+            message, handshake = Path(folder, "message"), Path(folder, "handshake")
+            message.write_bytes(self.message)
+            handshake.write_bytes(self.handshake)
+            number = connections or self.connections
+            command = [
+                *("taskset", "-c", str(CLIENT_CORE), client_program(), str(port), str(number)),
+                *(str(min(self.senders or number, number)), str(self.depth), str(self.reply)),
+                *(str(message), *([str(handshake)] if self.handshake else [])),
+            ]
+            client = Client(command, self.rate, self.each)
+            try:
+                client.wait_until_ready()
+                yield client
+            finally:
+                client.close()
+
+
+class Client:
+    """A running clients/client.c with open connections."""
+
+    def __init__(self, command: list[str], rate: float, each: int) -> None:
+        self.rate, self.each = rate, each
+        pipe = subprocess.PIPE
+        self._popen = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        assert self._popen.stdin
+        assert self._popen.stdout
+        self._orders, self._answers = self._popen.stdin, self._popen.stdout
+
+    def wait_until_ready(self) -> None:
+        if self._answers.readline() != "ready\n":
+            assert self._popen.stderr
+            raise LoadError(self._popen.stderr.read().strip() or "the client did not start")
+
+    def run(self, seconds: float) -> Outcome:
+        """Send for so long; 0 seconds: one message on every connection."""
+        self._orders.write(f"{seconds} {self.rate}\n")
+        self._orders.flush()
+        line = self._answers.readline()
+        if not line:
+            raise LoadError("the client ended early")
+        found = json.loads(line)
+        found["requests"] = found.pop("replies") * self.each
+        return Outcome(**found)
+
+    def close(self) -> None:
+        self._popen.communicate()  # closes its stdin, which ends it
+
+
+Load = Wrk | Messages
+
+
+def _answer_length(port: int, request: bytes) -> int:
+    """How long the whole answer is, head and body: what arrives until there is a silence."""
+    length = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        sock.sendall(request)
+        try:
+            while data := sock.recv(65536):
+                length += len(data)
+                sock.settimeout(0.1)
+        except TimeoutError:
+            pass
+    return length
+
+
+def compiled(source: Path, *options: str, name: str = "") -> str:
+    """The path of the program that `source` compiles to, made when it is older."""
+    program = BUILD / (name.replace(" ", "-") or source.stem)
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cc", "-O2", "-o", str(program), str(source), *options], check=True)
+    return str(program)
+
+
+@cache
+def client_program() -> str:
+    return compiled(HERE / "client.c")
+
+
+def _children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,1 @@
+"""The parts of the report, each a module with run(context) -> Section."""

@@ -1,0 +1,44 @@
+"""The field: hello at 64 connections, then 1, 10 and 100 KB at 300."""
+
+from benchmarks.apps.bodies import BODIES
+from benchmarks.load import Wrk
+from benchmarks.results import Section, Table
+from benchmarks.rounds import compare
+from benchmarks.sections.context import Context
+from benchmarks.servers import fleet
+from benchmarks.servers.asgi import FIELD
+from benchmarks.servers.others import OTHERS
+
+BASELINE = "uvicorn"
+QUICK = {"uvicorn", "granian", "fastserve", "Node http", "Go net/http", "nginx"}
+LOADS = [
+    Wrk("GET hello, 64 connections"),
+    Wrk("1 KB, 300 connections", "/1k", 300, expect=BODIES["/1k"]),
+    Wrk("10 KB, 300 connections", "/10k", 300, expect=BODIES["/10k"]),
+    Wrk("100 KB, 300 connections", "/100k", 300, expect=BODIES["/100k"]),
+]
+
+
+def run(context: Context) -> Section:
+    section = Section("field", "The field")
+    contestants = context.chosen([*FIELD, *OTHERS], BASELINE)
+    if context.plan.quick:
+        contestants = [each for each in contestants if each.name in QUICK]
+    with fleet(contestants, context.python) as (servers, section.left_out):
+        for load in context.first(LOADS, 1):
+            section.tables.append(compare(load, servers, context.plan, BASELINE))
+    section.words = [words(table) for table in section.tables]
+    return section
+
+
+def words(table: Table) -> str:
+    """Who needs less CPU than fastserve, and how it stands to uvicorn."""
+    ours = table.median("fastserve")
+    if ours is None:
+        return f"{table.title}: fastserve was not measured."
+    costs = {row.name: table.median(row.name) for row in table.rows}
+    ahead = sorted(name for name, cost in costs.items() if cost is not None and cost < ours)
+    text = f"{table.title}: fastserve takes {ours:.1f} us of server CPU a request"
+    if (ratio := table.median("fastserve", "ratio")) is not None:
+        text += f", uvicorn {ratio:.2f} times that"
+    return text + (f"; less than it: {', '.join(ahead)}." if ahead else "; nobody takes less.")

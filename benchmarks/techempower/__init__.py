@@ -1,0 +1,1 @@
+"""An entry in the form that TechEmpower's FrameworkBenchmarks wants."""

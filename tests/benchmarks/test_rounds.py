@@ -1,0 +1,91 @@
+"""Medians, ratios within a round, and what is refused with which reason."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.rounds import Plan, Reading, Readings, bottleneck, figure, rotated, summary
+
+PLAN = Plan(rounds=3, spread=0.25)
+READING = Reading(
+    cpu_us=10,
+    rate=100_000,
+    p50_us=600,
+    p99_us=900,
+    memory_mb=20,
+    errors=0,
+    server_busy=0.99,
+    client_busy=0.6,
+    foreign=0.0,
+)
+
+
+def readings(*cpu_us, **changes):
+    return [replace(READING, cpu_us=each, **changes) for each in cpu_us]
+
+
+def test_a_figure_is_the_median_with_its_range():
+    assert (figure([3, 1, 2]).median, figure([3, 1, 2]).low, figure([3, 1, 2]).high) == (2, 1, 3)
+    assert figure([3, 1, 2]).spread == 1
+
+
+def test_ratios_are_taken_within_a_round():
+    row = summary("ours", Readings(readings(5, 10, 20)), PLAN, readings(10, 20, 40))
+    assert row.figures["ratio"].median == 2
+    assert row.figures["ratio"].spread == 0
+    assert not row.refused, "the machine slowed down for both alike"
+
+
+def test_a_wide_ratio_is_refused():
+    row = summary("ours", Readings(readings(5, 10, 10)), PLAN, readings(10, 10, 10))
+    assert row.refused == "refused: ratio 1 to 2 (100%)"
+
+
+def test_a_wide_cpu_is_refused_where_there_is_no_baseline():
+    row = summary("ours", Readings(readings(5, 10, 10)), PLAN, [])
+    assert row.refused == "refused: cpu_us 5 to 10 (50%)"
+
+
+def test_errors_refuse_everything():
+    row = summary("ours", Readings(readings(10, 10, 10, errors=1)), PLAN, [])
+    assert row.refused == "refused: 3 errors"
+
+
+def test_the_rate_is_refused_when_the_client_is_the_bottleneck():
+    taken = readings(10, 10, 10, server_busy=0.7, client_busy=0.98)
+    row = summary("ours", Readings(taken), PLAN, [])
+    assert row.notes == ["rate refused: the client is the bottleneck (client 98% busy, server 70%)"]
+    assert set(row.figures) == {"cpu_us", "memory_mb"}
+
+
+@pytest.mark.parametrize(
+    ("server", "client", "reason"),
+    [(0.99, 0.99, ""), (0.7, 0.98, "the client is"), (0.5, 0.5, "neither side")],
+)
+def test_who_was_not_saturated(server, client, reason):
+    assert reason in bottleneck(readings(10, server_busy=server, client_busy=client))
+
+
+def test_a_paced_load_needs_no_saturation_but_its_rate():
+    kept = summary("a", Readings(readings(10, 10, server_busy=0.5)), PLAN, [], paced=100_000)
+    lost = summary("a", Readings(readings(10, 10, server_busy=0.5)), PLAN, [], paced=200_000)
+    assert not kept.refused
+    assert lost.refused == "refused: 100,000 a second of 200,000 wanted"
+
+
+def test_what_others_disturbed_is_refused_unless_asked_for():
+    disturbed = Readings(readings(10, 10, foreign=0.3), repeated=4)
+    assert summary("a", disturbed, PLAN, []).refused == "refused: others used up to 30% of a core"
+    row = summary("a", disturbed, replace(PLAN, noisy=True), [])
+    assert not row.refused
+    assert row.notes == ["4 repeated: others used the cores", "others used up to 30% of a core"]
+
+
+def test_each_round_begins_with_another():
+    assert [rotated(["a", "b", "c"], turn) for turn in range(4)] == [
+        ["a", "b", "c"],
+        ["b", "c", "a"],
+        ["c", "a", "b"],
+        ["a", "b", "c"],
+    ]
+    assert rotated([], 1) == []
