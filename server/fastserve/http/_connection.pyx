@@ -70,9 +70,11 @@ cdef class Connection(Wire):
         """A half-closed client still gets its answers; True keeps the transport open for them."""
         self.eof = True
         if self.stage == BUSY and self.scheme == "http":
-            if not self.message_ended:
-                self.cycle.disconnect()  # its body will never be complete
-            return True
+            if self.message_ended:
+                return True
+            self.cycle.disconnect()  # its body will never be complete
+            if self.cycle.phase != COMPLETE:
+                return True
         self.close()
         return False
 

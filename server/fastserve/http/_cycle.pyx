@@ -6,7 +6,7 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from fastserve.http._response cimport (
     COMPLETE, EXPECT_START, HEAD_HELD, Response, write_error,
 )
-from fastserve.http._task cimport ready
+from fastserve.http._task cimport Ready, ready
 from fastserve.http._wire cimport Wire
 
 from asyncio import CancelledError
@@ -14,12 +14,26 @@ from asyncio import CancelledError
 cdef bytes EMPTY = b""
 
 
+cdef class Delivery(Ready):
+    """A received message; one that is thrown away before it is awaited goes back."""
+
+    cdef Cycle cycle
+
+    def throw(self, kind, value=None, traceback=None):
+        self.cycle.take_back(self.value)
+        raise kind if value is None else value
+
+
 cdef class Cycle(Response):
     @cython.binding(False)
     def receive(self):
         """ASGI `receive`: an awaitable that is finished already when there is something to give."""
+        cdef Delivery delivery
         if self.buffered or self.ended and not self.delivered:
-            return ready(self.next_message())
+            delivery = Delivery.__new__(Delivery)
+            delivery.cycle = self
+            delivery.value = self.next_message()
+            return delivery
         if self.disconnected or self.phase == COMPLETE:
             return ready({"type": "http.disconnect"})
         return self.wait_message()
@@ -56,6 +70,15 @@ cdef class Cycle(Response):
         if not self.ended:
             self.wire.want_body()
         return {"type": "http.request", "body": body, "more_body": not self.ended}
+
+    cdef int take_back(self, dict message) except -1:
+        cdef bytes body = message["body"]
+        if self.first is not None:
+            self.rest = [self.first, *(self.rest or ())]
+        self.first = body
+        self.buffered += PyBytes_GET_SIZE(body)
+        self.delivered = False
+        return 0
 
     cdef int add_body(self, bytes data) except -1:
         if self.phase == COMPLETE:
