@@ -16,6 +16,9 @@ from httpparser.errors import HttpParserError
 
 cdef enum:
     WORTH_A_VIEW = 4096  # below this a copy is cheaper than a memoryview
+    EVERY_LENIENCY = 0x7FF
+
+cdef Limits DEFAULTS = Limits()
 
 
 class End(Enum):
@@ -52,10 +55,11 @@ cdef class Chunk:
 cdef class Collector(Sink):
     """A sink that makes a list."""
 
-    cdef list events
-    cdef object owner  # the input if it is bytes: views of it stay valid
+    cdef list events  # the caller's; None between calls
+    cdef bytes owner  # the input if it is bytes: views of it stay valid
     cdef bint pause
-    cdef object method  # of the request that a response answers
+    cdef bint paused
+    cdef str method  # of the request that a response answers
 
     cdef int on_head(self, object head) except -1:
         self.events.append(head)
@@ -95,7 +99,20 @@ cdef class Collector(Sink):
 
     cdef int on_end(self) except -1:
         self.events.append(MESSAGE_END)
+        self.paused = self.pause
         return self.pause
+
+
+cdef bytes copy(object data):
+    """Any contiguous buffer as bytes."""
+    cdef Py_buffer view
+    if PyBytes_CheckExact(data):
+        return <bytes> data
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        return PyBytes_FromStringAndSize(<const char *> view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
 
 
 cdef class BatchParser(Parser):
@@ -103,17 +120,29 @@ cdef class BatchParser(Parser):
 
     cdef Collector collector
     cdef bytes pending  # given but not parsed: paused, held, or another protocol
-    cdef readonly bint paused
+    cdef Py_ssize_t pending_at  # where what is left of it begins
+    cdef list queue  # what was given after it
+    cdef bint eof
+
+    def __cinit__(self, *args, **kwargs):
+        self.collector = Collector.__new__(Collector)
+        self.make(False, self.collector, DEFAULTS)
+        self.drop_pending()
 
     cdef int prepare(self, bint response, bint strict, Limits limits, int lenient,
                      bint pause, bint chunk_extensions) except -1:
-        self.collector = Collector.__new__(Collector)
-        self.collector.pause = pause
-        self.pending = b""
-        self.setup(response, self.collector, limits if limits is not None else Limits())
-        self.strict = strict
-        self.chunk_extensions = chunk_extensions
-        self.llhttp.lenient_flags = lenient
+        if lenient & ~EVERY_LENIENCY:
+            raise ValueError(f"{lenient:#x} is no combination of Leniency flags")
+        self.enter()
+        try:
+            self.make(response, self.collector, DEFAULTS if limits is None else limits)
+            self.drop_pending()
+            self.collector.pause = pause
+            self.strict = strict
+            self.chunk_extensions = chunk_extensions
+            self.llhttp.lenient_flags = lenient
+        finally:
+            self.leave()
         return 0
 
     def feed(self, data not None):
@@ -122,81 +151,145 @@ cdef class BatchParser(Parser):
         `data` is bytes or any contiguous buffer; a buffer that may change is copied where an event
         needs it. While the parser is paused, held or switched, input is only kept. Raises
         HttpParserError and its subclasses, whose `events` are those before the error; errors are
-        final. BufferError for a buffer that is not contiguous.
+        final. BufferError for a buffer that is not contiguous, TypeError for what is no buffer.
+        RuntimeError while another thread is inside the same parser.
         """
-        if self.paused or self.phase == HELD or self.phase == SWITCHED:
-            self.pending += bytes(data)
+        self.enter()
+        try:
+            if not self.stopped():
+                return self.parse(data, 0)
+            if self.pending_at == PyBytes_GET_SIZE(self.pending):
+                self.pending = copy(data)
+                self.pending_at = 0
+            else:
+                self.queue.append(copy(data))
             return []
-        if self.pending:
-            data = self.pending + bytes(data)
-            self.pending = b""
-        return self.parse(data)
+        finally:
+            self.leave()
 
     def resume(self):
         """Go on after a pause, or after a held head whose upgrade is not wanted."""
-        if self.phase == HELD:
-            self.go_on(CONTINUE)
-        return self.take_pending()
+        self.enter()
+        try:
+            if self.phase == HELD:
+                self.decide(CONTINUE)
+            return self.parse_pending()
+        finally:
+            self.leave()
 
     def feed_eof(self):
         """The other side has closed: end a body that lasts until then.
 
-        Raises IncompleteMessage inside a message.
+        Raises IncompleteMessage inside a message; after a pause or a held head, `resume()` does.
         """
-        self.collector.events = events = []
-        self.end_of_input()
-        return events
+        self.enter()
+        try:
+            self.eof = True
+            return [] if self.stopped() else self.parse(b"", 0)
+        finally:
+            self.leave()
 
     def reset(self):
         """Begin anew, as for a new connection; settings stay."""
-        self.restart()
-        self.pending = b""
-        self.paused = False
+        self.enter()
+        try:
+            self.clear()
+            self.drop_pending()
+        finally:
+            self.leave()
+
+    @property
+    def paused(self):
+        """Whether a message has ended and `resume()` is awaited."""
+        return self.collector.paused
 
     @property
     def leftover(self):
         """What was given but not parsed: after an upgrade, the other protocol's first bytes."""
-        return self.pending
+        self.enter()
+        try:
+            self.join_pending()
+            return self.pending
+        finally:
+            self.leave()
 
     @property
     def switched(self):
         """Whether what follows is another protocol's."""
         return self.phase == SWITCHED
 
-    cdef list take_pending(self):
-        cdef bytes data = self.pending
-        self.pending = b""
-        self.paused = False
-        return self.parse(data)
+    cdef bint stopped(self) noexcept:
+        return self.collector.paused or self.phase == HELD or self.phase == SWITCHED
 
-    cdef list parse(self, object data):
-        cdef Py_buffer view
-        cdef Py_ssize_t consumed, length
+    cdef int drop_pending(self) except -1:
+        self.pending = b""
+        self.pending_at = 0
+        self.queue = []
+        self.eof = False
+        self.collector.paused = False
+        return 0
+
+    cdef int join_pending(self) except -1:
+        if self.pending_at or self.queue:
+            self.pending = b"".join([self.pending[self.pending_at:], *self.queue])
+            self.pending_at = 0
+            self.queue = []
+        return 0
+
+    cdef list parse_pending(self):
+        cdef bytes data
+        cdef Py_ssize_t start
+        if self.queue:
+            self.join_pending()
+        data = self.pending
+        start = self.pending_at
+        self.pending = b""
+        self.pending_at = 0
+        self.collector.paused = False
+        return self.parse(data, start)
+
+    cdef list parse(self, object data, Py_ssize_t start):
         cdef list events = []
         cdef Collector collector = self.collector
         collector.events = events
         try:
             if PyBytes_CheckExact(data):
-                collector.owner = data
-                length = PyBytes_GET_SIZE(data)
-                consumed = self.execute(PyBytes_AS_STRING(data), length)
+                collector.owner = <bytes> data
+                self.parse_bytes(<bytes> data, start)
             else:
-                PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-                try:
-                    length = view.len
-                    consumed = self.execute(<const char *> view.buf, length)
-                finally:
-                    PyBuffer_Release(&view)
+                self.parse_buffer(data)
+            if self.eof and not self.stopped():
+                self.finish()
         except HttpParserError as error:
             error.events = events
             raise
         finally:
             collector.owner = None
-        collector.events = None
-        if consumed < length:
-            self.pending = bytes(memoryview(data).cast("B")[consumed:])
-        self.paused = collector.pause and self.phase != HELD and bool(events) and events[-1] is MESSAGE_END
+            collector.events = None
         return events
+
+    cdef int parse_bytes(self, bytes data, Py_ssize_t start) except -1:
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
+        start += self.advance(PyBytes_AS_STRING(data) + start, length - start)
+        if start < length:
+            self.pending = data
+            self.pending_at = start
+        return 0
+
+    cdef int parse_buffer(self, object data) except -1:
+        cdef Py_buffer view
+        cdef Py_ssize_t consumed
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            consumed = self.advance(<const char *> view.buf, view.len)
+            if consumed < view.len:
+                self.pending = PyBytes_FromStringAndSize(
+                    <const char *> view.buf + consumed, view.len - consumed
+                )
+                self.pending_at = 0
+        finally:
+            PyBuffer_Release(&view)
+        return 0
 
 
 cdef class RequestParser(BatchParser):
@@ -222,8 +315,12 @@ cdef class RequestParser(BatchParser):
 
     def switch(self):
         """Accept the upgrade of the held head: the body, if any, still comes, then `END`."""
-        self.go_on(SWITCH)
-        return self.take_pending()
+        self.enter()
+        try:
+            self.decide(SWITCH)
+            return self.parse_pending()
+        finally:
+            self.leave()
 
 
 cdef class ResponseParser(BatchParser):

@@ -348,7 +348,7 @@ cdef class HttpResponseParser(_Parser):
 
 
 cdef tuple METHODS = tuple(
-    [llhttp.llhttp_method_name(<llhttp.llhttp_method_t>number) for number in range(46)]
+    [llhttp.llhttp_method_name(<llhttp.llhttp_method_t>number) for number in range(llhttp.HTTP_QUERY + 1)]
 )
 
 

@@ -1,6 +1,6 @@
 from libc.stdint cimport uint8_t, uint64_t
 from httpparser.llhttp cimport llhttp_t
-from httpparser._head cimport Facts
+from httpparser._head cimport Facts, ResponseHead
 
 # What on_head answers: read the body, there is none, or another protocol follows this message.
 cdef enum Action:
@@ -54,10 +54,12 @@ cdef class Parser:
     cdef Phase phase
     cdef uint8_t busy
     cdef bint response
+    cdef bint closed  # no message may follow
     cdef int action
 
     # The piece of input being parsed.
     cdef const char *data  # borrowed: valid during execute()
+    cdef const char *stop  # borrowed: likewise; its end
     cdef uint64_t base  # its offset since the parser was made or reset
     cdef Field *fields  # borrowed: on execute()'s stack, or grown
     cdef Field *grown  # owned
@@ -71,7 +73,7 @@ cdef class Parser:
     cdef size_t line_length
     cdef size_t name_length
     cdef size_t value_length
-    cdef char *carry  # owned: the target or reason; later a name, then its value
+    cdef char *carry  # owned: the target or reason; a name, then its value; chunk extensions
     cdef size_t carry_name
     cdef size_t carry_length
     cdef size_t carry_room
@@ -83,18 +85,18 @@ cdef class Parser:
     cdef bytes target  # or the reason
     cdef bytes upgrade
     cdef Facts facts
-    cdef size_t section_length
+    cdef uint64_t section_length
     cdef uint64_t line_start
     cdef uint64_t line_next  # where the next part of the request line must begin
     cdef uint64_t field_start
+    cdef uint64_t field_end  # of a field that is carried over: where its value ends so far
     cdef uint64_t body_length
     cdef uint64_t chunk_start  # where the chunk-size line begins
     cdef bint in_chunk_line
     cdef int digits  # of the chunk size in earlier inputs; negative: the size is behind us
     cdef size_t extensions_length
-    cdef bytes extensions
     cdef bint in_extension
-    cdef object error  # what the parser failed with
+    cdef object error  # what the parser failed with, without its traceback
 
     cdef int setup(self, bint response, Sink sink, Limits limits) except -1
     cdef int restart(self) except -1
@@ -102,6 +104,16 @@ cdef class Parser:
     cdef int end_of_input(self) except -1
     cdef int go_on(self, int action) except -1
 
+    # What those five do, for who has entered.
+    cdef int enter(self) except -1
+    cdef void leave(self) noexcept
+    cdef int make(self, bint response, Sink sink, Limits limits) except -1
+    cdef int clear(self) except -1
+    cdef Py_ssize_t advance(self, const char *data, size_t length) except -1
+    cdef int finish(self) except -1
+    cdef int decide(self, int action) except -1
+
+    cdef int fail(self, object error) except -1
     cdef Py_ssize_t run(self, const char *data, size_t length) except -1
     cdef void forget(self) noexcept
     cdef const char *begin(self, const char *at, const char *end) except NULL
@@ -112,13 +124,17 @@ cdef class Parser:
     cdef int end_line(self) except -1
     cdef int end_field(self) except -1
     cdef int grow_fields(self) except -1
-    cdef int count_field(self, size_t length) except -1
+    cdef int count_field(self, uint64_t length) except -1
+    cdef int check_field(self, uint64_t length) except -1
+    cdef int carry_field(self) except -1
     cdef list take_fields(self)
     cdef tuple take(self, const char *name, size_t name_length, const char *value,
                     size_t value_length)
     cdef object take_head(self)
     cdef object take_request(self)
     cdef object take_response(self)
+    cdef int check_version(self) except -1
+    cdef int frame_response(self, ResponseHead head) except -1
     cdef int check_digits(self, const char *end) except -1
     cdef uint64_t offset(self, const char *at) noexcept
     cdef object failure(self, int code)

@@ -9,8 +9,8 @@ while the token still arrives.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.list cimport PyList_New, PyList_SET_ITEM
-from cpython.ref cimport Py_INCREF
-from libc.stdint cimport UINTPTR_MAX, uint8_t, uint64_t
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy
 
@@ -46,6 +46,8 @@ cdef enum:
     FIELDS_ON_STACK = 64
     LONGEST_METHOD = 32
     MOST_DIGITS = 16
+    ROOM_KEPT = 4096  # a buffer or table that has grown past this is not kept for the next message
+    SP_VERSION = 9  # the length of " HTTP/1.1"
 
 # Those of RFC 9110, 5789, 4918, 3253, 5842, 4791, 2068 and UPnP that llhttp parses over HTTP.
 PARSED_METHODS = frozenset(
@@ -82,6 +84,18 @@ cdef class Limits:
         self.chunk_extensions = chunk_extensions or none
         self.body = body or <uint64_t> -1
 
+    def __repr__(self):
+        return (
+            f"Limits(request_line={shown(self.request_line)}, field={shown(self.field)}, "
+            f"fields={shown(self.fields)}, count={shown(self.count)}, "
+            f"trailers={shown(self.trailers)}, chunk_extensions={shown(self.chunk_extensions)}, "
+            f"body={shown(self.body)})"
+        )
+
+
+cdef object shown(uint64_t limit):
+    return 0 if limit == <uint64_t> -1 else limit
+
 
 cdef class Sink:
     """What a parser pushes into; a cdef class in another package overrides the methods."""
@@ -110,6 +124,62 @@ cdef class Parser:
         free(self.grown)
 
     cdef int setup(self, bint response, Sink sink, Limits limits) except -1:
+        self.enter()
+        try:
+            return self.make(response, sink, limits)
+        finally:
+            self.leave()
+
+    cdef int restart(self) except -1:
+        """Forget everything but the settings."""
+        self.enter()
+        try:
+            return self.clear()
+        finally:
+            self.leave()
+
+    cdef Py_ssize_t execute(self, const char *data, size_t length) except -1:
+        """Parse until the input ends, the sink pauses or another protocol begins.
+
+        Returns how many bytes were consumed; the rest is to be given again.
+        """
+        self.enter()
+        try:
+            return self.advance(data, length)
+        finally:
+            self.leave()
+
+    cdef int go_on(self, int action) except -1:
+        """After a held head: what on_head could have answered."""
+        self.enter()
+        try:
+            return self.decide(action)
+        finally:
+            self.leave()
+
+    cdef int end_of_input(self) except -1:
+        """The other side has no more to send. Raises IncompleteMessage inside a message."""
+        self.enter()
+        try:
+            return self.finish()
+        finally:
+            self.leave()
+
+    # -- one call at a time ----------------------------------------------------------------------
+
+    cdef int enter(self) except -1:
+        if not acquire(&self.busy):
+            raise RuntimeError("the parser is parsing already: give each thread its own")
+        Py_INCREF(self)  # the sink may let go of the parser before this call is over
+        return 0
+
+    cdef void leave(self) noexcept:
+        release(&self.busy)
+        Py_DECREF(self)
+
+    cdef int make(self, bint response, Sink sink, Limits limits) except -1:
+        if sink is None or limits is None:
+            raise TypeError("a sink and limits are needed")
         self.response = response
         self.sink = sink
         self.limits = limits
@@ -118,13 +188,12 @@ cdef class Parser:
         else:
             llhttp_init(&self.llhttp, HTTP_REQUEST, &request_settings)
         self.llhttp.data = <void *> self
-        no_facts(&self.facts)
-        return 0
+        return self.clear()
 
-    cdef int restart(self) except -1:
-        """Forget everything but the settings."""
+    cdef int clear(self) except -1:
         llhttp_reset(&self.llhttp)
         self.phase = START
+        self.closed = False
         self.error = None
         self.base = 0
         self.forget()
@@ -148,22 +217,27 @@ cdef class Parser:
         self.body_length = 0
         self.in_chunk_line = False
         self.extensions_length = 0
-        self.extensions = None
+        self.in_extension = False
         self.action = CONTINUE
+        if self.carry_room > ROOM_KEPT:
+            free(self.carry)
+            self.carry = NULL
+            self.carry_room = 0
 
     cdef inline uint64_t offset(self, const char *at) noexcept:
         return self.base + <uint64_t> (at - self.data)
 
-    cdef Py_ssize_t execute(self, const char *data, size_t length) except -1:
-        """Parse until the input ends, the sink pauses or another protocol begins.
-
-        Returns how many bytes were consumed; the rest is to be given again.
-        """
+    cdef Py_ssize_t advance(self, const char *data, size_t length) except -1:
         cdef Field[FIELDS_ON_STACK] fields
         cdef Py_ssize_t consumed
-        if not acquire(&self.busy):
-            raise RuntimeError("the parser is parsing already: give each thread its own")
+        if self.phase == FAILED:
+            raise twin(self.error)
+        if self.sink is None:
+            raise RuntimeError("the parser was not set up")
+        if length == 0:
+            return 0
         self.data = data
+        self.stop = data + length
         if self.grown == NULL:
             self.fields = fields
             self.field_room = FIELDS_ON_STACK
@@ -173,17 +247,30 @@ cdef class Parser:
             consumed = self.run(data, length)
             self.base += consumed
             return consumed
-        except Exception as error:
-            if self.phase != FAILED:
-                self.phase = FAILED
-                if isinstance(error, HttpParserError) and error.offset is None:
-                    error.offset = self.base
-                self.error = error
+        except BaseException as error:  # whatever it is, llhttp does not go on after it
+            self.fail(error)
             raise
         finally:
             self.data = NULL
+            self.stop = NULL
             self.fields = NULL
-            release(&self.busy)
+            if self.grown != NULL and self.field_room * sizeof(Field) > ROOM_KEPT:
+                free(self.grown)
+                self.grown = NULL
+
+    cdef int fail(self, object error) except -1:
+        """Keep the error for every later call."""
+        cdef uint64_t place = self.base
+        if self.llhttp.error != HPE_OK and self.llhttp.error_pos != NULL:
+            place = self.offset(self.llhttp.error_pos)
+        self.phase = FAILED
+        if not isinstance(error, HttpParserError):
+            self.error = HttpParserError(f"parsing was stopped by {error!r}", offset=place)
+            return 0
+        if error.offset is None:
+            error.offset = place
+        self.error = twin(error)
+        return 0
 
     cdef Py_ssize_t run(self, const char *data, size_t length) except -1:
         cdef const char *at = data
@@ -196,8 +283,6 @@ cdef class Parser:
                     break
             elif self.phase == SWITCHED or self.phase == HELD:
                 break
-            elif self.phase == FAILED:
-                raise self.error
             code = llhttp_execute(&self.llhttp, at, end - at)
             if code == HPE_OK:
                 at = end
@@ -226,6 +311,11 @@ cdef class Parser:
                 at += 1
             if at == end:
                 return at
+            if self.closed:
+                if self.llhttp.lenient_flags & LENIENT_DATA_AFTER_CLOSE:
+                    return end
+                raise HttpParserError("data after the last message of the connection",
+                                      code="HPE_CLOSED_CONNECTION", offset=self.offset(at))
             self.line_start = self.offset(at)
             if (
                 self.response or not self.any_method
@@ -254,17 +344,20 @@ cdef class Parser:
         if space == NULL:
             self.partial_method = token
             return end
-        self.partial_method = None
         self.phase = LINE
         spoken = token
         if token not in PARSED_METHODS:
             self.method = token.decode("ascii")
             spoken = b"PUT"
-        llhttp_execute(&self.llhttp, PyBytes_AS_STRING(spoken), len(spoken))
+        elif self.partial_method is None:
+            return at
+        self.partial_method = None
+        if llhttp_execute(&self.llhttp, PyBytes_AS_STRING(spoken), len(spoken)) != HPE_OK:
+            self.llhttp.error_pos = at
+            raise self.failure(self.llhttp.error)
         return stop
 
-    cdef int go_on(self, int action) except -1:
-        """After a held head: what on_head could have answered."""
+    cdef int decide(self, int action) except -1:
         if self.phase != HELD:
             raise RuntimeError("no head is waiting for a decision")
         self.phase = BODY
@@ -280,23 +373,25 @@ cdef class Parser:
         if self.headers is not None or self.field_count:
             self.sink.on_trailers(self.take_fields())
         self.phase = SWITCHED if self.action == SWITCH else START
+        # RFC 9112 9.3: what follows the last message is none
+        self.closed = not (self.keep_alive or self.llhttp.lenient_flags & LENIENT_KEEP_ALIVE)
         self.forget()
         stop = self.sink.on_end()
         return stop or self.phase == SWITCHED
 
-    cdef int end_of_input(self) except -1:
-        """The other side has no more to send. Raises IncompleteMessage inside a message."""
+    cdef int finish(self) except -1:
+        if self.phase == FAILED:
+            raise twin(self.error)
         if self.phase == BODY and self.llhttp.finish == HTTP_FINISH_SAFE_WITH_CB:
             self.phase = END  # RFC 9112 6.3: a response's body may last until the close
             self.end_message()
-        elif self.phase == FAILED:
-            raise self.error
         elif self.phase not in (START, SWITCHED) or self.partial_method is not None:
             self.phase = FAILED
             self.error = IncompleteMessage(
                 "the input ended inside a message", code="HPE_INVALID_EOF_STATE", offset=self.base
             )
-            raise self.error
+            raise twin(self.error)
+        self.closed = True
         return 0
 
     # -- tokens that one input began and another ends ------------------------------------------
@@ -306,7 +401,7 @@ cdef class Parser:
         cdef uint64_t here = self.offset(end)
         cdef list fields
         if self.phase == LINE:
-            if here - self.line_start > self.limits.request_line:
+            if here - self.line_start > 2 and here - self.line_start - 2 > self.limits.request_line:
                 raise line_too_long(self.limits.request_line)
             if self.line_length:
                 self.carry_over(self.line, self.line_length)
@@ -320,19 +415,22 @@ cdef class Parser:
                 fields = self.take_fields()
                 self.headers = fields
             if self.name_length:
-                self.carry_over(self.name, self.name_length)
-                self.carry_name = self.name_length
-                if self.value_length:
-                    self.carry_over(self.value, self.value_length)
-                self.name_length = 0
-                self.value_length = 0
-            if self.carry_name and here - self.field_start > self.limits.field:
-                raise fields_too_large("field", self.limits.field)
+                self.carry_field()
             if self.carry_name:
-                self.count_field(here - self.field_start)
-                self.section_length -= here - self.field_start
+                self.check_field(here - self.field_start)
         elif self.in_chunk_line:
             self.check_digits(end)
+        return 0
+
+    cdef int carry_field(self) except -1:
+        self.carry_over(self.name, self.name_length)
+        self.carry_name = self.name_length
+        self.field_end = self.field_start + self.name_length
+        if self.value != NULL:
+            self.field_end = self.offset(self.value) + self.value_length
+            self.carry_over(self.value, self.value_length)
+        self.name_length = 0
+        self.value_length = 0
         return 0
 
     cdef int carry_over(self, const char *at, size_t length) except -1:
@@ -363,7 +461,7 @@ cdef class Parser:
         if self.carry_name:
             if self.headers is None:
                 self.headers = []
-            self.count_field(self.carry_length + 4)
+            self.count_field(self.field_end - self.field_start)
             self.headers.append(
                 self.take(self.carry, self.carry_name, self.carry + self.carry_name,
                           self.carry_length - self.carry_name)
@@ -371,7 +469,9 @@ cdef class Parser:
             self.carry_name = 0
             self.carry_length = 0
             return 0
-        self.count_field(self.name_length + self.value_length + 4)
+        if self.value == NULL:
+            self.value = self.name + self.name_length
+        self.count_field(self.value - self.name + self.value_length)
         if self.field_count == self.field_room:
             self.grow_fields()
         field = &self.fields[self.field_count]
@@ -395,19 +495,29 @@ cdef class Parser:
         self.field_room = room
         return 0
 
-    cdef int count_field(self, size_t length) except -1:
-        """One more field line of this length, ": " and CRLF included."""
+    cdef int count_field(self, uint64_t length) except -1:
+        """One more field line of this length, without its CRLF."""
         cdef Limits limits = self.limits
-        self.section_length += length
+        cdef size_t count = self.field_count
+        if length > limits.field:
+            raise fields_too_large("field", limits.field)
+        self.section_length += length + 2
         if self.phase == TRAILERS:
             if self.section_length > limits.trailers:
                 raise fields_too_large("trailers", limits.trailers)
-        elif length > 2 and length - 2 > limits.field:
-            raise fields_too_large("field", limits.field)
         elif self.section_length > limits.fields:
             raise fields_too_large("fields", limits.fields)
-        if self.field_count + (len(self.headers) if self.headers is not None else 0) >= limits.count:
+        if self.headers is not None:
+            count += len(self.headers)
+        if count >= limits.count:
             raise fields_too_large("count", limits.count)
+        return 0
+
+    cdef int check_field(self, uint64_t length) except -1:
+        """The same for one that still arrives; of its CRLF none, one or both bytes are here."""
+        cdef uint64_t before = self.section_length
+        self.count_field(length - 2 if length > 2 else 0)
+        self.section_length = before
         return 0
 
     # -- Python objects ------------------------------------------------------------------------
@@ -442,33 +552,43 @@ cdef class Parser:
         while value_length and (value[value_length - 1] == c' ' or value[value_length - 1] == c'\t'):
             value_length -= 1
         pair = field(name, name_length, value, value_length, &kind)
-        if kind and self.phase != TRAILERS:
+        if kind and self.phase < BODY:  # RFC 9110 6.5.1: a trailer changes nothing
             note(&self.facts, kind, value, value_length, self.strict and not self.response)
             if kind == UPGRADE:
-                self.upgrade = <bytes> pair[1]
+                self.upgrade = <bytes> pair[1] if self.upgrade is None else (
+                    self.upgrade + b", " + <bytes> pair[1]
+                )
         return pair
 
     cdef object take_head(self):
         return self.take_response() if self.response else self.take_request()
 
-    cdef object take_request(self):
-        cdef RequestHead head = RequestHead.__new__(RequestHead)
-        cdef bint first = self.llhttp.http_minor == 1
-        if self.strict and (self.llhttp.http_major != 1 or self.llhttp.http_minor > 1):
+    cdef int check_version(self) except -1:
+        """RFC 9110 6.2: 505 for a major version that is not spoken here."""
+        if self.llhttp.http_major != 1 or self.llhttp.http_minor > 1:
             raise VersionNotSupported(
                 f"HTTP/{self.llhttp.http_major}.{self.llhttp.http_minor} is not supported",
                 code="STRICT_VERSION",
             )
+        return 0
+
+    cdef object take_request(self):
+        cdef RequestHead head = RequestHead.__new__(RequestHead)
+        cdef bint first = self.llhttp.http_major > 0 and self.llhttp.http_minor > 0
+        if self.strict:
+            self.check_version()
         head.method = self.method
         if head.method is None:
             head.method = <str> METHODS[self.llhttp.method]
         head.headers = self.take_fields()
         head.upgrade = self.upgrade
+        if not self.strict:
+            self.facts.chunked = self.llhttp.flags & F_CHUNKED != 0
         head.settle(HTTP_1_1 if first else HTTP_1_0, &self.facts, self.strict)
         if self.line_length:
             head.set_target(self.line, self.line_length, self.strict)
             self.line_length = 0
-        else:
+        elif self.target is not None:
             head.set_target(PyBytes_AS_STRING(self.target), len(self.target), self.strict)
         self.keep_alive = head.keep_alive
         if head.content_length > 0 and <uint64_t> head.content_length > self.limits.body:
@@ -477,11 +597,11 @@ cdef class Parser:
 
     cdef object take_response(self):
         cdef ResponseHead head = ResponseHead.__new__(ResponseHead)
-        if self.strict and (self.llhttp.http_major != 1 or self.llhttp.http_minor > 1):
-            raise VersionNotSupported(
-                f"HTTP/{self.llhttp.http_major}.{self.llhttp.http_minor} is not supported",
-                code="STRICT_VERSION",
-            )
+        if self.strict:
+            self.check_version()
+            if self.facts.coded and self.llhttp.http_minor == 0:  # RFC 9112 6.1
+                raise HttpParserError("Transfer-Encoding in HTTP/1.0",
+                                      code="STRICT_TRANSFER_ENCODING")
         head.status = self.llhttp.status_code
         head.version = VERSION_1_1 if self.llhttp.http_minor else VERSION_1_0
         if self.line_length:
@@ -491,12 +611,28 @@ cdef class Parser:
         head.headers = self.take_fields()
         head.upgrade = self.upgrade if self.facts.switch else None
         head.chunked = (self.llhttp.flags & F_CHUNKED) != 0
-        if self.llhttp.flags & F_CONTENT_LENGTH:
+        if self.llhttp.flags & F_CONTENT_LENGTH and not self.facts.coded:
             head.content_length = self.llhttp.content_length
         head.keep_alive = self.keep_alive = llhttp_should_keep_alive(&self.llhttp)
-        if head.content_length > 0 and <uint64_t> head.content_length > self.limits.body:
-            raise body_too_large(self.limits.body)
         return head
+
+    cdef int frame_response(self, ResponseHead head) except -1:
+        """What llhttp is to be told: how long the body is. RFC 9112 6.3, in its order"""
+        if head.status == 101:
+            self.action = SWITCH  # llhttp knows by itself
+            return 0
+        if self.action == SWITCH:  # a 2xx to CONNECT: no body, whatever the fields say
+            return SWITCH
+        if self.action == NO_BODY or head.status < 200:
+            self.llhttp.flags |= F_SKIPBODY
+            head.keep_alive = self.keep_alive = llhttp_should_keep_alive(&self.llhttp)
+            return NO_BODY
+        if (
+            head.content_length > 0 and <uint64_t> head.content_length > self.limits.body
+            and head.status != 204 and head.status != 304
+        ):
+            raise body_too_large(self.limits.body)
+        return HPE_PAUSED if head.chunked else 0
 
     cdef int check_digits(self, const char *end) except -1:
         """Refuse a chunk size of more than 16 digits; leading zeros count. RFC 9112 7.1."""
@@ -506,14 +642,15 @@ cdef class Parser:
         if self.chunk_start > self.base:
             at += self.chunk_start - self.base
         while at < end:
-            if not (c'0' <= at[0] <= c'9' or c'a' <= at[0] | 0x20 <= c'f'):
+            if c'0' <= at[0] <= c'9' or c'a' <= at[0] | 0x20 <= c'f':
+                self.digits += 1
+                if self.digits > MOST_DIGITS:
+                    raise HttpParserError("the chunk size has more than 16 digits",
+                                          code="HPE_INVALID_CHUNK_SIZE", offset=self.offset(at))
+            elif self.digits or at[0] != c'\r' and at[0] != c'\n':  # those end the last chunk
                 self.digits = -1
                 return 0
             at += 1
-            self.digits += 1
-            if self.digits > MOST_DIGITS:
-                raise HttpParserError("the chunk size has more than 16 digits",
-                                      code="HPE_INVALID_CHUNK_SIZE", offset=self.offset(at))
         return 0
 
     cdef object failure(self, int code):
@@ -530,6 +667,14 @@ cdef class Parser:
             code=llhttp_errno_name(<llhttp_errno_t> code).decode(),
             offset=self.offset(position) if position != NULL else self.base,
         )
+
+
+cdef object twin(object error):
+    """The same error to raise again: without the traceback, whose frames hold the parser."""
+    other = type(error).__new__(type(error), *error.args)
+    other.__dict__.update(error.__dict__)
+    other.events = []
+    return other
 
 
 ERRORS = {
@@ -574,7 +719,7 @@ cdef int on_target(llhttp_t *llhttp, const char *at, size_t length) except -1:
             raise HttpParserError("one space is needed after the method", code="STRICT_SPACE",
                                   offset=here)
     self.line_next = here + length + 1
-    if self.line_next - self.line_start > self.limits.request_line:
+    if self.line_next - self.line_start + SP_VERSION - 1 > self.limits.request_line:
         raise line_too_long(self.limits.request_line)
     return 0
 
@@ -624,26 +769,29 @@ cdef int on_name(llhttp_t *llhttp, const char *at, size_t length) except -1:
     else:
         self.name = at
         self.name_length = length
+        self.value = NULL
         self.field_start = self.offset(at)
     return 0
 
 
 cdef int on_value(llhttp_t *llhttp, const char *at, size_t length) except -1:
     cdef Parser self = <Parser> llhttp.data
+    cdef list fields
     if self.carry_name:
         self.carry_over(at, length)
+        self.field_end = self.offset(at) + length
     elif self.value_length == 0:
         self.value = at
         self.value_length = length
     elif at == self.value + self.value_length:
         self.value_length += length
     else:  # a folded value, where a leniency allows it
-        self.carry_over(self.name, self.name_length)
-        self.carry_name = self.name_length
-        self.carry_over(self.value, self.value_length)
+        if self.field_count:
+            fields = self.take_fields()
+            self.headers = fields
+        self.carry_field()
         self.carry_over(at, length)
-        self.name_length = 0
-        self.value_length = 0
+        self.field_end = self.offset(at) + length
     return 0
 
 
@@ -665,25 +813,22 @@ cdef int on_headers_complete(llhttp_t *llhttp) except -1:
     ):
         self.phase = HELD
     self.action = self.sink.on_head(head)
+    if self.response:
+        return self.frame_response(<ResponseHead> head)
     if self.phase == HELD:
         return HPE_PAUSED
+    llhttp.upgrade = self.action == SWITCH
     if self.action == NO_BODY:
         return NO_BODY
-    if not self.response:
-        llhttp.upgrade = self.action == SWITCH
-    elif llhttp.status_code == 101:
-        self.action = SWITCH
-    elif self.action == SWITCH:  # a 2xx to CONNECT: no body, whatever the fields say
-        return SWITCH
-    if llhttp.flags & F_CHUNKED:
-        return HPE_PAUSED
-    return 0
+    return HPE_PAUSED if llhttp.flags & F_CHUNKED else 0
 
 
 cdef int on_body(llhttp_t *llhttp, const char *at, size_t length) except -1:
     cdef Parser self = <Parser> llhttp.data
+    if length == 0:
+        return 0
     self.body_length += length
-    self.chunk_start = self.offset(at) + length + 2
+    self.chunk_start = self.offset(at) + length
     if self.body_length > self.limits.body:
         raise body_too_large(self.limits.body)
     self.sink.on_body(at, length)
@@ -692,14 +837,14 @@ cdef int on_body(llhttp_t *llhttp, const char *at, size_t length) except -1:
 
 cdef int on_chunk_header(llhttp_t *llhttp) except -1:
     cdef Parser self = <Parser> llhttp.data
-    self.check_digits(<const char *> UINTPTR_MAX)  # the line's CR ends the search
+    self.check_digits(self.stop)
     self.in_chunk_line = False
-    if self.body_length + llhttp.content_length > self.limits.body:
+    if llhttp.content_length > self.limits.body - self.body_length:
         raise body_too_large(self.limits.body)
     if self.chunk_extensions:
-        self.sink.on_chunk(llhttp.content_length,
-                           self.extensions if self.extensions is not None else b"")
-        self.extensions = None
+        extensions = PyBytes_FromStringAndSize(self.carry, self.carry_length)
+        self.sink.on_chunk(llhttp.content_length, extensions)
+    self.carry_length = 0
     return 0
 
 
@@ -719,19 +864,19 @@ cdef int on_extension_value(llhttp_t *llhttp, const char *at, size_t length) exc
 
 
 cdef int on_extension(Parser self, char mark, const char *at, size_t length) except -1:
-    self.extensions_length += length + 1
+    if not self.in_extension:
+        self.in_extension = True
+        self.extensions_length += 1
+        if self.chunk_extensions:
+            self.carry_over(&mark, 1)
+    self.extensions_length += length
     if self.extensions_length > self.limits.chunk_extensions:
         raise ChunkExtensionsTooLarge(
             f"the chunk extensions are longer than {self.limits.chunk_extensions} bytes "
             "(chunk_extensions)", code="LIMIT_CHUNK_EXTENSIONS",
         )
     if self.chunk_extensions:
-        if self.extensions is None:
-            self.extensions = b""
-        if not self.in_extension:
-            self.extensions += bytes((mark,))
-            self.in_extension = True
-        self.extensions += at[:length]
+        self.carry_over(at, length)
     return 0
 
 

@@ -33,10 +33,12 @@ cdef str V_1_1 = sys.intern("1.1")
 # RFC 9110 8.4.1 and RFC 9112 7: the codings that exist, and that an origin server need not speak.
 KNOWN_CODINGS = {b"chunked", b"compress", b"deflate", b"gzip", b"x-compress", b"x-gzip"}
 
-# RFC 9112 3.2: a target is visible ASCII, without a fragment.
+# RFC 9112 3.2: a target is visible ASCII, without a fragment. 1: may stand in a target; 2: may
+# stand in a host by name or IPv4 address as well (RFC 3986 3.2.2).
 cdef enum:
     IN_TARGET = 1
-    IN_NAME = 2  # unreserved or sub-delims: a host is mostly these (RFC 3986 3.2.2)
+    IN_HOST = 2
+    MOST_PORT = 65535
 
 cdef unsigned char[256] ALLOWED
 
@@ -46,52 +48,88 @@ cdef void fill_allowed() noexcept:
     for c in range(0x21, 0x7F):
         ALLOWED[c] = IN_TARGET
     for c in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=":
-        ALLOWED[c] |= IN_NAME
+        ALLOWED[c] = IN_TARGET | IN_HOST
     ALLOWED[c'#'] = 0
 
 
 fill_allowed()
 
 
-cdef inline bint all_in_target(const char *at, size_t length) noexcept nogil:
+cdef inline bint all_allowed(const char *at, size_t length, unsigned char mask) noexcept nogil:
     cdef size_t i
-    cdef unsigned char together = IN_TARGET
+    cdef unsigned char together = mask
     for i in range(length):
         together &= ALLOWED[<unsigned char> at[i]]
-    return together
+    return together == mask
+
+
+cdef inline bint is_digit(char c) noexcept nogil:
+    return c'0' <= c <= c'9'
 
 
 cdef inline bint is_hex(char c) noexcept nogil:
     return c'0' <= c <= c'9' or c'a' <= c | 0x20 <= c'f'
 
 
-cdef bint is_authority(const char *at, size_t length) noexcept nogil:
-    """RFC 3986 3.2.2 and 3.2.3: a name, an IPv4 address or an IP literal; perhaps a port."""
+cdef bint is_host_and_port(const char *at, size_t length, bint port_needed) noexcept nogil:
+    """uri-host [":" port], the host not empty. RFC 9110 4.2.1 and 7.2, RFC 3986 3.2.2"""
     cdef const char *end = at + length
+    cdef const char *start = at
     if at < end and at[0] == c'[':
-        at += 1
-        while at < end and (ALLOWED[<unsigned char> at[0]] & IN_NAME or at[0] == c':'):
-            at += 1
-        if at == end or at[0] != c']' or at[-1] == c'[':
+        at = after_literal(at + 1, end)
+        if at == NULL:
             return False
-        at += 1
     else:
-        while at < end and (ALLOWED[<unsigned char> at[0]] & IN_NAME or at[0] == c'%'):
-            if at[0] == c'%' and (end - at < 3 or not is_hex(at[1]) or not is_hex(at[2])):
-                return False
-            at += 1
-    if at < end and at[0] == c':':
+        while at < end:
+            if ALLOWED[<unsigned char> at[0]] & IN_HOST:
+                at += 1
+            elif at[0] == c'%' and end - at > 2 and is_hex(at[1]) and is_hex(at[2]):
+                at += 3
+            else:
+                break
+    if at == start:
+        return False
+    if at == end:
+        return not port_needed
+    return at[0] == c':' and is_port(at + 1, end, port_needed)
+
+
+cdef const char *after_literal(const char *at, const char *end) noexcept nogil:
+    """Behind the "]" of an IPv6 or future address, NULL if it is none."""
+    cdef bint future = at < end and at[0] | 0x20 == c'v'
+    cdef int colons = 0
+    while at < end and at[0] != c']':
+        if at[0] == c':':
+            colons += 1
+        elif not (is_hex(at[0]) or at[0] == c'.' or (
+            future and ALLOWED[<unsigned char> at[0]] & IN_HOST
+        )):
+            return NULL
         at += 1
-        while at < end and c'0' <= at[0] <= c'9':
-            at += 1
-    return at == end
+    if at == end or not (future or 2 <= colons <= 8):
+        return NULL
+    return at + 1
+
+
+cdef bint is_port(const char *at, const char *end, bint needed) noexcept nogil:
+    cdef int port = 0
+    cdef const char *start = at
+    while at < end and is_digit(at[0]) and port <= MOST_PORT:
+        port = port * 10 + (at[0] - c'0')
+        at += 1
+    # RFC 9110 9.3.6: CONNECT to an empty or invalid port is refused
+    return at == end and port <= MOST_PORT and (not needed or at > start and port > 0)
 
 
 cdef int note(Facts *facts, Kind kind, const char *value, size_t length, bint strict) except -1:
     """Take in one field that means something to the parser."""
     if kind == HOST:
         facts.hosts += 1
-        if strict and not is_authority(value, length):  # RFC 9112 3.2
+        # RFC 9112 3.2: 400 for an invalid value; an empty one stands for no authority
+        if (
+            strict and not all_allowed(value, length, IN_HOST)
+            and not is_host_and_port(value, length, False)
+        ):
             raise HttpParserError("the Host field is not a host and port", code="STRICT_HOST")
     elif kind == CONNECTION:
         facts.close |= token_in_list(value, length, b"close", 5)
@@ -139,7 +177,10 @@ cdef int refuse_coding(bytes value) except -1:
     # RFC 9112 6.1: 501 for a coding that is not understood; 6.3: 400 when chunked is not last.
     codings = [coding.strip(b" \t").lower() for coding in value.split(b",")]
     names = [coding.partition(b";")[0].rstrip(b" \t") for coding in codings]
-    if codings[-1] == b"chunked" and b"chunked" not in names[:-1] or names[-1] not in KNOWN_CODINGS:
+    if names[-1] and (
+        codings[-1] == b"chunked" and b"chunked" not in names[:-1]
+        or names[-1] not in KNOWN_CODINGS
+    ):
         raise TransferCodingNotImplemented(
             "a transfer coding other than chunked", code="STRICT_TRANSFER_ENCODING"
         )
@@ -152,7 +193,7 @@ cdef str decode_path(const char *at, Py_ssize_t length):
     """Percent-decoded as UTF-8, as ASGI wants it; what is not UTF-8 becomes U+FFFD."""
     if length == 1 and at[0] == c'/':
         return SLASH_PATH
-    if memchr(at, c'%', length) == NULL and all_in_target(at, length):
+    if memchr(at, c'%', length) == NULL and all_allowed(at, length, IN_TARGET):
         return PyUnicode_DecodeASCII(at, length, NULL)
     return unquote_to_bytes(at[:length]).decode("utf-8", "replace")
 
@@ -226,7 +267,7 @@ cdef class RequestHead:
             form = ASTERISK
         else:
             form = ABSOLUTE
-        if strict and not all_in_target(at, length):
+        if strict and not all_allowed(at, length, IN_TARGET):
             raise HttpParserInvalidURLError(
                 "the request target holds a character that must be percent-encoded",
                 code="STRICT_TARGET",
@@ -262,10 +303,7 @@ cdef class RequestHead:
     cdef int set_authority(self, const char *at, size_t length, bint strict) except -1:
         # RFC 9112 3.2.3: host and port, no userinfo.
         self.authority = PyBytes_FromStringAndSize(at, length)
-        if strict and (
-            not is_authority(at, length) or not self.authority.rpartition(b":")[2].isdigit()
-            or at[0] == c':'
-        ):
+        if strict and not is_host_and_port(at, length, True):
             raise bad_target(self.method)
         return 0
 
@@ -277,6 +315,8 @@ cdef class RequestHead:
         cdef Py_ssize_t i
         start = <const char *> memchr(at, c':', length)
         if start == NULL or start == at or end - start < 3 or memcmp(start, b"://", 3) != 0:
+            if not strict:
+                return at
             raise bad_target(self.method)
         start += 3
         stop = start
@@ -284,7 +324,7 @@ cdef class RequestHead:
             stop += 1
         self.authority = PyBytes_FromStringAndSize(start, stop - start)
         # RFC 9110 4.2.1: no empty host; 4.2.4: userinfo is an attempt to mislead.
-        if strict and (stop == start or start[0] == c':' or not is_authority(start, stop - start)):
+        if strict and not is_host_and_port(start, stop - start, False):
             raise bad_target(self.method)
         for i in range(len(self.headers)):
             if (<tuple> self.headers[i])[0] == HOST_NAME:
@@ -295,8 +335,9 @@ cdef class RequestHead:
         """Draw the conclusions from the fields."""
         self.version = V_1_1 if version == HTTP_1_1 else V_1_0
         self.chunked = facts.chunked
-        self.content_length = facts.content_length
         self.trailers = facts.trailers and version == HTTP_1_1
+        # RFC 9112 6.3: Transfer-Encoding overrides Content-Length
+        self.content_length = -1 if facts.coded else facts.content_length
         self.expect_continue = facts.expect_continue and version == HTTP_1_1
         # RFC 9112 9.3
         self.keep_alive = not facts.close and (version == HTTP_1_1 or facts.stay)

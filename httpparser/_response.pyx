@@ -71,13 +71,17 @@ cdef int write_status_line(Output out, int status) except -1:
 
 cdef int write_field(Output out, bytes name, bytes value) except -1:
     """One field line. ValueError for a name that is not a token, a value with CR, LF or NUL."""
-    if name is None or value is None:
-        raise TypeError("the name and value of a field are bytes, not None")
-    cdef const char *name_at = PyBytes_AS_STRING(name)
-    cdef const char *value_at = PyBytes_AS_STRING(value)
-    cdef size_t name_length = PyBytes_GET_SIZE(name), value_length = PyBytes_GET_SIZE(value), i
+    cdef const char *name_at
+    cdef const char *value_at
+    cdef size_t name_length, value_length, i
     cdef unsigned char bad = 0
     cdef char *to
+    if name is None or value is None:
+        raise TypeError("a field is a pair of bytes, not None")
+    name_at = PyBytes_AS_STRING(name)
+    value_at = PyBytes_AS_STRING(value)
+    name_length = PyBytes_GET_SIZE(name)
+    value_length = PyBytes_GET_SIZE(value)
     for i in range(name_length):
         bad |= FORBIDDEN[<unsigned char> name_at[i]]
     if bad or name_length == 0:
