@@ -10,6 +10,7 @@ cdef enum Kind:
     CONNECTION
     UPGRADE
     EXPECT
+    TE
 
 cdef struct Name:
     PyObject *name  # owned: the lower-case bytes, immortal

@@ -46,6 +46,7 @@ KINDS = {
     b"connection": CONNECTION,
     b"upgrade": UPGRADE,
     b"expect": EXPECT,
+    b"te": TE,
 }
 SECRETS = {
     b"authorization", b"cookie", b"dpop", b"proxy-authorization", b"sec-websocket-key",

@@ -70,9 +70,11 @@ cdef class Connection(Wire):
         """A half-closed client still gets its answers; True keeps the transport open for them."""
         self.eof = True
         if self.stage == BUSY and self.scheme == "http":
-            if not self.message_ended:
-                self.cycle.disconnect()  # its body will never be complete
-            return True
+            if self.message_ended:
+                return True
+            self.cycle.disconnect()  # its body will never be complete
+            if self.cycle.phase != COMPLETE:
+                return True
         self.close()
         return False
 
@@ -227,6 +229,8 @@ cdef class Connection(Wire):
             scope["query_string"] = head.query
         scope["headers"] = head.headers
         scope["client"] = self.client
+        if head.trailers:
+            extensions["http.response.trailers"] = {}
         if self.tls is not None:
             extensions["tls"] = self.tls
         if service.state is not None:
@@ -281,7 +285,7 @@ cdef class Connection(Wire):
             self.end_exchange()
         elif self.cycle is None or self.cycle.phase != COMPLETE:
             return
-        elif not self.keep_alive:
+        elif not self.keep_alive or self.eof:
             self.leaving = True
         if self.leaving:
             self.leave()
@@ -403,6 +407,7 @@ cdef class Connection(Wire):
         if self.eof or not self.transport.can_write_eof():
             return self.close()
         self.stage = LINGERING
+        self.stuck = -1
         self.deadline = self.service.after(LINGER_SECONDS)
         self.resume_reading()
         self.gone = True
@@ -420,6 +425,7 @@ cdef class Connection(Wire):
         """Close once everything written has gone out."""
         if self.stage != ENDED:
             self.stage = ENDED
+            self.stuck = -1
             self.gone = True
             self.deadline = self.service.after(self.service.send_timeout)
             self.transport.close()
@@ -445,6 +451,9 @@ cdef class Connection(Wire):
         cdef Cycle cycle = self.cycle
         if self.congested and self.stage == BUSY:
             self.sweep_stuck(now)
+        elif self.stage >= LINGERING and self.transport.get_write_buffer_size():
+            self.deadline = self.service.after(LINGER_SECONDS)  # once all of it is written
+            return self.sweep_stuck(now)
         if self.eof and cycle is not None and not cycle.disconnected:
             cycle.disconnect()  # half-closed for a second: tell an app that listens
         if self.deadline == 0 or now < self.deadline:

@@ -32,9 +32,7 @@ cdef class Response(Job):
     cdef bint close  # the app said Connection: close
     cdef bint has_date
     cdef bint has_server
-    cdef bint has_connection
     cdef bint trailers  # the app will send some
-    cdef bint trailers_wanted  # the client said TE: trailers
 
     cdef int begin(self, dict message) except -1
     cdef int write_headers(self, Output output, object headers) except -1

@@ -8,6 +8,8 @@ from libc.stdint cimport int64_t
 
 from http import HTTPStatus
 
+from fastserve.http._wire import ClientDisconnected
+
 from httpparser._headers cimport equal_fold, token_in_list
 from httpparser._response cimport Output, write_field, write_number, write_status_line
 from fastserve.http._service cimport Service
@@ -20,10 +22,6 @@ cdef enum:
 cdef str START = "http.response.start"
 cdef str BODY = "http.response.body"
 cdef bytes EMPTY = b""
-
-
-class ClientDisconnected(OSError):
-    """`send()` after the client has gone; the ASGI specification asks for an OSError."""
 
 
 cdef class Response(Job):
@@ -67,6 +65,7 @@ cdef class Response(Job):
                 self.write_headers(output, headers)
         except BaseException:
             output.length = mark
+            self.close = self.has_date = self.has_server = False
             raise
         self.phase = HEAD_HELD
         self.held_at = mark
@@ -83,6 +82,8 @@ cdef class Response(Job):
                 value = (<tuple> pair)[1]
             else:
                 name, value = pair
+            if name is None or value is None:
+                raise TypeError("the names and values of headers are bytes, not None")
             length = PyBytes_GET_SIZE(name)
             # Those that framing and connection depend on have these lengths.
             if (
@@ -101,7 +102,10 @@ cdef class Response(Job):
             if self.remaining >= 0:
                 raise ValueError("Content-Length is given twice")
             self.remaining = parse_length(value)
-            return self.status == 204 or self.trailers  # RFC 9110 8.6
+            # RFC 9110 8.6: none in a 204; 15.3.6: that of a 205 is 0
+            return self.status == 204 or self.status == 205 or (
+                self.trailers and self.head.trailers
+            )
         if length == 17 and equal_fold(at, b"transfer-encoding", 17):
             return True  # framing is the server's
         if length == 4 and equal_fold(at, b"date", 4):
@@ -109,9 +113,10 @@ cdef class Response(Job):
         elif length == 6 and equal_fold(at, b"server", 6):
             self.has_server = True
         elif length == 10 and equal_fold(at, b"connection", 10):
-            self.has_connection = True
             if token_in_list(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), b"close", 5):
                 self.close = True
+            # What stands alone in it is the server's to say, once it knows.
+            return value.lower() in (b"close", b"keep-alive")
         return False
 
     cdef int hold(self) except -1:
@@ -139,20 +144,21 @@ cdef class Response(Job):
         if self.held is not None:
             output.append(PyBytes_AS_STRING(self.held), PyBytes_GET_SIZE(self.held))
             self.held = None
-        if self.trailers and not newer:
-            self.trailers = False
         if self.head.method == "HEAD" or self.status == 204 or self.status == 304:
             self.framing = NO_BODY
-        elif self.trailers:
+            if length and not more and self.remaining < 0 and self.status != 204:
+                write_length(output, length)  # RFC 9110 9.3.2: as a GET would get it
+        elif self.status == 205:  # RFC 9110 15.3.6
+            self.framing = NO_BODY
+            write_length(output, 0)
+        elif self.trailers and self.head.trailers and newer:
             self.framing = CHUNKED
         elif self.remaining >= 0:
             self.framing = LENGTH
-        elif not more:
+        elif not more and not self.trailers:
             self.framing = LENGTH
             self.remaining = length
-            output.append(b"content-length: ", 16)
-            write_number(output, length)
-            output.append(b"\r\n", 2)
+            write_length(output, length)
         elif newer:
             self.framing = CHUNKED
         else:
@@ -162,13 +168,10 @@ cdef class Response(Job):
         wire.settle_keep_alive()
         if self.close or self.framing == UNTIL_CLOSE:
             wire.keep_alive = False
-        if not self.has_connection:
-            if not wire.keep_alive:
-                output.append(b"connection: close\r\n", 19)
-            elif not newer:
-                output.append(b"connection: keep-alive\r\n", 24)
-        elif not wire.keep_alive and not self.close:
+        if not wire.keep_alive:
             output.append(b"connection: close\r\n", 19)
+        elif not newer:
+            output.append(b"connection: keep-alive\r\n", 24)
         service.renew()
         if not self.has_date and not self.has_server:
             output.append(PyBytes_AS_STRING(service.both), PyBytes_GET_SIZE(service.both))
@@ -203,7 +206,10 @@ cdef class Response(Job):
             self.write_body(output, data)
         if not more:
             self.end_body(output)
-        if not wire.stepping or output.length > wire.service.write_high_water:
+        if (
+            not wire.stepping or wire.parts is not None
+            or output.length > wire.service.write_high_water
+        ):
             wire.flush()
         if wire.congested:
             return wire.drained()
@@ -266,7 +272,7 @@ cdef class Response(Job):
         cdef bytes name, value
         try:
             for name, value in message.get("headers", ()):
-                if self.framing == CHUNKED and self.trailers_wanted:
+                if self.framing == CHUNKED and self.head.trailers:
                     write_field(output, name, value)
         except BaseException:
             output.length = mark
@@ -315,6 +321,13 @@ cdef int64_t parse_length(bytes value) except -1:
     if length == 0:
         raise ValueError(f"Content-Length {value!r} is not a number of bytes")
     return total
+
+
+cdef int write_length(Output output, size_t length) except -1:
+    output.append(b"content-length: ", 16)
+    write_number(output, length)
+    output.append(b"\r\n", 2)
+    return 0
 
 
 cdef int write_error(Output output, Service service, int status, str text, bint head,

@@ -5,6 +5,10 @@ from httpparser._response cimport Output
 from fastserve.http._task cimport DONE
 
 
+class ClientDisconnected(OSError):
+    """`send()` after the client has gone; the ASGI specification asks for an OSError."""
+
+
 cdef class Wire(Sink):
     cdef Output output(self):
         return self.service.output if self.stepping else self.service.direct
@@ -49,12 +53,18 @@ cdef class Wire(Sink):
         return self.wait_drained()
 
     async def wait_drained(self):
-        while self.congested and not self.gone:
+        while self.congested:
             waiter = self.service.loop.create_future()
             if self.drain_waiters is None:
                 self.drain_waiters = []
             self.drain_waiters.append(waiter)
-            await waiter
+            try:
+                await waiter
+            finally:
+                if self.drain_waiters is not None and waiter in self.drain_waiters:
+                    self.drain_waiters.remove(waiter)  # cancelled
+            if self.congested and self.gone:
+                raise ClientDisconnected("the client has disconnected")
 
     cdef int wake_drain(self) except -1:
         cdef list waiters = self.drain_waiters
