@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,6 +15,10 @@ import pin
 pin.place()
 
 LLHTTP = "vendor/llhttp"
+# The header is part of the package: httpparser.get_include() is for those who cimport it.
+INCLUDE = Path("httpparser/include")
+INCLUDE.mkdir(exist_ok=True)
+shutil.copyfile(f"{LLHTTP}/include/llhttp.h", INCLUDE / "llhttp.h")
 LLHTTP_SOURCES = [f"{LLHTTP}/src/{name}.c" for name in ("api", "http", "llhttp")]
 LINE_TRACING = bool(os.environ.get("FASTSERVE_LINE_TRACING"))
 
@@ -35,7 +40,7 @@ def extension(
     return Extension(
         module,
         [f"{folder}{module.replace('.', '/')}.pyx", *(sources or [])],
-        include_dirs=[f"{LLHTTP}/include"],
+        include_dirs=[str(INCLUDE)],
         extra_compile_args=cflags,
         extra_link_args=LDFLAGS,
         define_macros=[("CYTHON_TRACE_NOGIL", "1")] if LINE_TRACING else [],
@@ -46,6 +51,10 @@ MODULES = [
     extension("httpparser._cpu", cflags=["-O2"]),  # runs on any processor, to say what is missing
     extension("httpparser._headers"),
     extension("httpparser._head"),
+    extension("httpparser._limits"),
+    extension("httpparser._sink"),
+    extension("httpparser._fields"),
+    extension("httpparser._message", [f"{LLHTTP}/src/http.c"]),
     extension("httpparser._core", LLHTTP_SOURCES),
     extension("httpparser._batch"),
     extension("httpparser._response"),

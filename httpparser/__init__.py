@@ -10,10 +10,12 @@ from . import _cpu  # raises ImportError on a processor that cannot run the rest
 from . import parser
 from ._batch import Chunk, End, RequestParser, ResponseParser, Trailers
 from ._compat import HttpRequestParser, HttpResponseParser
-from ._core import LLHTTP_VERSION, Limits
+from ._core import LLHTTP_VERSION
 from ._head import RequestHead, ResponseHead
+from ._limits import Limits
 from ._response import write_response_head
 from ._url import URL, parse_url
+from .building import get_include
 from .errors import (
     ChunkExtensionsTooLarge,
     ContentTooLarge,
@@ -70,6 +72,7 @@ __all__ = [
     "UriTooLong",
     "VersionNotSupported",
     "__version__",
+    "get_include",
     "install_as_httptools",
     "parse_url",
     "parser",

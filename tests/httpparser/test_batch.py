@@ -752,6 +752,7 @@ def test_exports() -> None:
         "UriTooLong",
         "VersionNotSupported",
         "__version__",
+        "get_include",
         "install_as_httptools",
         "parse_url",
         "parser",
