@@ -15,6 +15,7 @@ from fastserve.http._wire cimport Wire
 import sys
 from time import perf_counter_ns
 
+from fastserve.http.tls_scope import describe
 from fastserve.websocket import Refusal as HandshakeRefusal
 from fastserve.websocket import is_wanted as websocket_is_wanted
 from fastserve.websocket import Session
@@ -43,8 +44,10 @@ cdef class Connection(Wire):
         self.transport = transport
         transport.set_write_buffer_limits(high=service.write_high_water)
         self.client = address(transport.get_extra_info("peername"))
-        if transport.get_extra_info("ssl_object") is not None:
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
             self.scheme = "https"
+            self.tls = describe(tls, service.server_certificate)
         self.scope = service.scope_of(address(transport.get_extra_info("sockname")), self.scheme)
         if service.parser_factory is None:
             self.parser = Parser.__new__(Parser)
@@ -232,7 +235,7 @@ cdef class Connection(Wire):
         if head.trailers:
             extensions["http.response.trailers"] = {}
         if self.tls is not None:
-            extensions["tls"] = self.tls
+            extensions["tls"] = self.tls.copy()
         if service.state is not None:
             scope["state"] = service.state.copy()
         return scope
@@ -356,7 +359,7 @@ cdef class Connection(Wire):
         scope["subprotocols"] = self.handshake.subprotocols
         scope["extensions"] = {"websocket.http.response": {}}
         if self.tls is not None:
-            scope["extensions"]["tls"] = self.tls
+            scope["extensions"]["tls"] = self.tls.copy()
         del scope["method"]
         session = Session(service, self.transport, scope, self.handshake, leftover)
         self.transport.set_protocol(session)

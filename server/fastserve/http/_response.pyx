@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t
 from http import HTTPStatus
 
 from fastserve.http._wire import ClientDisconnected
+from fastserve.http.sendfile import open_path, part_of, transmit
 
 from httpparser._headers cimport equal_fold, token_in_list
 from httpparser._response cimport Output, write_field, write_number, write_status_line
@@ -22,6 +23,11 @@ cdef enum:
 cdef str START = "http.response.start"
 cdef str BODY = "http.response.body"
 cdef bytes EMPTY = b""
+# RFC 9110 6.5.1: what framing, routing and the connection need comes in time, or not at all.
+cdef frozenset NO_TRAILERS = frozenset(
+    b"connection content-encoding content-length content-range content-type host keep-alive "
+    b"set-cookie te trailer transfer-encoding upgrade".split()
+)
 
 
 cdef class Response(Job):
@@ -216,9 +222,7 @@ cdef class Response(Job):
         return DONE
 
     cdef int write_body(self, Output output, object data) except -1:
-        cdef Py_ssize_t length = PyBytes_GET_SIZE(data), size = length
-        cdef char[16] digits
-        cdef int i = 16
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
         if self.framing == NO_BODY:
             return 0
         if self.framing == LENGTH:
@@ -227,12 +231,7 @@ cdef class Response(Job):
             self.remaining -= length
         self.sent += length
         if self.framing == CHUNKED:
-            while size:
-                i -= 1
-                digits[i] = b"0123456789abcdef"[size & 15]
-                size >>= 4
-            output.append(digits + i, 16 - i)
-            output.append(b"\r\n", 2)
+            write_chunk_size(output, length)
         if length >= WORTH_NO_COPY:
             self.wire.write_large(data)
         else:
@@ -272,6 +271,8 @@ cdef class Response(Job):
         cdef bytes name, value
         try:
             for name, value in message.get("headers", ()):
+                if name is not None and name.lower() in NO_TRAILERS:
+                    raise ValueError(f"{name!r} cannot be a trailer")
                 if self.framing == CHUNKED and self.head.trailers:
                     write_field(output, name, value)
         except BaseException:
@@ -305,8 +306,55 @@ cdef class Response(Job):
         wire.flush()
         return wire.drained()
 
-    async def send_file(self, message):
-        raise NotImplementedError
+    async def send_file(self, dict message):
+        """http.response.pathsend, a whole body, and http.response.zerocopysend, a part of one."""
+        cdef bint whole = message["type"] == "http.response.pathsend"
+        cdef bint more = not whole and message.get("more_body", False)
+        cdef int64_t count
+        file = open_path(message["path"]) if whole else part_of(message)
+        try:
+            if self.phase != HEAD_HELD and (whole or self.phase != EXPECT_BODY):
+                raise RuntimeError("a file comes between http.response.start and the end")
+            self.begin_file(file, message)
+            count = file.count
+            if count and self.framing != NO_BODY:
+                self.phase = SENDING_FILE
+                await transmit(self.wire, file, self.wire.service.send_timeout)
+                self.phase = EXPECT_BODY
+        finally:
+            file.close()
+        self.end_file(count, more)
+        await self.wire.drained()
+
+    cdef int begin_file(self, object file, dict message) except -1:
+        """The head, and what stands before the file's bytes."""
+        cdef Wire wire = self.wire
+        cdef Output output = wire.output()
+        cdef int64_t count = file.count
+        if self.remaining >= 0 and count > self.remaining and self.head.method != "HEAD":
+            if message.get("count") is not None:
+                raise RuntimeError("the body is longer than its Content-Length")
+            file.count = count = self.remaining  # it has grown since the app looked
+        if self.phase == HEAD_HELD:
+            self.end_head(output, count, message.get("more_body", False))
+        if self.framing == CHUNKED and count:
+            write_chunk_size(output, count)
+        return wire.flush()
+
+    cdef int end_file(self, int64_t count, bint more) except -1:
+        cdef Wire wire = self.wire
+        cdef Output output = wire.output()
+        if wire.gone:
+            raise ClientDisconnected("the client has disconnected")
+        if self.framing != NO_BODY:
+            self.sent += count
+        if self.framing == LENGTH:
+            self.remaining -= count
+        elif self.framing == CHUNKED and count:
+            output.append(b"\r\n", 2)
+        if not more:
+            self.end_body(output)
+        return wire.flush()
 
 
 cdef int64_t parse_length(bytes value) except -1:
@@ -321,6 +369,18 @@ cdef int64_t parse_length(bytes value) except -1:
     if length == 0:
         raise ValueError(f"Content-Length {value!r} is not a number of bytes")
     return total
+
+
+cdef int write_chunk_size(Output output, size_t size) except -1:
+    """RFC 9112 7.1; never for a size of 0, which would end the body."""
+    cdef char[16] digits
+    cdef int i = 16
+    while size:
+        i -= 1
+        digits[i] = b"0123456789abcdef"[size & 15]
+        size >>= 4
+    output.append(digits + i, 16 - i)
+    return output.append(b"\r\n", 2)
 
 
 cdef int write_length(Output output, size_t length) except -1:

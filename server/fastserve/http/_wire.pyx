@@ -52,17 +52,27 @@ cdef class Wire(Sink):
             return DONE
         return self.wait_drained()
 
+    def waiter(self):
+        """A future that is done when everything is written, or the connection lost."""
+        waiter = self.service.loop.create_future()
+        if self.drain_waiters is None:
+            self.drain_waiters = []
+        self.drain_waiters.append(waiter)
+        return waiter
+
+    def drop(self, waiter):
+        """Nobody waits on it any more."""
+        if self.drain_waiters is not None and waiter in self.drain_waiters:
+            self.drain_waiters.remove(waiter)
+
     async def wait_drained(self):
+        """Return when the transport's buffer is below its mark. OSError after a disconnect."""
         while self.congested:
-            waiter = self.service.loop.create_future()
-            if self.drain_waiters is None:
-                self.drain_waiters = []
-            self.drain_waiters.append(waiter)
+            waiter = self.waiter()
             try:
                 await waiter
             finally:
-                if self.drain_waiters is not None and waiter in self.drain_waiters:
-                    self.drain_waiters.remove(waiter)  # cancelled
+                self.drop(waiter)
             if self.congested and self.gone:
                 raise ClientDisconnected("the client has disconnected")
 

@@ -231,3 +231,40 @@ async def anyio_library(call):
 
     assert anyio.get_current_task().name
     assert anyio.get_current_task().id == id(asyncio.current_task())
+
+
+async def zero_copy(call, path, parts):
+    with open(path, "rb") as file:
+        await call.send({"type": "http.response.zerocopysend", "file": file, **parts})
+
+
+async def try_zero_copy(call, path, parts):
+    with open(path, "rb") as file:
+        message = {"type": "http.response.zerocopysend", "file": file, **parts}
+        await VERBS["try"](call, message)
+
+
+async def zero_copy_twice(call, path):
+    with open(path, "rb", buffering=0) as file:
+        file.seek(5)
+        message = {"type": "http.response.zerocopysend", "file": file, "count": 3}
+        await call.send({**message, "more_body": True})
+        await call.send(message)
+
+
+async def zero_copy_and_read(call, path):
+    with open(path, "rb", buffering=0) as file:
+        message = {"type": "http.response.zerocopysend", "file": file, "offset": 0, "count": 10}
+        await call.send(message)
+        assert file.read(3) == b"012"
+
+
+async def send_files(call, path, count):
+    """One after the other until the client has gone."""
+    with open(path, "rb") as file:
+        message = {"type": "http.response.zerocopysend", "file": file, "offset": 0}
+        try:
+            for _ in range(count):
+                await call.send({**message, "more_body": True})
+        except OSError:
+            call.journal.append("lost")

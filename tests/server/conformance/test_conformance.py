@@ -2,11 +2,11 @@
 
 import pytest
 
-from . import connections, forms, receiving, refused, sending
+from . import connections, extensions, forms, receiving, refused, sending
 from .peers import LocalPeer
 from .stage import app
 
-TOPICS = [refused, forms, receiving, sending, connections]
+TOPICS = [refused, forms, receiving, sending, extensions, connections]
 CASES = [case for topic in TOPICS for case in topic.CASES]
 PLAYS = [
     pytest.param(case, way, id=case.id if way == "whole" else f"{case.id}-{way}")
