@@ -2,6 +2,8 @@
 
 from .stage import STAGE
 
+MEMORY = {}  # of each server, for cases that share their waiting
+
 
 class LocalRun:
     """A run in this process."""
@@ -31,8 +33,10 @@ class LocalRun:
 class LocalPeer:
     """fastserve, in a thread of this process."""
 
-    def __init__(self, live):
+    def __init__(self, live, serve):
         self.live = live
+        self.serve = lambda get: serve(get())  # a server of its own for an app
+        self.memory = MEMORY.setdefault(live, {})
         self.connect = live.connect
         self.pause = live.turn
 

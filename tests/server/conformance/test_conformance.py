@@ -2,11 +2,11 @@
 
 import pytest
 
-from . import connections, extensions, forms, receiving, refused, sending
+from . import connections, deadlines, extensions, forms, kinds, receiving, refused, sending
 from .peers import LocalPeer
 from .stage import app
 
-TOPICS = [refused, forms, receiving, sending, extensions, connections]
+TOPICS = [refused, forms, receiving, sending, extensions, connections, deadlines, kinds]
 CASES = [case for topic in TOPICS for case in topic.CASES]
 PLAYS = [
     pytest.param(case, way, id=case.id if way == "whole" else f"{case.id}-{way}")
@@ -17,4 +17,4 @@ PLAYS = [
 
 @pytest.mark.parametrize(("case", "way"), PLAYS)
 def test_case(case, way, live):
-    case.play(LocalPeer(live(app, **case.options)), way)
+    case.play(LocalPeer(live(app, **case.options), live), way)
