@@ -27,6 +27,10 @@ cdef class Section:
         free(self.carry)
         free(self.grown)
 
+    cdef int begin_section(self) except -1:
+        """The first name of a section, where nothing else has announced one."""
+        return 0
+
     cdef void forget_fields(self) noexcept:
         self.headers = None
         self.upgrade = None
@@ -206,9 +210,8 @@ cdef class Section:
 
 cdef int on_name(llhttp_t *llhttp, const char *at, size_t length) except -1:
     cdef Section self = <Section> llhttp.data
-    if self.phase == BODY:
-        self.phase = TRAILERS
-        self.section_length = 0
+    if self.phase != FIELDS and self.phase != TRAILERS:
+        self.begin_section()
     if self.carry_name:
         self.carry_over(at, length)
         self.carry_name += length
