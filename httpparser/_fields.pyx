@@ -16,6 +16,8 @@ from httpparser._headers cimport UPGRADE, Kind, field
 from httpparser._limits cimport Limits, fields_too_large
 from httpparser.llhttp cimport llhttp_t
 
+__all__ = ("Section",)
+
 cdef enum:
     ROOM_KEPT = 4096  # a buffer or table that has grown past this is not kept for the next message
 

@@ -22,6 +22,8 @@ from httpparser.errors import (
     TransferCodingNotImplemented, VersionNotSupported,
 )
 
+__all__ = ("RequestHead", "ResponseHead")
+
 cdef bytes EMPTY = b""
 cdef bytes SLASH = b"/"
 cdef str SLASH_PATH = "/"

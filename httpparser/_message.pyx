@@ -21,6 +21,8 @@ import sys
 
 from httpparser.errors import HttpParserError, VersionNotSupported
 
+__all__ = ("Message",)
+
 cdef enum:
     MOST_DIGITS = 16
     VERSION_LENGTH = 8  # of "HTTP/1.1"
