@@ -10,7 +10,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 sys.path.insert(0, str(Path(__file__).parent / "vendor" / "llhttp"))
-import pin  # noqa: E402
+import pin
 
 pin.place()
 

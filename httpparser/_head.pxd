@@ -26,6 +26,7 @@ cdef struct Facts:
     bint switch  # Connection: upgrade
     bint expect_continue
     bint expect_other
+    bint trailers  # TE: trailers
 
 cdef inline void no_facts(Facts *facts) noexcept:
     memset(facts, 0, sizeof(Facts))
@@ -47,6 +48,7 @@ cdef class RequestHead:
     cdef readonly bint chunked
     cdef readonly bint keep_alive
     cdef readonly bint expect_continue
+    cdef readonly bint trailers  # the client takes trailers
 
     cdef int set_target(self, const char *at, size_t length, bint strict) except -1
     cdef int settle(self, Version version, Facts *facts, bint strict) except -1

@@ -14,7 +14,7 @@ import sys
 from urllib.parse import unquote_to_bytes
 
 from httpparser._headers cimport (
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE, Kind, equal_fold, field,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE, Kind, equal_fold, field,
     token_in_list,
 )
 from httpparser.errors import (
@@ -154,6 +154,8 @@ cdef int note(Facts *facts, Kind kind, const char *value, size_t length, bint st
             facts.expect_continue = True
         else:
             facts.expect_other = True
+    elif kind == TE:
+        facts.trailers |= token_in_list(value, length, b"trailers", 8)
     return 0
 
 
@@ -335,6 +337,7 @@ cdef class RequestHead:
         """Draw the conclusions from the fields."""
         self.version = V_1_1 if version == HTTP_1_1 else V_1_0
         self.chunked = facts.chunked
+        self.trailers = facts.trailers and version == HTTP_1_1
         # RFC 9112 6.3: Transfer-Encoding overrides Content-Length
         self.content_length = -1 if facts.coded else facts.content_length
         self.expect_continue = facts.expect_continue and version == HTTP_1_1

@@ -64,7 +64,7 @@ class HttpParserInvalidURLError(HttpParserError):
     """The request target is malformed."""
 
 
-class HttpParserUpgrade(Exception):  # noqa: N818
+class HttpParserUpgrade(Exception):
     """The message ends in an upgrade; `args[0]` is the offset of the first byte after HTTP."""
 
 

@@ -74,6 +74,23 @@ class Client:
     def send_bytewise(self, data: bytes) -> None:
         self.send(*(data[i : i + 1] for i in range(len(data))))
 
+    def fill(self, data: bytes, most: int) -> int:
+        """Send this over and over until the server stops reading; how many bytes went."""
+        sent = tries = 0
+        wait = self.socket.gettimeout()
+        self.socket.setblocking(False)
+        while sent < most and tries < 20:
+            try:
+                sent += self.socket.send(data[sent % len(data) :])
+                tries = 0
+            except BlockingIOError:
+                tries += 1
+                self.pause()
+            except ConnectionError:
+                break
+        self.socket.settimeout(wait)
+        return sent
+
     def end(self) -> None:
         """Half-close: nothing more is sent."""
         self.socket.shutdown(socket.SHUT_WR)

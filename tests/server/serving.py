@@ -1,7 +1,6 @@
 """Starting the real command and talking to it; nothing here sleeps, everything waits."""
 
 import http.client
-import os
 import queue
 import re
 import socket

@@ -15,6 +15,7 @@ from fastserve.http._wire cimport Wire
 import sys
 from time import perf_counter_ns
 
+from fastserve.http.tls_scope import describe
 from fastserve.websocket import Refusal as HandshakeRefusal
 from fastserve.websocket import is_wanted as websocket_is_wanted
 from fastserve.websocket import Session
@@ -43,8 +44,10 @@ cdef class Connection(Wire):
         self.transport = transport
         transport.set_write_buffer_limits(high=service.write_high_water)
         self.client = address(transport.get_extra_info("peername"))
-        if transport.get_extra_info("ssl_object") is not None:
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
             self.scheme = "https"
+            self.tls = describe(tls, service.server_certificate)
         self.scope = service.scope_of(address(transport.get_extra_info("sockname")), self.scheme)
         if service.parser_factory is None:
             self.parser = Parser.__new__(Parser)
@@ -70,9 +73,11 @@ cdef class Connection(Wire):
         """A half-closed client still gets its answers; True keeps the transport open for them."""
         self.eof = True
         if self.stage == BUSY and self.scheme == "http":
-            if not self.message_ended:
-                self.cycle.disconnect()  # its body will never be complete
-            return True
+            if self.message_ended:
+                return True
+            self.cycle.disconnect()  # its body will never be complete
+            if self.cycle.phase != COMPLETE:
+                return True
         self.close()
         return False
 
@@ -227,8 +232,10 @@ cdef class Connection(Wire):
             scope["query_string"] = head.query
         scope["headers"] = head.headers
         scope["client"] = self.client
+        if head.trailers:
+            extensions["http.response.trailers"] = {}
         if self.tls is not None:
-            extensions["tls"] = self.tls
+            extensions["tls"] = self.tls.copy()
         if service.state is not None:
             scope["state"] = service.state.copy()
         return scope
@@ -281,7 +288,7 @@ cdef class Connection(Wire):
             self.end_exchange()
         elif self.cycle is None or self.cycle.phase != COMPLETE:
             return
-        elif not self.keep_alive:
+        elif not self.keep_alive or self.eof:
             self.leaving = True
         if self.leaving:
             self.leave()
@@ -352,7 +359,7 @@ cdef class Connection(Wire):
         scope["subprotocols"] = self.handshake.subprotocols
         scope["extensions"] = {"websocket.http.response": {}}
         if self.tls is not None:
-            scope["extensions"]["tls"] = self.tls
+            scope["extensions"]["tls"] = self.tls.copy()
         del scope["method"]
         session = Session(service, self.transport, scope, self.handshake, leftover)
         self.transport.set_protocol(session)
@@ -403,6 +410,7 @@ cdef class Connection(Wire):
         if self.eof or not self.transport.can_write_eof():
             return self.close()
         self.stage = LINGERING
+        self.stuck = -1
         self.deadline = self.service.after(LINGER_SECONDS)
         self.resume_reading()
         self.gone = True
@@ -420,6 +428,7 @@ cdef class Connection(Wire):
         """Close once everything written has gone out."""
         if self.stage != ENDED:
             self.stage = ENDED
+            self.stuck = -1
             self.gone = True
             self.deadline = self.service.after(self.service.send_timeout)
             self.transport.close()
@@ -445,6 +454,9 @@ cdef class Connection(Wire):
         cdef Cycle cycle = self.cycle
         if self.congested and self.stage == BUSY:
             self.sweep_stuck(now)
+        elif self.stage >= LINGERING and self.transport.get_write_buffer_size():
+            self.deadline = self.service.after(LINGER_SECONDS)  # once all of it is written
+            return self.sweep_stuck(now)
         if self.eof and cycle is not None and not cycle.disconnected:
             cycle.disconnect()  # half-closed for a second: tell an app that listens
         if self.deadline == 0 or now < self.deadline:

@@ -16,6 +16,7 @@ cdef class Cycle(Response):
     cdef long long started_at  # nanoseconds, for the access log
 
     cdef dict next_message(self)
+    cdef int take_back(self, dict message) except -1
     cdef int add_body(self, bytes data) except -1
     cdef int end(self) except -1
     cdef int disconnect(self) except -1

@@ -6,18 +6,34 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from fastserve.http._response cimport (
     COMPLETE, EXPECT_START, HEAD_HELD, Response, write_error,
 )
-from fastserve.http._task cimport ready
+from fastserve.http._task cimport Ready, ready
 from fastserve.http._wire cimport Wire
 
+from asyncio import CancelledError
+
 cdef bytes EMPTY = b""
+
+
+cdef class Delivery(Ready):
+    """A received message; one that is thrown away before it is awaited goes back."""
+
+    cdef Cycle cycle
+
+    def throw(self, kind, value=None, traceback=None):
+        self.cycle.take_back(self.value)
+        raise kind if value is None else value
 
 
 cdef class Cycle(Response):
     @cython.binding(False)
     def receive(self):
         """ASGI `receive`: an awaitable that is finished already when there is something to give."""
+        cdef Delivery delivery
         if self.buffered or self.ended and not self.delivered:
-            return ready(self.next_message())
+            delivery = Delivery.__new__(Delivery)
+            delivery.cycle = self
+            delivery.value = self.next_message()
+            return delivery
         if self.disconnected or self.phase == COMPLETE:
             return ready({"type": "http.disconnect"})
         return self.wait_message()
@@ -35,7 +51,11 @@ cdef class Cycle(Response):
             if self.waiters is None:
                 self.waiters = []
             self.waiters.append(waiter)
-            await waiter
+            try:
+                await waiter
+            finally:
+                if self.waiters is not None and waiter in self.waiters:
+                    self.waiters.remove(waiter)  # cancelled
         return self.next_message()
 
     cdef dict next_message(self):
@@ -50,6 +70,15 @@ cdef class Cycle(Response):
         if not self.ended:
             self.wire.want_body()
         return {"type": "http.request", "body": body, "more_body": not self.ended}
+
+    cdef int take_back(self, dict message) except -1:
+        cdef bytes body = message["body"]
+        if self.first is not None:
+            self.rest = [self.first, *(self.rest or ())]
+        self.first = body
+        self.buffered += PyBytes_GET_SIZE(body)
+        self.delivered = False
+        return 0
 
     cdef int add_body(self, bytes data) except -1:
         if self.phase == COMPLETE:
@@ -114,7 +143,7 @@ cdef class Cycle(Response):
                 self.fail(error)
             return 0
         if wire.gone:
-            if error is not None and not isinstance(error, OSError):
+            if error is not None and not of_disconnect(error):
                 self.fail(error)
             self.phase = COMPLETE
             wire.response_complete()
@@ -141,3 +170,14 @@ cdef class Cycle(Response):
             exc_info=error,
         )
         return 0
+
+
+cdef bint of_disconnect(object error):
+    """Whether it only says that the client has gone; frameworks wrap what send() raised."""
+    while error is not None:
+        if isinstance(error, (OSError, CancelledError)):
+            return True
+        if isinstance(error, BaseExceptionGroup):
+            return all([of_disconnect(part) for part in error.exceptions])
+        error = error.__cause__ or error.__context__
+    return False

@@ -9,6 +9,7 @@ cdef enum Phase:
     EXPECT_START  # nothing was sent
     HEAD_HELD  # the head is written but not given away: a failure can still become a 500
     EXPECT_BODY
+    SENDING_FILE
     EXPECT_TRAILERS
     COMPLETE
 
@@ -32,9 +33,7 @@ cdef class Response(Job):
     cdef bint close  # the app said Connection: close
     cdef bint has_date
     cdef bint has_server
-    cdef bint has_connection
     cdef bint trailers  # the app will send some
-    cdef bint trailers_wanted  # the client said TE: trailers
 
     cdef int begin(self, dict message) except -1
     cdef int write_headers(self, Output output, object headers) except -1
@@ -45,6 +44,8 @@ cdef class Response(Job):
     cdef object body(self, dict message)
     cdef int write_body(self, Output output, object data) except -1
     cdef int end_body(self, Output output) except -1
+    cdef int begin_file(self, object file, dict message) except -1
+    cdef int end_file(self, int64_t count, bint more) except -1
     cdef object send_trailers(self, dict message)
     cdef object early_hint(self, dict message)
     cdef int complete(self, Output output) except -1

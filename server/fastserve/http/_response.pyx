@@ -8,6 +8,9 @@ from libc.stdint cimport int64_t
 
 from http import HTTPStatus
 
+from fastserve.http._wire import ClientDisconnected
+from fastserve.http.sendfile import open_path, part_of, transmit
+
 from httpparser._headers cimport equal_fold, token_in_list
 from httpparser._response cimport Output, write_field, write_number, write_status_line
 from fastserve.http._service cimport Service
@@ -20,10 +23,11 @@ cdef enum:
 cdef str START = "http.response.start"
 cdef str BODY = "http.response.body"
 cdef bytes EMPTY = b""
-
-
-class ClientDisconnected(OSError):
-    """`send()` after the client has gone; the ASGI specification asks for an OSError."""
+# RFC 9110 6.5.1: what framing, routing and the connection need comes in time, or not at all.
+cdef frozenset NO_TRAILERS = frozenset(
+    b"connection content-encoding content-length content-range content-type host keep-alive "
+    b"set-cookie te trailer transfer-encoding upgrade".split()
+)
 
 
 cdef class Response(Job):
@@ -67,6 +71,7 @@ cdef class Response(Job):
                 self.write_headers(output, headers)
         except BaseException:
             output.length = mark
+            self.close = self.has_date = self.has_server = False
             raise
         self.phase = HEAD_HELD
         self.held_at = mark
@@ -83,6 +88,8 @@ cdef class Response(Job):
                 value = (<tuple> pair)[1]
             else:
                 name, value = pair
+            if name is None or value is None:
+                raise TypeError("the names and values of headers are bytes, not None")
             length = PyBytes_GET_SIZE(name)
             # Those that framing and connection depend on have these lengths.
             if (
@@ -101,7 +108,10 @@ cdef class Response(Job):
             if self.remaining >= 0:
                 raise ValueError("Content-Length is given twice")
             self.remaining = parse_length(value)
-            return self.status == 204 or self.trailers  # RFC 9110 8.6
+            # RFC 9110 8.6: none in a 204; 15.3.6: that of a 205 is 0
+            return self.status == 204 or self.status == 205 or (
+                self.trailers and self.head.trailers
+            )
         if length == 17 and equal_fold(at, b"transfer-encoding", 17):
             return True  # framing is the server's
         if length == 4 and equal_fold(at, b"date", 4):
@@ -109,9 +119,10 @@ cdef class Response(Job):
         elif length == 6 and equal_fold(at, b"server", 6):
             self.has_server = True
         elif length == 10 and equal_fold(at, b"connection", 10):
-            self.has_connection = True
             if token_in_list(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), b"close", 5):
                 self.close = True
+            # What stands alone in it is the server's to say, once it knows.
+            return value.lower() in (b"close", b"keep-alive")
         return False
 
     cdef int hold(self) except -1:
@@ -139,20 +150,21 @@ cdef class Response(Job):
         if self.held is not None:
             output.append(PyBytes_AS_STRING(self.held), PyBytes_GET_SIZE(self.held))
             self.held = None
-        if self.trailers and not newer:
-            self.trailers = False
         if self.head.method == "HEAD" or self.status == 204 or self.status == 304:
             self.framing = NO_BODY
-        elif self.trailers:
+            if length and not more and self.remaining < 0 and self.status != 204:
+                write_length(output, length)  # RFC 9110 9.3.2: as a GET would get it
+        elif self.status == 205:  # RFC 9110 15.3.6
+            self.framing = NO_BODY
+            write_length(output, 0)
+        elif self.trailers and self.head.trailers and newer:
             self.framing = CHUNKED
         elif self.remaining >= 0:
             self.framing = LENGTH
-        elif not more:
+        elif not more and not self.trailers:
             self.framing = LENGTH
             self.remaining = length
-            output.append(b"content-length: ", 16)
-            write_number(output, length)
-            output.append(b"\r\n", 2)
+            write_length(output, length)
         elif newer:
             self.framing = CHUNKED
         else:
@@ -162,13 +174,10 @@ cdef class Response(Job):
         wire.settle_keep_alive()
         if self.close or self.framing == UNTIL_CLOSE:
             wire.keep_alive = False
-        if not self.has_connection:
-            if not wire.keep_alive:
-                output.append(b"connection: close\r\n", 19)
-            elif not newer:
-                output.append(b"connection: keep-alive\r\n", 24)
-        elif not wire.keep_alive and not self.close:
+        if not wire.keep_alive:
             output.append(b"connection: close\r\n", 19)
+        elif not newer:
+            output.append(b"connection: keep-alive\r\n", 24)
         service.renew()
         if not self.has_date and not self.has_server:
             output.append(PyBytes_AS_STRING(service.both), PyBytes_GET_SIZE(service.both))
@@ -203,16 +212,17 @@ cdef class Response(Job):
             self.write_body(output, data)
         if not more:
             self.end_body(output)
-        if not wire.stepping or output.length > wire.service.write_high_water:
+        if (
+            not wire.stepping or wire.parts is not None
+            or output.length > wire.service.write_high_water
+        ):
             wire.flush()
         if wire.congested:
             return wire.drained()
         return DONE
 
     cdef int write_body(self, Output output, object data) except -1:
-        cdef Py_ssize_t length = PyBytes_GET_SIZE(data), size = length
-        cdef char[16] digits
-        cdef int i = 16
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
         if self.framing == NO_BODY:
             return 0
         if self.framing == LENGTH:
@@ -221,12 +231,7 @@ cdef class Response(Job):
             self.remaining -= length
         self.sent += length
         if self.framing == CHUNKED:
-            while size:
-                i -= 1
-                digits[i] = b"0123456789abcdef"[size & 15]
-                size >>= 4
-            output.append(digits + i, 16 - i)
-            output.append(b"\r\n", 2)
+            write_chunk_size(output, length)
         if length >= WORTH_NO_COPY:
             self.wire.write_large(data)
         else:
@@ -266,7 +271,9 @@ cdef class Response(Job):
         cdef bytes name, value
         try:
             for name, value in message.get("headers", ()):
-                if self.framing == CHUNKED and self.trailers_wanted:
+                if name is not None and name.lower() in NO_TRAILERS:
+                    raise ValueError(f"{name!r} cannot be a trailer")
+                if self.framing == CHUNKED and self.head.trailers:
                     write_field(output, name, value)
         except BaseException:
             output.length = mark
@@ -299,8 +306,55 @@ cdef class Response(Job):
         wire.flush()
         return wire.drained()
 
-    async def send_file(self, message):
-        raise NotImplementedError
+    async def send_file(self, dict message):
+        """http.response.pathsend, a whole body, and http.response.zerocopysend, a part of one."""
+        cdef bint whole = message["type"] == "http.response.pathsend"
+        cdef bint more = not whole and message.get("more_body", False)
+        cdef int64_t count
+        file = open_path(message["path"]) if whole else part_of(message)
+        try:
+            if self.phase != HEAD_HELD and (whole or self.phase != EXPECT_BODY):
+                raise RuntimeError("a file comes between http.response.start and the end")
+            self.begin_file(file, message)
+            count = file.count
+            if count and self.framing != NO_BODY:
+                self.phase = SENDING_FILE
+                await transmit(self.wire, file, self.wire.service.send_timeout)
+                self.phase = EXPECT_BODY
+        finally:
+            file.close()
+        self.end_file(count, more)
+        await self.wire.drained()
+
+    cdef int begin_file(self, object file, dict message) except -1:
+        """The head, and what stands before the file's bytes."""
+        cdef Wire wire = self.wire
+        cdef Output output = wire.output()
+        cdef int64_t count = file.count
+        if self.remaining >= 0 and count > self.remaining and self.head.method != "HEAD":
+            if message.get("count") is not None:
+                raise RuntimeError("the body is longer than its Content-Length")
+            file.count = count = self.remaining  # it has grown since the app looked
+        if self.phase == HEAD_HELD:
+            self.end_head(output, count, message.get("more_body", False))
+        if self.framing == CHUNKED and count:
+            write_chunk_size(output, count)
+        return wire.flush()
+
+    cdef int end_file(self, int64_t count, bint more) except -1:
+        cdef Wire wire = self.wire
+        cdef Output output = wire.output()
+        if wire.gone:
+            raise ClientDisconnected("the client has disconnected")
+        if self.framing != NO_BODY:
+            self.sent += count
+        if self.framing == LENGTH:
+            self.remaining -= count
+        elif self.framing == CHUNKED and count:
+            output.append(b"\r\n", 2)
+        if not more:
+            self.end_body(output)
+        return wire.flush()
 
 
 cdef int64_t parse_length(bytes value) except -1:
@@ -315,6 +369,25 @@ cdef int64_t parse_length(bytes value) except -1:
     if length == 0:
         raise ValueError(f"Content-Length {value!r} is not a number of bytes")
     return total
+
+
+cdef int write_chunk_size(Output output, size_t size) except -1:
+    """RFC 9112 7.1; never for a size of 0, which would end the body."""
+    cdef char[16] digits
+    cdef int i = 16
+    while size:
+        i -= 1
+        digits[i] = b"0123456789abcdef"[size & 15]
+        size >>= 4
+    output.append(digits + i, 16 - i)
+    return output.append(b"\r\n", 2)
+
+
+cdef int write_length(Output output, size_t length) except -1:
+    output.append(b"content-length: ", 16)
+    write_number(output, length)
+    output.append(b"\r\n", 2)
+    return 0
 
 
 cdef int write_error(Output output, Service service, int status, str text, bint head,

@@ -29,6 +29,7 @@ cdef class Service:
     cdef Output direct  # what is written outside a step
     cdef readonly double now  # of the last sweep, loop.time()
     cdef dict scope  # the template of every scope
+    cdef object server_certificate  # PEM, for the tls extension
     cdef dict asgi
     cdef dict scopes  # templates by server address and scheme
     cdef dict extensions_1_0

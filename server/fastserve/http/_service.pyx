@@ -10,6 +10,8 @@ from httpparser._core cimport Limits
 from httpparser._response cimport Output
 from fastserve.http._task cimport Runner
 
+from fastserve.http.tls_scope import server_certificate
+
 
 cdef class Service:
     """One per process. `connection()` is the protocol factory for the loop's servers.
@@ -58,6 +60,7 @@ cdef class Service:
         self.server_header = config.server_header
         self.date_header = config.date_header
         self.extra_lines = b"".join(b"%b: %b\r\n" % pair for pair in config.extra_headers)
+        self.server_certificate = server_certificate(config)
         self.asgi = {"version": "3.0", "spec_version": "2.5"}
         self.extensions_1_0 = {
             "http.response.pathsend": {},

@@ -31,7 +31,7 @@ cdef extern from "Python.h":
     void Py_DECREF(PyObject *)
 
     ctypedef struct PyAsyncMethods:
-        PySendResult (*am_send)(PyObject *, PyObject *, PyObject **) noexcept
+        PySendResult (*am_send)(PyObject *, PyObject *, PyObject **) except? PYGEN_ERROR
     ctypedef struct PyTypeObject:
         PyAsyncMethods *tp_as_async
     void Py_INCREF(PyObject *)
@@ -39,6 +39,7 @@ cdef extern from "Python.h":
 cdef object enter_task = asyncio.tasks._enter_task
 cdef object leave_task = asyncio.tasks._leave_task
 cdef object Task = asyncio.Task
+cdef object ENDED = object()  # instead of what a driver's coroutine yields: it has returned
 
 
 @cython.freelist(32)
@@ -64,9 +65,11 @@ cdef class Ready:
         pass
 
 
-# `await` asks for am_send first (a slot since 3.10); without it each await of a value
-# costs a StopIteration object.
-cdef PySendResult send_ready(PyObject *ready, PyObject *value, PyObject **result) noexcept:
+# `await` and tasks ask for this slot first. Without it each await of a value costs a StopIteration
+# and each end of an app a traceback.
+cdef PySendResult send_ready(
+    PyObject *ready, PyObject *value, PyObject **result
+) except? PYGEN_ERROR:
     result[0] = <PyObject *> (<Ready> ready).value
     Py_INCREF(result[0])
     return PYGEN_RETURN
@@ -225,10 +228,13 @@ cdef class Driver:
         return self
 
     def __next__(self):
-        return self.first_of_task()
+        return self.send(None)
 
     def send(self, value):
-        return self.first_of_task()
+        awaited = self.first_of_task()
+        if awaited is ENDED:
+            raise StopIteration
+        return awaited
 
     def close(self):
         coroutine = self.coroutine
@@ -248,7 +254,10 @@ cdef class Driver:
             self.awaited = None
             if awaited is not None and isinstance(error, CancelledError) and awaited.cancel():
                 return awaited
-        return self.go_on(error)
+        awaited = self.go_on(error)
+        if awaited is ENDED:
+            raise StopIteration
+        return awaited
 
     cdef object first_of_task(self):
         cdef object awaited
@@ -256,7 +265,7 @@ cdef class Driver:
         self.started = True
         if self.job is None:
             if self.retired or self.runner.closing:
-                raise StopIteration
+                return ENDED
             return park(self)
         if self.suspended:
             self.suspended = False
@@ -289,7 +298,7 @@ cdef class Driver:
         job.finished(error)
         if error is not None and not isinstance(error, (Exception, CancelledError)):
             raise error
-        raise StopIteration
+        return ENDED
 
     cdef bint step(self, object error) except -1:
         """One step of the app: true when it has returned, else `awaited` is what it yielded."""
@@ -342,6 +351,21 @@ cdef class Driver:
         return 0
 
 
+cdef PySendResult send_driver(
+    PyObject *driver, PyObject *value, PyObject **result
+) except? PYGEN_ERROR:
+    cdef object awaited = (<Driver> driver).first_of_task()
+    if awaited is ENDED:
+        awaited = None
+        result[0] = <PyObject *> awaited
+        Py_INCREF(result[0])
+        return PYGEN_RETURN
+    result[0] = <PyObject *> awaited
+    Py_INCREF(result[0])
+    return PYGEN_NEXT
+
+
+(<PyTypeObject *> Driver).tp_as_async.am_send = send_driver
 Coroutine.register(Driver)
 
 

@@ -5,9 +5,9 @@ from fastserve.http._service cimport Service
 # What a cycle writes to.
 cdef class Wire(Sink):
     cdef Service service
-    cdef object transport
+    cdef readonly object transport
     cdef bint stepping  # writes are joined until the step ends
-    cdef bint gone  # the transport is closed or lost: nothing more can be written
+    cdef readonly bint gone  # the transport is closed or lost: nothing more can be written
     cdef bint broken  # the response was cut short: close without ceremony
     cdef bint congested  # the peer does not read
     cdef bint keep_alive  # another request may follow this one

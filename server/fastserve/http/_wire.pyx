@@ -5,6 +5,10 @@ from httpparser._response cimport Output
 from fastserve.http._task cimport DONE
 
 
+class ClientDisconnected(OSError):
+    """`send()` after the client has gone; the ASGI specification asks for an OSError."""
+
+
 cdef class Wire(Sink):
     cdef Output output(self):
         return self.service.output if self.stepping else self.service.direct
@@ -48,13 +52,29 @@ cdef class Wire(Sink):
             return DONE
         return self.wait_drained()
 
+    def waiter(self):
+        """A future that is done when everything is written, or the connection lost."""
+        waiter = self.service.loop.create_future()
+        if self.drain_waiters is None:
+            self.drain_waiters = []
+        self.drain_waiters.append(waiter)
+        return waiter
+
+    def drop(self, waiter):
+        """Nobody waits on it any more."""
+        if self.drain_waiters is not None and waiter in self.drain_waiters:
+            self.drain_waiters.remove(waiter)
+
     async def wait_drained(self):
-        while self.congested and not self.gone:
-            waiter = self.service.loop.create_future()
-            if self.drain_waiters is None:
-                self.drain_waiters = []
-            self.drain_waiters.append(waiter)
-            await waiter
+        """Return when the transport's buffer is below its mark. OSError after a disconnect."""
+        while self.congested:
+            waiter = self.waiter()
+            try:
+                await waiter
+            finally:
+                self.drop(waiter)
+            if self.congested and self.gone:
+                raise ClientDisconnected("the client has disconnected")
 
     cdef int wake_drain(self) except -1:
         cdef list waiters = self.drain_waiters

@@ -20,12 +20,12 @@ from httpparser.errors import (
     ContentTooLarge,
     HeaderFieldsTooLarge,
     HttpParserError,
-    TransferCodingNotImplemented,
     UriTooLong,
     VersionNotSupported,
 )
 
 STRAY = re.compile(rb"(?<!\r)\n|\r[^\n]|\r\n[ \t]")
+FRAMING_TRAILER = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
 CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/(?!1\.[01]\r)[0-9]\.[0-9]\r\n")
 REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^ ]+) HTTP/([0-9]\.[0-9])")
@@ -109,8 +109,6 @@ class H11Port:
                 self.connection.receive_data(data)
             return self.connection.next_event()
         except h11.RemoteProtocolError as error:
-            if error.error_status_hint == 501:
-                raise TransferCodingNotImplemented(str(error)) from None
             raise HttpParserError(str(error)) from None
 
 
@@ -205,4 +203,6 @@ class ChunkLines:
             raise HeaderFieldsTooLarge("the trailers are too large")
         if STRAY.search(section) or CONTROLS.search(section):
             raise HttpParserError("the trailers are malformed")
+        if FRAMING_TRAILER.search(section):  # RFC 9110 6.5.1
+            raise HttpParserError("a framing field stands among the trailers")
         return len(section) - known

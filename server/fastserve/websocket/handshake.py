@@ -54,7 +54,7 @@ class Request:
     extensions: list[tuple[str, Parameters]]
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """Not a valid opening handshake: answer with `status` and `headers`, then close."""
 
     def __init__(

@@ -34,6 +34,7 @@ class LocalPeer:
     def __init__(self, live):
         self.live = live
         self.connect = live.connect
+        self.pause = live.turn
 
     def begin(self, script):
         return LocalRun(STAGE.begin(script))

@@ -68,7 +68,7 @@ async def perform(run, scope, receive, send):
         journal.append("cancelled")
         raise
     except BaseException as error:
-        journal.append(names(error))
+        journal.append(type(error).__name__)
         raise
     finally:
         run.reports.put(journal)
@@ -91,11 +91,6 @@ class AppError(Exception):
     """What scripts raise."""
 
 
-def names(error):
-    """The class of the exception and those above it, as far as they matter."""
-    return [cls.__name__ for cls in type(error).__mro__ if cls not in (BaseException, object)]
-
-
 # What a script can say; each verb is a line of it.
 
 
@@ -104,13 +99,15 @@ async def do_send(call, message):
 
 
 async def do_try(call, message):
-    """Send, and note the exception; None when there was none."""
+    """Send, and note whether it was accepted, raised, or raised an OSError ("lost")."""
     try:
         await call.send(message)
-    except Exception as error:
-        call.journal.append(names(error))
+    except OSError:
+        call.journal.append("lost")
+    except Exception:
+        call.journal.append("raised")
     else:
-        call.journal.append(None)
+        call.journal.append("accepted")
 
 
 async def do_receive(call):

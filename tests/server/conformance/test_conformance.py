@@ -2,11 +2,12 @@
 
 import pytest
 
-from . import refused
+from . import connections, extensions, forms, receiving, refused, sending
 from .peers import LocalPeer
 from .stage import app
 
-CASES = [*refused.CASES]
+TOPICS = [refused, forms, receiving, sending, extensions, connections]
+CASES = [case for topic in TOPICS for case in topic.CASES]
 PLAYS = [
     pytest.param(case, way, id=case.id if way == "whole" else f"{case.id}-{way}")
     for case in CASES
