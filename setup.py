@@ -87,6 +87,7 @@ setup(
             "language_level": 3,
             "freethreading_compatible": True,
             "embedsignature": True,
+            "auto_pickle": False,
             "linetrace": LINE_TRACING,
         },
     )

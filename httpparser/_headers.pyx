@@ -13,6 +13,8 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
+__all__ = ()
+
 cdef extern from *:
     """
     /* Without the GIL the cache would need a lock: it is left out there. */
