@@ -14,7 +14,9 @@ from httpparser._head cimport ResponseHead
 
 from httpparser.errors import HttpParserError
 
-__all__ = ("BatchParser", "Chunk", "Collector", "End", "RequestParser", "ResponseParser", "Trailers")
+__all__ = (
+    "BatchParser", "Chunk", "Collector", "End", "RequestParser", "ResponseParser", "Trailers",
+)
 
 cdef enum:
     WORTH_A_VIEW = 4096  # below this a copy is cheaper than a memoryview

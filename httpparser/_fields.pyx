@@ -106,7 +106,7 @@ cdef class Section:
 
     cdef int end_field(self) except -1:
         """A name and its value are complete."""
-        cdef Field *field
+        cdef Field *entry
         if self.carry_name:
             if self.headers is None:
                 self.headers = []
@@ -123,12 +123,12 @@ cdef class Section:
         self.count_field(self.value - self.name + self.value_length)
         if self.field_count == self.field_room:
             self.grow_fields()
-        field = &self.fields[self.field_count]
+        entry = &self.fields[self.field_count]
         self.field_count += 1
-        field.name = self.name
-        field.name_length = self.name_length
-        field.value = self.value
-        field.value_length = self.value_length
+        entry.name = self.name
+        entry.name_length = self.name_length
+        entry.value = self.value
+        entry.value_length = self.value_length
         self.name_length = 0
         self.value_length = 0
         return 0
@@ -196,7 +196,7 @@ cdef class Section:
         cdef Kind kind
         cdef tuple pair
         # RFC 9112 5.1: white space around the value is not part of it
-        while value_length and (value[value_length - 1] == c' ' or value[value_length - 1] == c'\t'):
+        while value_length and value[value_length - 1] in (c' ', c'\t'):
             value_length -= 1
         pair = field(name, name_length, value, value_length, &kind)
         if kind and self.phase < BODY:  # RFC 9110 6.5.1: a trailer changes nothing
