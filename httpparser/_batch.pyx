@@ -14,6 +14,8 @@ from httpparser._head cimport ResponseHead
 
 from httpparser.errors import HttpParserError
 
+__all__ = ("BatchParser", "Chunk", "Collector", "End", "RequestParser", "ResponseParser", "Trailers")
+
 cdef enum:
     WORTH_A_VIEW = 4096  # below this a copy is cheaper than a memoryview
     EVERY_LENIENCY = 0x7FF

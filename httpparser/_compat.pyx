@@ -7,18 +7,14 @@ Python exception passes straight through llhttp: the callback returns -1, llhttp
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport (
-    PyBytes_AS_STRING,
-    PyBytes_CheckExact,
-    PyBytes_FromStringAndSize,
-    PyBytes_GET_SIZE,
+    PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
 )
 from cpython.mem cimport PyMem_Free
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdint cimport uint64_t
-from libc.string cimport memcmp
 
 from . cimport llhttp
+from ._headers cimport spelled_name
 from ._span cimport Span, extend, forget, keep
 
 from .errors import (
@@ -37,16 +33,13 @@ cdef extern from *:
     #ifdef Py_GIL_DISABLED
     #define enter_feed(flag) (!__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE))
     #define leave_feed(flag) __atomic_store_n(flag, 0, __ATOMIC_RELEASE)
-    #define NAMES_ARE_SHARED 0
     #else
     #define enter_feed(flag) (*(flag) ? 0 : (*(flag) = 1))
     #define leave_feed(flag) (*(flag) = 0)
-    #define NAMES_ARE_SHARED 1
     #endif
     """
     bint enter_feed(char *flag)
     void leave_feed(char *flag)
-    bint NAMES_ARE_SHARED
 
 cdef extern from "Python.h":
     bint PyMethod_Check(object)
@@ -57,41 +50,7 @@ cdef extern from "Python.h":
     object PyObject_CallOneArg(object function, object argument)
 
 
-# --- field names come again and again, in the same spelling ----------------------------------
-
-cdef enum:
-    NAMES = 512
-    LONGEST_NAME = 40
-
-cdef PyObject *names[NAMES]  # each owned; a name takes the place of the one it collides with
-
-
-cdef inline bytes field_name(const char *at, size_t length):
-    cdef size_t place
-    cdef PyObject *known
-    cdef bytes name
-    if not NAMES_ARE_SHARED or length == 0 or length > LONGEST_NAME:
-        return PyBytes_FromStringAndSize(at, length)
-    place = (
-        length * 37 + <unsigned char>at[0] * 5 + <unsigned char>at[length - 1] * 17
-        + <unsigned char>at[length >> 1] * 3
-    ) % NAMES
-    known = names[place]
-    if (
-        known != NULL
-        and <size_t>PyBytes_GET_SIZE(<bytes>known) == length
-        and memcmp(PyBytes_AS_STRING(<bytes>known), at, length) == 0
-    ):
-        return <bytes>known
-    name = PyBytes_FromStringAndSize(at, length)
-    Py_INCREF(name)
-    names[place] = <PyObject *>name
-    Py_XDECREF(known)
-    return name
-
-
-# --- the parsers -----------------------------------------------------------------------------
-
+# --- the parsers ---
 cdef tuple CALLBACKS = (
     "on_message_begin",
     "on_header",
@@ -348,12 +307,14 @@ cdef class HttpResponseParser(_Parser):
 
 
 cdef tuple METHODS = tuple(
-    [llhttp.llhttp_method_name(<llhttp.llhttp_method_t>number) for number in range(llhttp.HTTP_QUERY + 1)]
+    [
+        llhttp.llhttp_method_name(<llhttp.llhttp_method_t>number)
+        for number in range(llhttp.HTTP_QUERY + 1)
+    ]
 )
 
 
-# --- calling the protocol --------------------------------------------------------------------
-
+# --- calling the protocol ---
 cdef inline int call(_Parser self, object callback) except -1:
     cdef PyObject *arguments[1]
     if self.instance is None:
@@ -377,7 +338,7 @@ cdef inline int call_with(_Parser self, object callback, const char *at, size_t 
 
 
 cdef inline int call_with_field(_Parser self) except -1:
-    cdef bytes name = field_name(self.name.at, self.name.length)
+    cdef bytes name = spelled_name(self.name.at, self.name.length)
     cdef bytes value = PyBytes_FromStringAndSize(self.value.at, self.value.length)
     cdef PyObject *arguments[3]
     arguments[1] = <PyObject *>name
@@ -394,8 +355,7 @@ cdef inline int call_with_field(_Parser self) except -1:
     return 0
 
 
-# --- llhttp's callbacks ----------------------------------------------------------------------
-
+# --- llhttp's callbacks ---
 cdef int message_begin(llhttp.llhttp_t *state) except -1:
     return call(<_Parser>state.data, (<_Parser>state.data).on_message_begin)
 

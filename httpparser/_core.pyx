@@ -22,6 +22,8 @@ from httpparser.errors import (
     HttpParserInvalidURLError, IncompleteMessage, VersionNotSupported,
 )
 
+__all__ = ("LLHTTP_VERSION", "Parser")
+
 cdef extern from *:
     """
     /* One feed at a time: a second one, from a callback or another thread, is refused. */

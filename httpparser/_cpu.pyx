@@ -1,5 +1,7 @@
 """Whether this processor can run the other modules, which are built for x86-64-v2."""
 
+__all__ = ()
+
 cdef extern from *:
     """
     #if defined(__x86_64__)

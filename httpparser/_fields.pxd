@@ -55,6 +55,7 @@ cdef class Section:
     cdef Facts facts
     cdef uint64_t section_length
 
+    cdef int begin_section(self) except -1
     cdef void forget_fields(self) noexcept
     cdef void use_table(self, Field *table, size_t room) noexcept
     cdef void leave_table(self) noexcept

@@ -16,6 +16,8 @@ from httpparser._headers cimport UPGRADE, Kind, field
 from httpparser._limits cimport Limits, fields_too_large
 from httpparser.llhttp cimport llhttp_t
 
+__all__ = ("Section",)
+
 cdef enum:
     ROOM_KEPT = 4096  # a buffer or table that has grown past this is not kept for the next message
 
@@ -26,6 +28,10 @@ cdef class Section:
     def __dealloc__(self):
         free(self.carry)
         free(self.grown)
+
+    cdef int begin_section(self) except -1:
+        """The first name of a section, where nothing else has announced one."""
+        return 0
 
     cdef void forget_fields(self) noexcept:
         self.headers = None
@@ -206,9 +212,8 @@ cdef class Section:
 
 cdef int on_name(llhttp_t *llhttp, const char *at, size_t length) except -1:
     cdef Section self = <Section> llhttp.data
-    if self.phase == BODY:
-        self.phase = TRAILERS
-        self.section_length = 0
+    if self.phase != FIELDS and self.phase != TRAILERS:
+        self.begin_section()
     if self.carry_name:
         self.carry_over(at, length)
         self.carry_name += length

@@ -22,6 +22,8 @@ from httpparser.errors import (
     TransferCodingNotImplemented, VersionNotSupported,
 )
 
+__all__ = ("RequestHead", "ResponseHead")
+
 cdef bytes EMPTY = b""
 cdef bytes SLASH = b"/"
 cdef str SLASH_PATH = "/"
@@ -232,8 +234,8 @@ cdef class RequestHead:
             self.headers.append(pair)
             if kind:
                 note(&facts, kind, PyBytes_AS_STRING(value), len(value), True)
-                if kind == UPGRADE:
-                    self.upgrade = value
+                if kind == UPGRADE:  # RFC 9110 5.3: fields of one name are one list
+                    self.upgrade = value if self.upgrade is None else self.upgrade + b", " + value
         self.settle(HTTP_1_1 if version == V_1_1 else HTTP_1_0, &facts, True)
         self.set_target(PyBytes_AS_STRING(target), len(target), True)
 

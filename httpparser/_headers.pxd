@@ -20,5 +20,7 @@ cdef struct Name:
 
 cdef tuple field(const char *name, size_t name_length, const char *value, size_t value_length,
                  Kind *kind)
-cdef bint token_in_list(const char *value, size_t length, const char *token, size_t token_length) noexcept nogil
+cdef bytes spelled_name(const char *at, size_t length)
+cdef bint token_in_list(const char *value, size_t length, const char *token,
+                        size_t token_length) noexcept nogil
 cdef bint equal_fold(const char *value, const char *lower, size_t length) noexcept nogil

@@ -13,6 +13,8 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
+__all__ = ()
+
 cdef extern from *:
     """
     /* Without the GIL the cache would need a lock: it is left out there. */
@@ -56,6 +58,8 @@ SECRETS = {
 cdef enum:
     NAME_SLOTS = 512
     LONGEST_NAME = 64
+    SPELLED_SLOTS = 512
+    LONGEST_SPELLED = 40
     PAIR_SLOTS = 1024
     LONGEST_PAIR = 320
 
@@ -67,6 +71,7 @@ cdef struct Pair:
     Kind kind
 
 cdef Name[NAME_SLOTS] names
+cdef PyObject *spelled[SPELLED_SLOTS]  # each owned; a name takes the place of one it collides with
 cdef Pair[PAIR_SLOTS] pairs
 cdef uint32_t[PAIR_SLOTS] seen  # the hash that was last missed there: only a second miss is kept
 
@@ -142,6 +147,31 @@ cdef bytes lower_name(const char *name, size_t length, Name **known):
             return <bytes> names[slot].name
         slot = (slot + 1) & (NAME_SLOTS - 1)
     return PyBytes_FromStringAndSize(buffer, length)
+
+
+cdef bytes spelled_name(const char *at, size_t length):
+    """A name in the spelling that it was sent in; the same object when it comes again."""
+    cdef size_t slot
+    cdef PyObject *known
+    cdef bytes name
+    if not PAIR_CACHE or length == 0 or length > LONGEST_SPELLED:
+        return PyBytes_FromStringAndSize(at, length)
+    slot = (
+        length * 37 + <unsigned char> at[0] * 5 + <unsigned char> at[length - 1] * 17
+        + <unsigned char> at[length >> 1] * 3
+    ) % SPELLED_SLOTS
+    known = spelled[slot]
+    if (
+        known != NULL
+        and <size_t> len(<bytes> known) == length
+        and memcmp(PyBytes_AS_STRING(<bytes> known), at, length) == 0
+    ):
+        return <bytes> known
+    name = PyBytes_FromStringAndSize(at, length)
+    Py_INCREF(name)
+    spelled[slot] = <PyObject *> name
+    Py_XDECREF(known)
+    return name
 
 
 cdef tuple field(const char *name, size_t name_length, const char *value, size_t value_length,

@@ -6,6 +6,8 @@ from httpparser.errors import (
     ChunkExtensionsTooLarge, ContentTooLarge, HeaderFieldsTooLarge, UriTooLong,
 )
 
+__all__ = ("Limits",)
+
 
 cdef class Limits:
     """How much a message may hold, in bytes; 0 lifts a limit.

@@ -33,6 +33,7 @@ cdef class Message(Section):
     cdef void forget(self) noexcept
     cdef int suspend(self, const char *end) except -1
     cdef int end_line(self) except -1
+    cdef int end_line_without_version(self) except -1
     cdef object take_head(self)
     cdef int check_version(self) except -1
     cdef object take_request(self)

@@ -21,6 +21,8 @@ import sys
 
 from httpparser.errors import HttpParserError, VersionNotSupported
 
+__all__ = ("Message",)
+
 cdef enum:
     MOST_DIGITS = 16
     VERSION_LENGTH = 8  # of "HTTP/1.1"
@@ -51,6 +53,14 @@ cdef class Message(Section):
         self.in_extension = False
         self.action = CONTINUE
 
+    cdef int begin_section(self) except -1:
+        if self.phase == LINE:
+            self.end_line_without_version()
+        else:
+            self.phase = TRAILERS
+            self.section_length = 0
+        return 0
+
     cdef int suspend(self, const char *end) except -1:
         """The input ends inside a message: keep what it began, refuse what grew too long."""
         cdef uint64_t here = offset_of(self, end)
@@ -78,6 +88,11 @@ cdef class Message(Section):
             self.target = PyBytes_FromStringAndSize(self.carry, self.carry_length)
             self.carry_length = 0
         return 0
+
+    cdef int end_line_without_version(self) except -1:
+        if self.strict and not self.response:  # RFC 9112 3: HTTP/0.9 had no version
+            raise HttpParserError("the request line has no version", code="STRICT_VERSION")
+        return self.end_line()
 
     cdef object take_head(self):
         return self.take_response() if self.response else self.take_request()
@@ -237,9 +252,7 @@ cdef int on_headers_complete(llhttp_t *llhttp) except -1:
     cdef Message self = <Message> llhttp.data
     cdef object head
     if self.phase == LINE:
-        if self.strict and not self.response:  # RFC 9112 3: HTTP/0.9 had no version
-            raise HttpParserError("the request line has no version", code="STRICT_VERSION")
-        self.end_line()
+        self.end_line_without_version()
     head = self.take_head()
     self.phase = BODY
     if self.hold and not self.response and (

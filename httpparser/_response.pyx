@@ -6,6 +6,8 @@ from libc.string cimport memcpy
 
 from http import HTTPStatus
 
+__all__ = ("Output", "write_response_head")
+
 cdef enum:
     NOT_IN_NAME = 1
     NOT_IN_VALUE = 2

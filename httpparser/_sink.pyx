@@ -2,6 +2,8 @@
 
 from libc.stdint cimport uint64_t
 
+__all__ = ("Sink",)
+
 
 cdef class Sink:
     """What a parser pushes into; a cdef class in another package overrides the methods."""

@@ -67,7 +67,9 @@ cdef class Ready:
 
 # `await` and tasks ask for this slot first. Without it each await of a value costs a StopIteration
 # and each end of an app a traceback.
-cdef PySendResult send_ready(PyObject *ready, PyObject *value, PyObject **result) except? PYGEN_ERROR:
+cdef PySendResult send_ready(
+    PyObject *ready, PyObject *value, PyObject **result
+) except? PYGEN_ERROR:
     result[0] = <PyObject *> (<Ready> ready).value
     Py_INCREF(result[0])
     return PYGEN_RETURN
@@ -349,7 +351,9 @@ cdef class Driver:
         return 0
 
 
-cdef PySendResult send_driver(PyObject *driver, PyObject *value, PyObject **result) except? PYGEN_ERROR:
+cdef PySendResult send_driver(
+    PyObject *driver, PyObject *value, PyObject **result
+) except? PYGEN_ERROR:
     cdef object awaited = (<Driver> driver).first_of_task()
     if awaited is ENDED:
         awaited = None
