@@ -155,7 +155,7 @@ cdef class Runner:
         driver.context = None
         driver.job = None
         if driver.cancelled or driver.task._callbacks is not None or (
-            not driver.started and driver.task.cancelling()
+            not driver.started and (driver.task.cancelling() or driver.task._must_cancel)
         ):
             self.spare = None
             driver.retire()
