@@ -335,6 +335,9 @@ cdef class ResponseParser(BatchParser):
     `ResponseHead`; an interim response (1xx) is a head and `END`, and the final one follows.
     """
 
+    def __cinit__(self, *args, **kwargs):
+        self.make(True, self.collector, DEFAULTS)
+
     def __init__(self, *, str method=None, bint strict=True, Limits limits=None, int lenient=0,
                  bint pause=False, bint chunk_extensions=False):
         self.prepare(True, strict, limits, lenient, pause, chunk_extensions)

@@ -12,7 +12,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from httpparser._head cimport no_facts, note
-from httpparser._headers cimport UPGRADE, Kind, field
+from httpparser._headers cimport UPGRADE, Kind, field as pair_of
 from httpparser._limits cimport Limits, fields_too_large
 from httpparser.llhttp cimport llhttp_t
 
@@ -198,7 +198,7 @@ cdef class Section:
         # RFC 9112 5.1: white space around the value is not part of it
         while value_length and value[value_length - 1] in (c' ', c'\t'):
             value_length -= 1
-        pair = field(name, name_length, value, value_length, &kind)
+        pair = pair_of(name, name_length, value, value_length, &kind)
         if kind and self.phase < BODY:  # RFC 9110 6.5.1: a trailer changes nothing
             note(&self.facts, kind, value, value_length, self.strict and not self.response)
             if kind == UPGRADE:
