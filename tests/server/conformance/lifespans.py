@@ -130,6 +130,4 @@ STEPS = {
     "asgi-lifespan-cut-off": ("shutdown comes even if requests are cut off", cut_off),
 }  # fmt: skip
 
-CASES = [
-    Play(id=name, asks=asks, steps=steps, local=True) for name, (asks, steps) in STEPS.items()
-]
+CASES = [Play(id=name, asks=asks, steps=steps, local=True) for name, (asks, steps) in STEPS.items()]
