@@ -156,7 +156,9 @@ def table(results):
             total[name] += counts[-1]
         lines.append(f"| {title} | {len(part)} | {' | '.join(map(str, counts))} |")
     whole = sum(len(part) for _, part in common())
-    lines.append(f"| **all** | **{whole}** | {' | '.join(f'**{total[name]}**' for name in names)} |")
+    lines.append(
+        f"| **all** | **{whole}** | {' | '.join(f'**{total[name]}**' for name in names)} |"
+    )
     return "\n".join(lines) + "\n"
 
 

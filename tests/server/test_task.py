@@ -405,7 +405,7 @@ def test_requests_at_the_same_time_have_tasks_of_their_own(served):
 
     async def meet(outcome, receive):
         tasks.add(asyncio.current_task())
-        while len(tasks) < 5:  # noqa: ASYNC110
+        while len(tasks) < 5:
             await asyncio.sleep(0)
 
     served.calls, served.function = [], meet
