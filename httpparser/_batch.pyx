@@ -14,7 +14,9 @@ from httpparser._head cimport ResponseHead
 
 from httpparser.errors import HttpParserError
 
-__all__ = ("BatchParser", "Chunk", "Collector", "End", "RequestParser", "ResponseParser", "Trailers")
+__all__ = (
+    "BatchParser", "Chunk", "Collector", "End", "RequestParser", "ResponseParser", "Trailers",
+)
 
 cdef enum:
     WORTH_A_VIEW = 4096  # below this a copy is cheaper than a memoryview
@@ -332,6 +334,9 @@ cdef class ResponseParser(BatchParser):
     HEAD have no body, a 2xx to CONNECT switches. Events as in `RequestParser`, with
     `ResponseHead`; an interim response (1xx) is a head and `END`, and the final one follows.
     """
+
+    def __cinit__(self, *args, **kwargs):
+        self.make(True, self.collector, DEFAULTS)
 
     def __init__(self, *, str method=None, bint strict=True, Limits limits=None, int lenient=0,
                  bint pause=False, bint chunk_extensions=False):

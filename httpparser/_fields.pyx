@@ -12,7 +12,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from httpparser._head cimport no_facts, note
-from httpparser._headers cimport UPGRADE, Kind, field
+from httpparser._headers cimport UPGRADE, Kind, field as pair_of
 from httpparser._limits cimport Limits, fields_too_large
 from httpparser.llhttp cimport llhttp_t
 
@@ -106,7 +106,7 @@ cdef class Section:
 
     cdef int end_field(self) except -1:
         """A name and its value are complete."""
-        cdef Field *field
+        cdef Field *entry
         if self.carry_name:
             if self.headers is None:
                 self.headers = []
@@ -123,12 +123,12 @@ cdef class Section:
         self.count_field(self.value - self.name + self.value_length)
         if self.field_count == self.field_room:
             self.grow_fields()
-        field = &self.fields[self.field_count]
+        entry = &self.fields[self.field_count]
         self.field_count += 1
-        field.name = self.name
-        field.name_length = self.name_length
-        field.value = self.value
-        field.value_length = self.value_length
+        entry.name = self.name
+        entry.name_length = self.name_length
+        entry.value = self.value
+        entry.value_length = self.value_length
         self.name_length = 0
         self.value_length = 0
         return 0
@@ -196,9 +196,9 @@ cdef class Section:
         cdef Kind kind
         cdef tuple pair
         # RFC 9112 5.1: white space around the value is not part of it
-        while value_length and (value[value_length - 1] == c' ' or value[value_length - 1] == c'\t'):
+        while value_length and value[value_length - 1] in (c' ', c'\t'):
             value_length -= 1
-        pair = field(name, name_length, value, value_length, &kind)
+        pair = pair_of(name, name_length, value, value_length, &kind)
         if kind and self.phase < BODY:  # RFC 9110 6.5.1: a trailer changes nothing
             note(&self.facts, kind, value, value_length, self.strict and not self.response)
             if kind == UPGRADE:

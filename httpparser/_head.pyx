@@ -5,7 +5,7 @@ and h11's events both end in a `RequestHead`.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.stdint cimport INT64_MAX, int64_t
 from libc.string cimport memchr, memcmp
@@ -14,8 +14,8 @@ import sys
 from urllib.parse import unquote_to_bytes
 
 from httpparser._headers cimport (
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE, Kind, equal_fold, field,
-    token_in_list,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE, Kind, equal_fold,
+    field, token_in_list,
 )
 from httpparser.errors import (
     ExpectationFailed, HttpParserError, HttpParserInvalidURLError,

@@ -13,8 +13,8 @@ from httpparser._fields cimport (
     on_value_complete,
 )
 from httpparser._head cimport HTTP_1_0, HTTP_1_1, RequestHead, ResponseHead
-from httpparser._limits cimport Limits, body_too_large, extensions_too_large, line_too_long
-from httpparser._sink cimport CONTINUE, NO_BODY, SWITCH, Sink
+from httpparser._limits cimport body_too_large, extensions_too_large, line_too_long
+from httpparser._sink cimport CONTINUE, NO_BODY, SWITCH
 from httpparser.llhttp cimport *
 
 import sys

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from messages import splits
+from typing_extensions import Buffer
 
 from httpparser import (
     END,
@@ -84,10 +85,11 @@ def join(events: Iterable[object]) -> list[Event]:
 
 
 def ending(error: HttpParserError) -> Ending:
+    assert error.offset is not None
     return type(error).__name__, error.code, error.status
 
 
-def outcome(parser: Parser, pieces: Iterable[bytes], *, eof: bool = False) -> Outcome:
+def outcome(parser: Parser, pieces: Iterable[Buffer], *, eof: bool = False) -> Outcome:
     events: list[object] = []
     try:
         for piece in pieces:
@@ -95,7 +97,6 @@ def outcome(parser: Parser, pieces: Iterable[bytes], *, eof: bool = False) -> Ou
         if eof:
             events += parser.feed_eof()
     except HttpParserError as error:
-        assert error.offset is not None
         return join(events + error.events), ending(error)
     return join(events), None
 

@@ -326,7 +326,7 @@ def test_responses(rule: str) -> None:
         ResponseParser(strict=False).feed(message)
 
 
-# -- what passes without strictness, and how it is understood -----------------------------------------
+# -- what passes without strictness, and how it is understood -----------------------------------
 
 
 HOST = (b"host", b"a")
@@ -491,7 +491,7 @@ def test_a_response_that_is_not_strict() -> None:
     check(lambda: ResponseParser(strict=False), message, (events, None))
 
 
-# -- the same rules for another parser's requests ----------------------------------------------------
+# -- the same rules for another parser's requests --------------------------------------------------
 
 
 def test_a_request_head_from_parts() -> None:

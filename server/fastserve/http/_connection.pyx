@@ -23,6 +23,8 @@ from fastserve.websocket import Session
 from fastserve.websocket import read as read_handshake
 from httpparser.errors import HttpParserError
 
+__all__ = ("Connection",)
+
 # What the template says already; httpparser gives these very objects, interned.
 cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
 cdef bytes SLASH = b"/", EMPTY = b""

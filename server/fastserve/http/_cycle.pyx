@@ -10,6 +10,8 @@ from fastserve.http._wire cimport Wire
 
 from asyncio import CancelledError
 
+__all__ = ("Cycle", "Delivery")
+
 cdef bytes EMPTY = b""
 
 

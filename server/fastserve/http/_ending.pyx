@@ -7,6 +7,8 @@ from fastserve.http._wire cimport Wire
 
 from fastserve.http._refusal import Refusal
 
+__all__ = ("Ending",)
+
 cdef enum:
     LINGER_BYTES = 1048576
     LINGER_SECONDS = 2

@@ -9,6 +9,8 @@ from fastserve.http._service cimport Service
 
 from httpparser.errors import HttpParserError
 
+__all__ = ("Refusal",)
+
 
 class Refusal(HttpParserError):
     """A request that the server does not take."""

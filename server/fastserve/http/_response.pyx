@@ -15,6 +15,8 @@ from fastserve.http._service cimport Service
 from fastserve.http._task cimport DONE, Job
 from fastserve.http._wire cimport Wire
 
+__all__ = ("Response",)
+
 cdef enum:
     WORTH_NO_COPY = 16384  # larger bodies are given to the transport as they are
 

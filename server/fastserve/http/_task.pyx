@@ -22,6 +22,8 @@ from asyncio import CancelledError
 from collections.abc import Coroutine
 from types import CoroutineType
 
+__all__ = ("Driver", "Job", "Park", "Ready", "Runner")
+
 cdef extern from "Python.h":
     ctypedef enum PySendResult:
         PYGEN_RETURN

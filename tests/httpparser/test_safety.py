@@ -1,0 +1,307 @@
+"""What must not happen, whoever calls: crashes, leaks, a parser inside itself."""
+
+import ctypes
+import gc
+import importlib
+import pkgutil
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from cases import join, request
+from soak import MESSAGES, growth
+
+import httpparser
+from httpparser import (
+    HttpParserError,
+    RequestHead,
+    RequestParser,
+    ResponseParser,
+    write_response_head,
+)
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+MANY = b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(b"A%d: b\r\n" % n for n in range(120)) + b"\r\n"
+
+
+@contextmanager
+def during_a_feed(act: Callable[[], object]) -> Iterator[list[object]]:
+    """Runs `act` once inside the next feed(): a garbage collection may run anything anywhere."""
+    seen: list[object] = []
+
+    def on_collection(phase: str, info: dict[str, Any]) -> None:
+        if phase == "start" and not seen:
+            try:
+                seen.append(act())
+            except RuntimeError as error:
+                seen.append(error)
+
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.callbacks.append(on_collection)
+    gc.set_threshold(1)
+    try:
+        yield seen
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(on_collection)
+
+
+CALLS: dict[str, Callable[[RequestParser], object]] = {
+    "feed": lambda parser: parser.feed(GET),
+    "feed_eof": lambda parser: parser.feed_eof(),
+    "resume": lambda parser: parser.resume(),
+    "reset": lambda parser: parser.reset(),
+    "switch": lambda parser: parser.switch(),
+    "leftover": lambda parser: parser.leftover,
+    "__init__": lambda parser: RequestParser.__init__(parser),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_parser_inside_itself_is_refused(name: str) -> None:
+    parser = RequestParser()
+    data = memoryview(MANY * 8)
+    with during_a_feed(lambda: CALLS[name](parser)) as seen:
+        events = parser.feed(data)
+    assert isinstance(seen[0], RuntimeError), seen
+    assert "each thread" in str(seen[0])
+    assert len(events) == 16
+    assert join(parser.feed(GET)) == [request(), "end"]
+
+
+@pytest.mark.parametrize("name", ["feed", "reset"])
+def test_another_thread_inside_the_same_parser_is_refused(name: str) -> None:
+    parser = RequestParser()
+    refusals: list[RuntimeError] = []
+
+    def meddle() -> None:
+        with pytest.raises(RuntimeError) as caught:
+            CALLS[name](parser)
+        refusals.append(caught.value)
+
+    def in_a_thread() -> None:
+        thread = threading.Thread(target=meddle)
+        thread.start()
+        thread.join()
+
+    data = memoryview(MANY * 8)
+    with during_a_feed(in_a_thread):
+        events = parser.feed(data)
+    assert len(refusals) == 1
+    assert len(events) == 16
+
+
+def test_a_parser_for_each_thread() -> None:
+    expected = join(RequestParser().feed(MANY * 4))
+    outcomes: list[bool] = []
+
+    def work() -> None:
+        parser = RequestParser()
+        outcomes.extend(join(parser.feed(MANY * 4)) == expected for _ in range(50))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert outcomes == [True] * 200
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_memory_stays_flat(name: str) -> None:
+    assert growth(name, 20_000) < 64 * 1024
+
+
+def test_names_and_pairs_keep_their_reference_counts() -> None:
+    parser = RequestParser()
+    message = b"GET / HTTP/1.1\r\nHost: a\r\nAccept: text/refcount\r\nX-Not-Known: b\r\n\r\n"
+    for _ in range(3):
+        (head, _) = parser.feed(message)
+    assert isinstance(head, RequestHead)
+    kept = [(pair, *pair) for pair in head.headers[:2]]
+    before = [[sys.getrefcount(part) for part in parts] for parts in kept]
+    for _ in range(1000):
+        parser.feed(message)
+    assert [[sys.getrefcount(part) for part in parts] for parts in kept] == before
+
+
+def test_a_failed_parser_does_not_keep_itself_alive() -> None:
+    class Tracked(RequestParser):
+        pass
+
+    def fail() -> "weakref.ref[Tracked]":
+        parser = Tracked()
+        with pytest.raises(HttpParserError):
+            parser.feed(b"GET / HTTP/1.1\r\nA b\r\n\r\n")
+        with pytest.raises(HttpParserError):
+            parser.feed(GET)
+        return weakref.ref(parser)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert fail()() is None
+    finally:
+        gc.enable()
+
+
+def test_events_outlive_the_parser_and_the_input() -> None:
+    body = b"b" * 10_000
+    message = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n" + body
+    events = RequestParser().feed(message[:])
+    del message
+    gc.collect()
+    assert events[1] == body
+
+
+# -- objects that were not made properly -----------------------------------------------------------
+
+
+def test_what_new_alone_makes_does_not_crash() -> None:
+    for kind in (
+        httpparser.RequestHead,
+        httpparser.ResponseHead,
+        httpparser.Trailers,
+        httpparser.Chunk,
+        httpparser.URL,
+        httpparser.Limits,
+    ):
+        made = kind.__new__(kind)
+        repr(made)
+        for attribute in dir(made):
+            getattr(made, attribute)
+    for module in ("_core.Parser", "_message.Message", "_fields.Section", "_sink.Sink"):
+        name, _, kind_name = module.partition(".")
+        made = getattr(importlib.import_module(f"httpparser.{name}"), kind_name)()
+        for attribute in dir(made):
+            getattr(made, attribute)
+    for name in ("_batch.BatchParser", "_batch.Collector", "_response.Output"):
+        module, _, kind_name = name.partition(".")
+        getattr(importlib.import_module(f"httpparser.{module}"), kind_name)()
+
+
+@pytest.mark.parametrize("kind", [RequestParser, ResponseParser])
+def test_parsers_and_heads_are_not_copied(kind: type) -> None:
+    import copy
+    import pickle
+
+    with pytest.raises(TypeError):
+        copy.copy(kind())
+    with pytest.raises(TypeError):
+        pickle.dumps(kind())
+
+
+def test_subclasses_may_forget_to_call_init() -> None:
+    class Careless(ResponseParser):
+        def __init__(self) -> None:
+            pass
+
+    assert len(Careless().feed(b"HTTP/1.1 204 No Content\r\n\r\n")) == 2
+
+
+# -- interpreters and the GIL ----------------------------------------------------------------------
+
+SUB_INTERPRETER = """
+try:
+    import _interpreters
+except ImportError:
+    import _xxsubinterpreters as _interpreters
+{first}
+code = '''
+try:
+    import httpparser
+except ImportError as error:
+    pass
+else:
+    raise SystemError("httpparser was imported")
+'''
+interpreter = _interpreters.create()
+failed = _interpreters.run_string(interpreter, code)
+assert failed is None, failed
+_interpreters.destroy(interpreter)
+import httpparser
+print(httpparser.RequestParser().feed(b"GET / HTTP/1.0\\r\\n\\r\\n"))
+"""
+
+
+def test_sub_interpreters_are_refused() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", SUB_INTERPRETER.format(first="import httpparser")],
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "[<RequestHead GET b'/' HTTP/1.0>, END]\n"
+
+
+def slots(module: Any) -> dict[int, int]:
+    """A module's definition slots: PEP 489, and PEP 703's Py_mod_gil."""
+
+    class Slot(ctypes.Structure):
+        _fields_ = (("number", ctypes.c_int), ("value", ctypes.c_void_p))
+
+    class Definition(ctypes.Structure):
+        _fields_ = (
+            ("base", ctypes.c_byte * (ctypes.sizeof(ctypes.c_void_p) * 3 + object.__basicsize__)),
+            ("name", ctypes.c_char_p),
+            ("doc", ctypes.c_char_p),
+            ("size", ctypes.c_ssize_t),
+            ("methods", ctypes.c_void_p),
+            ("slots", ctypes.POINTER(Slot)),
+        )
+
+    get = ctypes.pythonapi.PyModule_GetDef
+    get.restype = ctypes.POINTER(Definition)
+    get.argtypes = [ctypes.py_object]
+    found: dict[int, int] = {}
+    definition = get(module).contents
+    index = 0
+    while definition.slots[index].number:
+        found[definition.slots[index].number] = definition.slots[index].value or 0
+        index += 1
+    return found
+
+
+def test_every_module_declares_that_it_needs_no_gil_and_one_interpreter() -> None:
+    py_mod_multiple_interpreters, py_mod_gil = 3, 4
+    not_supported, not_used = 0, 1
+    names = [found.name for found in pkgutil.iter_modules(httpparser.__path__)]
+    compiled = 0
+    for name in names:
+        module = importlib.import_module(f"httpparser.{name}")
+        if not str(module.__file__).endswith((".so", ".pyd")):
+            continue
+        compiled += 1
+        declared = slots(module)
+        if sys.version_info >= (3, 12):
+            assert declared[py_mod_multiple_interpreters] == not_supported, name
+        if sys.version_info >= (3, 13):
+            assert declared[py_mod_gil] == not_used, name
+    assert compiled >= 12
+
+
+def test_unused_headers_iterators_are_let_go() -> None:
+    class Field:
+        def __iter__(self) -> Iterator[Any]:
+            raise KeyboardInterrupt
+
+    reference = weakref.ref(field := Field())
+    with pytest.raises(KeyboardInterrupt):
+        write_response_head(200, [field])  # type: ignore[list-item]
+    del field
+    gc.collect()
+    assert reference() is None
