@@ -39,7 +39,8 @@ lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/ruff check .
 	$(BIN)/cython-lint httpparser server
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest httpparser fastserve --allowlist tests/stubtest.txt
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest.txt \
+		httpparser fastserve.http fastserve.websocket
 
 $(VENV)/with-peers: $(VENV)/built benchmarks/requirements.txt
 	@# One by one: a peer that this Python cannot have is left out of the tables, and that is said.

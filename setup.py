@@ -63,6 +63,8 @@ MODULES = [
     extension("fastserve.http._wire"),
     extension("fastserve.http._response"),
     extension("fastserve.http._cycle"),
+    extension("fastserve.http._refusal"),
+    extension("fastserve.http._ending"),
     extension("fastserve.http._connection"),
     extension("httpparser._compat", LLHTTP_SOURCES),
     extension("httpparser._url"),

@@ -106,7 +106,7 @@ cdef class Section:
 
     cdef int end_field(self) except -1:
         """A name and its value are complete."""
-        cdef Field *field
+        cdef Field *entry
         if self.carry_name:
             if self.headers is None:
                 self.headers = []
@@ -123,12 +123,12 @@ cdef class Section:
         self.count_field(self.value - self.name + self.value_length)
         if self.field_count == self.field_room:
             self.grow_fields()
-        field = &self.fields[self.field_count]
+        entry = &self.fields[self.field_count]
         self.field_count += 1
-        field.name = self.name
-        field.name_length = self.name_length
-        field.value = self.value
-        field.value_length = self.value_length
+        entry.name = self.name
+        entry.name_length = self.name_length
+        entry.value = self.value
+        entry.value_length = self.value_length
         self.name_length = 0
         self.value_length = 0
         return 0

@@ -91,3 +91,23 @@ def make_nothing():
 
 
 NUMBER = 7
+
+
+async def swallow(scope, receive, send):
+    """Count the body, or send as many bytes as the query says."""
+    assert scope["type"] == "http"
+    if scope["query_string"]:
+        count = int(scope["query_string"])
+        headers = [(b"content-length", b"%d" % count)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while count:
+            part = bytes(min(count, 1 << 20))
+            count -= len(part)
+            await send({"type": "http.response.body", "body": part, "more_body": count > 0})
+        return
+    count, more = 0, True
+    while more:
+        message = await receive()
+        count += len(message["body"])
+        more = message["more_body"]
+    await respond(send, b"%d" % count)

@@ -8,13 +8,14 @@ from cpython.dict cimport PyDict_Copy
 from httpparser._core cimport CONTINUE, SWITCH, Parser
 from httpparser._head cimport RequestHead
 from fastserve.http._cycle cimport Cycle
-from fastserve.http._response cimport COMPLETE, EXPECT_START, HEAD_HELD, write_error
+from fastserve.http._ending cimport ARRIVING, BUSY, ENDED, LINGERING, QUIET, Ending, text_of
+from fastserve.http._response cimport COMPLETE
 from fastserve.http._service cimport Service
-from fastserve.http._wire cimport Wire
 
 import sys
 from time import perf_counter_ns
 
+from fastserve.http._refusal import Refusal
 from fastserve.http.tls_scope import describe
 from fastserve.websocket import Refusal as HandshakeRefusal
 from fastserve.websocket import is_wanted as websocket_is_wanted
@@ -22,17 +23,14 @@ from fastserve.websocket import Session
 from fastserve.websocket import read as read_handshake
 from httpparser.errors import HttpParserError
 
+__all__ = ("Connection",)
+
 # What the template says already; httpparser gives these very objects, interned.
 cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
 cdef bytes SLASH = b"/", EMPTY = b""
 
-cdef enum:
-    LINGER_BYTES = 1048576
-    LINGER_SECONDS = 2
-    DRAIN_SECONDS = 1
 
-
-cdef class Connection(Wire):
+cdef class Connection(Ending):
     def __init__(self, Service service not None):
         self.service = service
         self.scheme = "http"
@@ -193,7 +191,8 @@ cdef class Connection(Wire):
         self.keep_alive = head.keep_alive and not service.draining
         if head.method == "CONNECT":  # an origin server is no tunnel
             raise Refusal(501, "CONNECT is not supported")
-        if head.method is not GET and not head.method.isupper():  # RFC 9110 9.1: case-sensitive, while ASGI upper-cases them
+        # RFC 9110 9.1: methods are case-sensitive, while ASGI upper-cases them
+        if head.method is not GET and not head.method.isupper():
             raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             raise Refusal(503, "too many requests at once")
@@ -336,19 +335,6 @@ cdef class Connection(Wire):
             self.deadline = self.service.after(self.service.body_timeout)
         return 0
 
-    cdef int pause_reading(self) except -1:
-        if not self.reading_paused and not self.gone:
-            self.reading_paused = True
-            self.deadline = 0
-            self.transport.pause_reading()
-        return 0
-
-    cdef int resume_reading(self) except -1:
-        if self.reading_paused and not self.gone:
-            self.reading_paused = False
-            self.transport.resume_reading()
-        return 0
-
     cdef int switch(self, bytes leftover) except -1:
         """Hand the transport over to a WebSocket session."""
         cdef RequestHead head = self.upgrade
@@ -372,126 +358,6 @@ cdef class Connection(Wire):
         self.gone = True
         session.start()
         return service.forget(self)
-
-    # -- the end -------------------------------------------------------------------------------
-
-    cdef int refuse(self, object error) except -1:
-        """A request that cannot be accepted: a clear answer and a close. RFC 9112 9.6"""
-        cdef Cycle cycle = self.cycle
-        if cycle is not None and not self.waiting:
-            cycle.disconnect()
-            if cycle.phase != EXPECT_START and cycle.phase != HEAD_HELD:
-                self.broken = True
-                self.flush()
-                return self.close()
-            cycle.drop_held()
-        self.waiting = False
-        return self.answer_error(error.status, str(error), getattr(error, "headers", ()))
-
-    cdef int answer_error(self, int status, str text, object headers=()) except -1:
-        cdef bint is_head = self.cycle is not None and self.cycle.head.method == "HEAD"
-        write_error(self.output(), self.service, status, text, is_head, headers)
-        self.service.logger.debug("refused %s: %d %s", text_of(self.client), status, text)
-        self.flush()
-        return self.linger()
-
-    cdef int leave(self) except -1:
-        """The last response is written."""
-        self.leaving = False
-        if self.message_ended and self.pending is None or self.broken:
-            return self.close()
-        return self.linger()
-
-    cdef int linger(self) except -1:
-        """Say that nothing more comes, and read on for a while: closing now would reset the
-        connection under the client that still sends, and lose the answer. RFC 9112 9.6"""
-        if self.gone:
-            return 0
-        if self.eof or not self.transport.can_write_eof():
-            return self.close()
-        self.stage = LINGERING
-        self.stuck = -1
-        self.deadline = self.service.after(LINGER_SECONDS)
-        self.resume_reading()
-        self.gone = True
-        self.thrown_away = 0
-        self.transport.write_eof()
-        return 0
-
-    cdef int throw_away(self, size_t length) except -1:
-        self.thrown_away += length
-        if self.thrown_away > LINGER_BYTES:
-            self.close()
-        return 0
-
-    cdef int close(self) except -1:
-        """Close once everything written has gone out."""
-        if self.stage != ENDED:
-            self.stage = ENDED
-            self.stuck = -1
-            self.gone = True
-            self.deadline = self.service.after(self.service.send_timeout)
-            self.transport.close()
-        return 0
-
-    def abort(self):
-        """Close now; what was not sent is lost."""
-        self.stage = ENDED
-        self.gone = True
-        self.transport.abort()
-
-    def drain(self):
-        """The server stops: close if idle, else after the response."""
-        self.keep_alive = False
-        if self.stage == QUIET and self.used:
-            self.close()
-        elif self.stage == QUIET:  # its first request may be on the way
-            self.deadline = self.service.after(DRAIN_SECONDS)
-
-    def sweep(self):
-        """Once a second: deadlines."""
-        cdef double now = self.service.now
-        cdef Cycle cycle = self.cycle
-        if self.congested and self.stage == BUSY:
-            self.sweep_stuck(now)
-        elif self.stage >= LINGERING and self.transport.get_write_buffer_size():
-            self.deadline = self.service.after(LINGER_SECONDS)  # once all of it is written
-            return self.sweep_stuck(now)
-        if self.eof and cycle is not None and not cycle.disconnected:
-            cycle.disconnect()  # half-closed for a second: tell an app that listens
-        if self.deadline == 0 or now < self.deadline:
-            return
-        if self.stage == QUIET:
-            self.close()
-        elif self.stage == ARRIVING:
-            self.answer_error(408, "the request did not arrive in time")
-        elif self.stage == BUSY:
-            self.refuse(Refusal(408, "the request body did not arrive in time"))
-        else:
-            self.abort()
-
-    cdef int sweep_stuck(self, double now) except -1:
-        """A client that does not read is dropped after send_timeout without progress."""
-        cdef Py_ssize_t size = self.transport.get_write_buffer_size()
-        if self.stuck < 0 or size < self.stuck:
-            self.stuck = size
-            self.stuck_until = self.service.after(self.service.send_timeout)
-        elif self.stuck_until and now > self.stuck_until:
-            self.abort()
-        return 0
-
-
-class Refusal(HttpParserError):
-    """A request that the server does not take."""
-
-    def __init__(self, status, message):
-        super().__init__(message, code="REFUSED")
-        self.status = status
-
-
-cdef str text_of(object client):
-    """As the access log wants it."""
-    return f"{client[0]}:{client[1]}" if isinstance(client, tuple) else ""
 
 
 cdef object address(object name):

@@ -49,6 +49,3 @@ cdef class Response(Job):
     cdef object send_trailers(self, dict message)
     cdef object early_hint(self, dict message)
     cdef int complete(self, Output output) except -1
-
-cdef int write_error(Output output, Service service, int status, str text, bint head,
-                     object headers=*) except -1

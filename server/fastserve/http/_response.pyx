@@ -6,8 +6,6 @@ from cpython.bytes cimport (
 )
 from libc.stdint cimport int64_t
 
-from http import HTTPStatus
-
 from fastserve.http._wire import ClientDisconnected
 from fastserve.http.sendfile import open_path, part_of, transmit
 
@@ -16,6 +14,8 @@ from httpparser._response cimport Output, write_field, write_number, write_statu
 from fastserve.http._service cimport Service
 from fastserve.http._task cimport DONE, Job
 from fastserve.http._wire cimport Wire
+
+__all__ = ("Response",)
 
 cdef enum:
     WORTH_NO_COPY = 16384  # larger bodies are given to the transport as they are
@@ -266,7 +266,7 @@ cdef class Response(Job):
         cdef Wire wire = self.wire
         cdef Output output = wire.output()
         if self.phase != EXPECT_TRAILERS:
-            raise RuntimeError("trailers come after the body, and http.response.start announces them")
+            raise RuntimeError("trailers come after the body, announced by http.response.start")
         cdef size_t mark = output.length
         cdef bytes name, value
         try:
@@ -387,24 +387,4 @@ cdef int write_length(Output output, size_t length) except -1:
     output.append(b"content-length: ", 16)
     write_number(output, length)
     output.append(b"\r\n", 2)
-    return 0
-
-
-cdef int write_error(Output output, Service service, int status, str text, bint head,
-                     object headers=()) except -1:
-    """A whole response of the server's own, which closes the connection."""
-    cdef bytes body = f"{text or HTTPStatus(status).phrase}\n".encode()
-    service.renew()
-    write_status_line(output, status)
-    cdef bytes name, value
-    for name, value in headers:
-        write_field(output, name, value)
-    write_field(output, b"content-type", b"text/plain; charset=utf-8")
-    output.append(b"content-length: ", 16)
-    write_number(output, len(body))
-    output.append(b"\r\nconnection: close\r\n", 21)
-    output.append(PyBytes_AS_STRING(service.both), PyBytes_GET_SIZE(service.both))
-    output.append(b"\r\n", 2)
-    if not head:
-        output.append(PyBytes_AS_STRING(body), len(body))
     return 0

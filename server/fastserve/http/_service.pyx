@@ -12,6 +12,8 @@ from fastserve.http._task cimport Runner
 
 from fastserve.http.tls_scope import server_certificate
 
+__all__ = ("Service",)
+
 
 cdef class Service:
     """One per process. `connection()` is the protocol factory for the loop's servers.

@@ -22,6 +22,8 @@ from asyncio import CancelledError
 from collections.abc import Coroutine
 from types import CoroutineType
 
+__all__ = ("Driver", "Job", "Park", "Ready", "Runner")
+
 cdef extern from "Python.h":
     ctypedef enum PySendResult:
         PYGEN_RETURN
@@ -153,7 +155,7 @@ cdef class Runner:
         driver.context = None
         driver.job = None
         if driver.cancelled or driver.task._callbacks is not None or (
-            not driver.started and driver.task.cancelling()
+            not driver.started and (driver.task.cancelling() or driver.task._must_cancel)
         ):
             self.spare = None
             driver.retire()

@@ -4,6 +4,8 @@ from httpparser._core cimport Sink
 from httpparser._response cimport Output
 from fastserve.http._task cimport DONE
 
+__all__ = ("ClientDisconnected", "Wire")
+
 
 class ClientDisconnected(OSError):
     """`send()` after the client has gone; the ASGI specification asks for an OSError."""

@@ -17,6 +17,7 @@ class Case:
     asks: str
     options: dict[str, Any] = field(default_factory=dict)
     ways: tuple[str, ...] = ("whole",)
+    local: bool = False  # only for the server in this process
 
     def play(self, peer, way: str) -> None:
         """Raises AssertionError when the peer does otherwise."""

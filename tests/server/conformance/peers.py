@@ -1,6 +1,10 @@
 """The server under test as the cases see it."""
 
+from live import Live
+
 from .stage import STAGE
+
+MEMORY = {}  # of each server, for cases that share their waiting
 
 
 class LocalRun:
@@ -31,8 +35,11 @@ class LocalRun:
 class LocalPeer:
     """fastserve, in a thread of this process."""
 
-    def __init__(self, live):
+    def __init__(self, live, serve, combination):
         self.live = live
+        self.start = lambda app: Live(app, **combination)  # one that the case stops
+        self.serve = lambda get: serve(get())  # a server of its own for an app
+        self.memory = MEMORY.setdefault(live, {})
         self.connect = live.connect
         self.pause = live.turn
 

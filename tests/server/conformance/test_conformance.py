@@ -2,12 +2,10 @@
 
 import pytest
 
-from . import connections, extensions, forms, receiving, refused, sending
 from .peers import LocalPeer
 from .stage import app
+from .table import CASES
 
-TOPICS = [refused, forms, receiving, sending, extensions, connections]
-CASES = [case for topic in TOPICS for case in topic.CASES]
 PLAYS = [
     pytest.param(case, way, id=case.id if way == "whole" else f"{case.id}-{way}")
     for case in CASES
@@ -16,5 +14,5 @@ PLAYS = [
 
 
 @pytest.mark.parametrize(("case", "way"), PLAYS)
-def test_case(case, way, live):
-    case.play(LocalPeer(live(app, **case.options)), way)
+def test_case(case, way, live, combination):
+    case.play(LocalPeer(live(app, **case.options), live, combination), way)

@@ -1,0 +1,53 @@
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from contextvars import Context
+from logging import Logger
+from typing import Any
+
+from typing_extensions import disjoint_base
+
+from fastserve.access_log import AccessLog
+from fastserve.config import Config
+from fastserve.http._connection import Connection
+from fastserve.types import ASGIApp
+from fastserve.websocket import Session
+
+__all__ = ("Service",)
+
+@disjoint_base
+class Service:
+    app: ASGIApp
+    config: Config
+    loop: AbstractEventLoop
+    logger: Logger
+    access_log: AccessLog | None
+    context: Context
+    parser_factory: Callable[..., Any] | None
+    connections: set[Connection]
+    websockets: set[Session]
+    active: int
+    served: int
+    draining: bool
+    state: dict[str, Any] | None
+    now: float
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: Config,
+        loop: AbstractEventLoop,
+        *,
+        state: dict[str, Any] | None = None,
+        access_log: AccessLog | None = None,
+        parser_factory: Callable[..., Any] | None = None,
+    ) -> None: ...
+    def connection(self) -> Connection: ...
+    def default_headers(self) -> bytes: ...
+    @property
+    def idle(self) -> bool: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def sweep(self) -> None: ...
+    def drain(self) -> None: ...
+    def abort(self) -> None: ...
+    def notice(self) -> None: ...
+    async def wait_closed(self) -> None: ...

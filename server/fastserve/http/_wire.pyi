@@ -1,0 +1,19 @@
+from asyncio import Future, Transport
+
+from typing_extensions import disjoint_base
+
+from httpparser._sink import Sink
+
+__all__ = ("ClientDisconnected", "Wire")
+
+class ClientDisconnected(OSError): ...
+
+@disjoint_base
+class Wire(Sink):
+    transport: Transport
+    gone: bool
+    def waiter(self) -> Future[None]: ...
+    def drop(self, waiter: Future[None]) -> None: ...
+    async def wait_drained(self) -> None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
