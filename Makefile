@@ -8,10 +8,10 @@ export PATH := $(abspath $(BIN)):$(PATH)  # cython-lint starts pycodestyle
 SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
            $(shell find httpparser server -name '*.pyx' -o -name '*.pxd')
 
-.PHONY: help build serve test lint bench bench-quick bench-guard clean
+.PHONY: help build serve test lint fuzz bench bench-quick bench-guard clean
 
 help:
-	@echo "make serve | test | lint | bench | bench-quick | bench-guard | clean"
+	@echo "make serve | test | lint | fuzz | bench | bench-quick | bench-guard | clean"
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'
@@ -41,6 +41,9 @@ lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest.txt \
 		httpparser fastserve.http fastserve.websocket
+
+fuzz: build $(VENV)/with-test
+	@for target in tests/fuzz/fuzz_*.py; do $(BIN)/python $$target --seconds 60 || exit 1; done
 
 $(VENV)/with-peers: $(VENV)/built benchmarks/requirements.txt
 	@# One by one: a peer that this Python cannot have is left out of the tables, and that is said.
