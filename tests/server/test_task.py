@@ -5,6 +5,7 @@ once in a plain asyncio.Task, and asks for the same outcome.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import io
@@ -224,10 +225,8 @@ async def cancels_itself_and_awaits_no_future(outcome, receive):
     except (RuntimeError, asyncio.CancelledError):
         outcome.append("raised")
     asyncio.current_task().uncancel()
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         await asyncio.sleep(0)
-    except asyncio.CancelledError:
-        pass
     await asyncio.sleep(0)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import logging
 import struct
 from collections.abc import Awaitable, Callable, Coroutine
@@ -502,6 +503,28 @@ async def test_a_session_stays_in_websockets_until_both_ends_are_done() -> None:
     assert link.service.websockets == {link.session}
     link.session.connection_lost(None)
     assert link.service.websockets == set()
+
+
+def test_what_is_over_is_freed_without_the_cycle_collector() -> None:
+    def sessions() -> int:
+        return sum(isinstance(thing, Session) for thing in gc.get_objects())
+
+    async def run() -> None:
+        link = await Link(echo).turn()
+        await link.feed(HI * 3)
+        await link.feed(HI + close(1000))
+        link.session.connection_lost(None)
+        await link.turn()
+        assert link.session.task.done()
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = sessions()
+        asyncio.run(run())
+        assert sessions() == before
+    finally:
+        gc.enable()
 
 
 @in_loop

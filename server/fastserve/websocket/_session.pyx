@@ -273,6 +273,8 @@ cdef class Session(Peer):
         if self.lost and self.task.done():
             self.service.websockets.discard(self)
             self.service.notice()
+            # each knows its line: without this only the cycle collector would free them
+            self.receivers.spare = self.senders.spare = None
         return 0
 
 
