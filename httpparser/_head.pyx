@@ -331,6 +331,9 @@ cdef class RequestHead:
         for i in range(len(self.headers)):
             if (<tuple> self.headers[i])[0] == HOST_NAME:
                 self.headers[i] = (HOST_NAME, self.authority)
+                return stop
+        if strict:  # HTTP/1.0 may have no Host field
+            self.headers.insert(0, (HOST_NAME, self.authority))
         return stop
 
     cdef int settle(self, Version version, Facts *facts, bint strict) except -1:

@@ -268,3 +268,11 @@ async def send_files(call, path, count):
                 await call.send({**message, "more_body": True})
         except OSError:
             call.journal.append("lost")
+
+
+async def flood_at_once(call, count):
+    sent = call.scope["sent"] = []
+    for _ in range(count):
+        await VERBS["body"](call, b"x" * (1 << 20), True)
+        sent.append(1)
+        call.run.flag("begun").set()

@@ -158,6 +158,22 @@ def pipelined_across_segments(peer):
         run.report()
 
 
+def too_many(peer):
+    """A request past the limit is told so at once; the one in progress is not disturbed."""
+    run = peer.begin([("tell", "busy"), ("wait", "go"), ("reply",)])
+    with peer.connect() as client, peer.connect() as other:
+        client.send(PLAIN)
+        run.wait("busy")
+        other.send(PLAIN)
+        response = other.response()
+        assert response.status == 503
+        assert response.closes
+        other.closed()
+        run.tell("go")
+        assert client.response().body == b"ok"
+        assert run.calls == 1
+
+
 def half_closed(peer):
     """A client that has no more to send still gets its answer, then the close."""
     run = peer.begin([("tell", "called"), ("wait", "go"), ("reply", b"abc")])
@@ -327,5 +343,7 @@ STEPS = {
 CASES = [
     *PERSISTENCE,
     *TASKS,
+    Play(id="rfc9110-15.6.4-concurrency", asks="more requests at once than the limit: 503",
+         steps=too_many, options={"limit_concurrency": 1}),
     *(Play(id=name, asks=asks, steps=steps) for name, (asks, steps) in STEPS.items()),
-]
+]  # fmt: skip

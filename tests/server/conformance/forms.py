@@ -1,5 +1,7 @@
 """Requests that are taken, and the scope that the app sees."""
 
+import tempfile
+
 from .cases import WAYS, Exchange, Play
 
 READ = [("read",), ("reply",)]
@@ -79,6 +81,9 @@ TARGETS = [
            b"/b"),
     seen("rfc9112-3.2.2-absolute-host", "the target's authority replaces the Host field",
          get(b"http://a:81/", b"b"), {"headers": [(b"host", b"a:81")]}),
+    seen("rfc9112-3.2.2-absolute-host-in-1.0", "HTTP/1.0 without a Host gets it from the target",
+         b"GET http://a:81/ HTTP/1.0\r\nX: 1\r\n\r\n",
+         {"headers": [(b"host", b"a:81"), (b"x", b"1")]}, closes=True),
     seen("rfc9112-3.2.2-absolute-other-fields", "and no other field",
          b"GET http://a/ HTTP/1.1\r\nX: 1\r\nHost: b\r\nY: 2\r\n\r\n",
          {"headers": [(b"x", b"1"), (b"host", b"a"), (b"y", b"2")]}),
@@ -207,6 +212,26 @@ def addresses(peer):
         assert [tuple(address) for address in run.report()] == [here[:2], there[:2]]
 
 
+def unix_address(peer):
+    """A Unix socket is [path, None]; its clients have no address."""
+    found = []
+
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        found.append((scope["client"], scope["server"]))
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/socket"
+        server = peer.start(app, uds=path)
+        with server.connect() as client:
+            client.send(get(b"/"))
+            assert client.response().status == 204
+        assert server.stop() is None
+        assert found == [(None, [path, None])]
+
+
 def fresh_scopes(peer):
     """What one call does to its scope is not seen by the next."""
     run = peer.begin([("call", "spoil_scope"), ("scope", "headers", "asgi", "extensions", "spoilt"),
@@ -234,6 +259,8 @@ def state_is_shared(peer):
 ADDRESSES = [
     Play(id="asgi-http-client-server", asks="client and server as (host, port), ports as int",
          steps=addresses),
+    Play(id="asgi-http-server-unix", asks="server as [path, None] on a Unix socket", local=True,
+         steps=unix_address),
     Play(id="asgi-http-fresh-scope", asks="each request has a scope of its own",
          steps=fresh_scopes),
     Play(id="asgi-lifespan-state", asks="each request has a shallow copy of the lifespan's state",

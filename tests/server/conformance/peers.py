@@ -37,7 +37,8 @@ class LocalPeer:
 
     def __init__(self, live, serve, combination):
         self.live = live
-        self.start = lambda app: Live(app, **combination)  # one that the case stops
+        # One that the case stops.
+        self.start = lambda app, **options: Live(app, **combination, **options)
         self.serve = lambda get: serve(get())  # a server of its own for an app
         self.memory = MEMORY.setdefault(live, {})
         self.connect = live.connect

@@ -356,6 +356,19 @@ def back_pressure(peer):
         assert sent_before < 32, f"{sent_before} MiB were taken before the client read"
 
 
+def back_pressure_at_once(peer):
+    """Also for an app that sends it all in one go, without a suspension of its own."""
+    run = peer.begin([("start",), ("call", "flood_at_once", 64), ("body",)])
+    with peer.connect() as client:
+        client.send(REQUEST)
+        run.wait("begun")
+        for _ in range(20):
+            peer.pause()
+        sent = len(run.scopes[0]["sent"])
+        assert sent < 32, f"{sent} MiB were taken before the client read"
+        assert client.response().body == b"x" * (64 << 20)
+
+
 def lost_while_waiting(peer):
     run = peer.begin([("start",), ("call", "flood", 64)])
     with peer.connect() as client:
@@ -390,6 +403,8 @@ FLOW = [
          steps=head_flushed),
     Play(id="asgi-send-back-pressure", asks="send() waits for a client that does not read",
          steps=back_pressure),
+    Play(id="asgi-send-back-pressure-at-once", asks="even when the app does nothing else",
+         steps=back_pressure_at_once, local=True),
     Play(id="asgi-send-disconnect-while-waiting",
          asks="a send() that waits raises OSError when the client goes", steps=lost_while_waiting),
     Play(id="asgi-send-disconnected", asks="send() after a disconnect raises OSError", steps=lost),
