@@ -81,7 +81,7 @@ MODULES = [
 setup(
     ext_modules=cythonize(
         MODULES,
-        build_dir="build/cython",
+        build_dir=None if LINE_TRACING else "build/cython",
         include_path=[".", "server"],
         compiler_directives={
             "language_level": 3,

@@ -5,6 +5,7 @@ once in a plain asyncio.Task, and asks for the same outcome.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import io
@@ -211,6 +212,24 @@ async def times_out_later(outcome, receive):
         outcome.append("timeout")
 
 
+async def cancels_itself_and_awaits_no_future(outcome, receive):
+    """Nothing there to cancel: the app gets the cancel, or what is wrong with its awaitable."""
+
+    class Odd:
+        def __await__(self):
+            yield 42
+
+    asyncio.current_task().cancel()
+    try:
+        await Odd()
+    except (RuntimeError, asyncio.CancelledError):
+        outcome.append("raised")
+    asyncio.current_task().uncancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
 async def does_not_time_out(outcome, receive):
     async with asyncio.timeout(10):
         await receive()
@@ -355,7 +374,7 @@ CLEAN = [
     nothing, suspends, sleeps, identity, cancels_itself_first, cancels_itself_and_awaits_a_future,
     cancels_itself_later, is_cancelled_soon, is_cancelled_at_a_bare_yield,
     cancels_and_takes_it_back, cancelled_twice, times_out, times_out_later, does_not_time_out,
-    group, group_that_fails, names_its_task, inspects_its_task, raises, awaits_no_future,
+    cancels_itself_and_awaits_no_future, group, group_that_fails, names_its_task, inspects_its_task, raises, awaits_no_future,
     awaits_a_finished_future, awaits_a_cancelled_future, makes_a_task_eagerly, many_steps,
     in_a_thread, callback_of_another, callback_without_suspending, waits_for_itself_in_vain,
 ]  # fmt: skip

@@ -193,7 +193,9 @@ cdef class Park:
     def cancel(self, msg=None):
         cdef Driver driver = self.driver
         driver.cancelled = True
-        if not driver.stepping and driver.wakeup is not None:
+        if driver.stepping:
+            return False  # the task remembers it for the next step, as for any that is running
+        if driver.wakeup is not None:
             wakeup = driver.wakeup
             driver.wakeup = None
             if driver.runner.spare is driver:
@@ -252,9 +254,9 @@ cdef class Driver:
             raise error
         if self.suspended:
             # A cancel came before the task took over: pass it to what the app awaits.
-            self.suspended = False
+            self.suspended = self.cancelled = False
             self.awaited = None
-            if awaited is not None and isinstance(error, CancelledError) and awaited.cancel():
+            if isinstance(error, CancelledError) and cancel_awaited(awaited):
                 return awaited
         awaited = self.go_on(error)
         if awaited is ENDED:
@@ -270,13 +272,9 @@ cdef class Driver:
                 return ENDED
             return park(self)
         if self.suspended:
-            self.suspended = False
+            self.suspended = self.cancelled = False
             awaited = self.awaited
             self.awaited = None
-            if self.cancelled:
-                self.cancelled = False
-                if awaited is None or not awaited.cancel():
-                    return self.go_on(CancelledError())
             if awaited is not None or not first:
                 return awaited
         return self.go_on(None)
@@ -369,6 +367,11 @@ cdef PySendResult send_driver(
 
 (<PyTypeObject *> Driver).tp_as_async.am_send = send_driver
 Coroutine.register(Driver)
+
+
+cdef bint cancel_awaited(object awaited):
+    """Whether what the app awaits takes the cancel; a bare yield and what is no future do not."""
+    return hasattr(awaited, "cancel") and awaited.cancel()
 
 
 cdef Park parked(Driver driver):

@@ -4,7 +4,15 @@ from httpparser._core cimport Sink
 from httpparser._response cimport Output
 from fastserve.http._task cimport DONE
 
+import sys
+
 __all__ = ("ClientDisconnected", "Wire")
+
+
+# asyncio's writelines() did not tell of a full buffer then (CVE-2024-12254); this asks it to.
+cdef bint FORGETS_TO_PAUSE = (3, 12) <= sys.version_info < (3, 12, 9) or (
+    (3, 13) <= sys.version_info < (3, 13, 2)
+)
 
 
 class ClientDisconnected(OSError):
@@ -46,6 +54,8 @@ cdef class Wire(Sink):
             self.transport.write(parts[0])
         else:
             self.transport.writelines(parts)
+            if FORGETS_TO_PAUSE:
+                self.transport.set_write_buffer_limits(high=self.service.write_high_water)
         return 0
 
     cdef object drained(self):

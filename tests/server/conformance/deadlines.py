@@ -29,7 +29,7 @@ def idle(peer, client):
     client.closed()
 
 
-def nothing_sent(peer, client):
+def second_head(peer, client):
     """A second head that stops arriving."""
     assert client.response().status == 200
     head(peer, client)
@@ -38,12 +38,13 @@ def nothing_sent(peer, client):
 DEADLINES = {
     "rfc9112-9.5-first-byte": ("a client that says nothing is let go", b"", first_byte),
     "rfc9110-15.5.9-request-line": ("a request line that does not end: 408", b"GET / HT", head),
-    "rfc9110-15.5.9-head": ("a head that does not end: 408", b"GET / HTTP/1.1\r\nHost: h\r\n", head),
+    "rfc9110-15.5.9-head": ("a head that does not end: 408", GET[:-2], head),
     "rfc9110-15.5.9-body": ("a body that stops: 408", POST, head),
     "rfc9110-15.5.9-chunk": ("a chunk that stops: 408", b"POST / HTTP/1.1\r\nHost: h\r\n"
                              b"Transfer-Encoding: chunked\r\n\r\n9\r\nabc", head),
     "rfc9112-9.5-idle": ("an idle connection is closed, without a word", GET, idle),
-    "rfc9110-15.5.9-second-head": ("a later head that does not end: 408", GET + b"GET /", nothing_sent),
+    "rfc9110-15.5.9-second-head": ("a later head that does not end: 408", GET + b"GET /",
+                                   second_head),
 }  # fmt: skip
 
 

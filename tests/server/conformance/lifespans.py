@@ -1,5 +1,6 @@
 """Lifespan as a client sees it; event by event it is in test_lifespan.py."""
 
+import asyncio
 import threading
 
 from .cases import PLAIN, Play
@@ -39,8 +40,6 @@ class Life:
 
 
 async def wait(event):
-    import asyncio
-
     await asyncio.to_thread(event.wait, 30)
 
 
@@ -63,15 +62,13 @@ def order(peer):
 
 def failed(peer):
     """A failed startup: no socket is listened on, and the server says why."""
+    import pytest
+
     from fastserve import LifespanError
 
     life = Life(started=False)
-    try:
+    with pytest.raises(LifespanError, match=r"^the application failed to start: no$"):
         peer.start(life)
-    except LifespanError as error:
-        assert str(error) == "the application failed to start: no"
-    else:
-        raise AssertionError("it started")
     assert life.seen == ["startup"]
 
 

@@ -247,7 +247,8 @@ HOSTS = [
                          "brace": "{a}", "pipe": "a|b", "caret": "a^b"}.items()),
     *(refused(f"rfc9110-7.2-host-{name}", f"{text!r} is not a host and port", 400,
               b"GET / HTTP/1.1\r\nHost: " + text.encode() + b"\r\n\r\n")
-      for name, text in {"port-letters": "a:b", "port-twice": "a:1:2", "port-sign": "a:-1", "bracket-open": "[::1", "bracket-only": "::1]",
+      for name, text in {"port-letters": "a:b", "port-twice": "a:1:2", "port-sign": "a:-1",
+                         "bracket-open": "[::1", "bracket-only": "::1]",
                          "percent-alone": "a%", "percent-not-hex": "a%zz",
                          "ipv6-bare": "::1", "ipv6-no-colon-before-port": "[::1]80"}.items()),
 ]  # fmt: skip

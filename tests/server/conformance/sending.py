@@ -254,8 +254,8 @@ BODILESS = [
 FAILURES = [
     sent("rfc9110-15.6.1-raise-first", "an app that fails before its start: 500", ("raise",),
          status=500, closes=True),
-    sent("rfc9110-15.6.1-raise-after-start", "or before its first body", ("start", 201, [(b"x", b"")]),
-         ("raise",), status=500, closes=True, lacks=(b"x",)),
+    sent("rfc9110-15.6.1-raise-after-start", "or before its first body",
+         ("start", 201, [(b"x", b"")]), ("raise",), status=500, closes=True, lacks=(b"x",)),
     sent("rfc9110-15.6.1-raise-after-yield", "even some time after its start", ("start",),
          ("yield",), ("raise",), status=500, closes=True),
     sent("rfc9110-15.6.1-return-first", "an app that returns without an answer: 500",

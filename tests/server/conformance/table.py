@@ -44,9 +44,9 @@ INTRODUCTION = """\
 
 What HTTP/1.1 (RFC 9110 and 9112) asks of an origin server and ASGI asks of a server, clause by
 clause, with the test that shows it. Each of the {count} cases talks to the running server over a
-socket, on {{llhttp, h11}} x {{uvloop, asyncio}}; those marked x3 are played three times, whole, byte
-by byte and in one segment behind another request, with the same outcome. After each case that does
-not end the connection, the connection must serve one more request.
+socket, on {{llhttp, h11}} x {{uvloop, asyncio}}; those marked x3 are played three times, whole,
+byte by byte and in one segment behind another request, with the same outcome. After each case that
+does not end the connection, the connection must serve one more request.
 
     python -m pytest tests/server/conformance -k ID
 
