@@ -20,7 +20,7 @@ __all__ = (
 
 cdef enum:
     WORTH_A_VIEW = 4096  # below this a copy is cheaper than a memoryview
-    EVERY_LENIENCY = 0x7FF
+    EVERY_LENIENCY = 0x3FF  # llhttp 9.4.3 loops for ever on NUL under LENIENT_HEADER_VALUE_RELAXED
 
 cdef Limits DEFAULTS = Limits()
 
@@ -206,6 +206,11 @@ cdef class BatchParser(Parser):
     def paused(self):
         """Whether a message has ended and `resume()` is awaited."""
         return self.collector.paused
+
+    @property
+    def held(self):
+        """Whether a head waits for `switch()` or `resume()`."""
+        return self.phase == HELD
 
     @property
     def leftover(self):

@@ -228,6 +228,8 @@ cdef class RequestHead:
         no_facts(&facts)
         self.method = method
         self.headers = []
+        self.query = EMPTY
+        self.authority = self.upgrade = None
         for name, value in headers:
             pair = field(PyBytes_AS_STRING(name), len(name), PyBytes_AS_STRING(value), len(value),
                          &kind)

@@ -20,4 +20,3 @@ class Leniency(IntFlag):
     OPTIONAL_CRLF_AFTER_CHUNK = 0x80  #: chunks need no CRLF behind them: request smuggling
     OPTIONAL_CR_BEFORE_LF = 0x100  #: a lone LF ends a line: smuggling past parties that differ
     SPACES_AFTER_CHUNK_SIZE = 0x200  #: spaces behind a chunk size: likewise
-    HEADER_VALUE_RELAXED = 0x400  #: unusual characters in values

@@ -532,9 +532,11 @@ def test_hold_and_switch_with_the_body_intact() -> None:
         parser = RequestParser(hold=True)
         events = parser.feed(message[:at]) + parser.feed(message[at:])
         assert join(events) == [HELD_5]
+        assert parser.held
         assert not parser.switched
         assert join(parser.switch()) == [b"hello", "end"]
         assert parser.switched
+        assert not parser.held
         assert parser.leftover == b"\x81\x00rest"
         assert parser.feed(b"!") == []
         assert parser.leftover == b"\x81\x00rest!"
@@ -705,7 +707,7 @@ def test_repr() -> None:
 def test_arguments() -> None:
     with pytest.raises(TypeError):
         RequestParser(True)  # type: ignore[call-arg]
-    for lenient in (-1, 0x800, 1 << 16):
+    for lenient in (-1, 0x400, 1 << 16):
         with pytest.raises(ValueError, match="Leniency"):
             RequestParser(lenient=lenient)
     RequestParser(lenient=sum(Leniency))

@@ -440,10 +440,6 @@ LENIENCIES: dict[Leniency, tuple[bytes, list[Any]]] = {
             "end",
         ],
     ),
-    Leniency.HEADER_VALUE_RELAXED: (
-        GET + b"A: b\x01c\r\n\r\n",
-        [request(headers=[HOST, (b"a", b"b\x01c")]), "end"],
-    ),
 }
 
 
