@@ -1,9 +1,10 @@
 # cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """A WebSocket under ASGI: an asyncio protocol on one side, receive() and send() on the other."""
 
+from fastserve._ready cimport DONE, ready
 from fastserve.websocket._peer cimport Peer
 from fastserve.websocket._protocol cimport Protocol
-from fastserve.websocket._waiting cimport DONE, Awaitable, ready, step_in_c
+from fastserve.websocket._waiting cimport Awaitable, step_in_c
 
 from fastserve.websocket import handshake
 from fastserve.websocket._link import ClientDisconnected
