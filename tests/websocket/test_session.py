@@ -150,7 +150,7 @@ async def test_connect_receive_disconnect() -> None:
         {"type": "websocket.disconnect", "code": 1001, "reason": "going"},
         {"type": "websocket.disconnect", "code": 1001, "reason": "going"},
     ]
-    assert link.sent == server_close(1001)
+    assert link.sent == server_close(1001, b"going")
     await link.end()
 
 
