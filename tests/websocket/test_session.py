@@ -843,6 +843,30 @@ async def test_a_full_queue_stops_reading_until_the_app_has_taken_all() -> None:
 
 
 @in_loop
+async def test_a_frame_that_has_only_begun_behind_a_full_queue_is_read_on() -> None:
+    go = asyncio.Event()
+    taken: list[Event] = []
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        await go.wait()
+        while (event := await receive())["type"] == "websocket.receive":
+            taken.append(event)
+
+    link = await Link(app, Config(ws_max_queue=1)).turn()
+    second = frame(BINARY, bytes(1000))
+    await link.feed(HI + second[:500])
+    assert link.transport.calls == ["pause_reading"]
+    go.set()
+    await link.turn()
+    assert link.transport.calls == ["pause_reading", "resume_reading"]
+    await link.feed(second[500:])
+    assert len(taken) == 2
+    await link.end()
+
+
+@in_loop
 async def test_a_queue_of_a_megabyte_stops_reading_too() -> None:
     link = await Link(forever).turn()
     for _ in range(4):

@@ -237,9 +237,9 @@ cdef class Session(Peer):
         if self.inbox.first is None and self.protocol is not None and self.protocol.has_unread():
             self.pull()
         message = self.inbox.take()
+        if self.read_paused and self.inbox.first is None and self.protocol is not None:
+            self.pause_or_resume()  # also when what was unread is only the beginning of a frame
         if message is not None:
-            if self.read_paused and self.inbox.first is None:
-                self.pause_or_resume()
             if type(message) is str:
                 return {"type": "websocket.receive", "text": message}
             return {"type": "websocket.receive", "bytes": message}
