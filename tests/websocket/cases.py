@@ -290,6 +290,11 @@ z("7.2.3.3-stored", squeezed(bytes.fromhex("000500faff48656c6c6f00")), "Hello")
 z("7.2.3.4-bfinal", squeezed(FINAL + b"\0"), "Hello")
 z("7.2.3.4-bfinal-twice", squeezed(FINAL + b"\0") * 2, "Hello", "Hello")
 z("7.2.3.4-bfinal-without-the-last-byte", squeezed(FINAL) + squeezed(AGAIN), "Hello", "Hello")
+z(
+    "7.2.3.4-bfinal-then-an-empty-fragment",
+    squeezed(FINAL, fin=False) + frame(CONT) + squeezed(AGAIN) + squeezed(FINAL_AGAIN + b"\0"),
+    *["Hello"] * 3,
+)
 z("7.2.3.4-bfinal-window-goes-on", squeezed(FINAL + b"\0") + squeezed(AGAIN), "Hello", "Hello")
 z(
     "7.2.3.4-bfinal-window-not-shared",

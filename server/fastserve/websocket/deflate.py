@@ -59,12 +59,7 @@ class Deflate:
         if last:
             data += SYNC_TAIL
         try:
-            if self._inflater is None:
-                self._inflater = self._new_inflater()
-            out = self._inflater.decompress(data, room + 1)
-            self._remember(out)
-            while self._inflater.eof and len(out) <= room:
-                out += self._past_final_block(room + 1 - len(out), last)
+            out = self._inflate(data, room, last)
         except zlib.error as error:
             raise ProtocolError(1007, f"not deflate data: {error}") from None
         if len(out) > room:
@@ -75,6 +70,26 @@ class Deflate:
                 self._inflater = None
                 self._window.clear()
         return out
+
+    def _inflate(self, data: bytes, room: int, last: bool) -> bytes:
+        out = b""
+        while True:
+            if self._inflater is None:
+                # 7.2.3.4 asks for one more byte behind a last block with BFINAL; some forget it
+                if last and self._final_blocks and data == SYNC_TAIL:
+                    return out
+                self._inflater = self._new_inflater()
+            piece = self._inflater.decompress(data, room + 1 - len(out))
+            self._remember(piece)
+            out += piece
+            if not self._inflater.eof or len(out) > room:
+                return out
+            # 7.2.1: what follows a block with BFINAL is deflate data too, with the same window
+            self._count_final_block()
+            data = self._inflater.unused_data
+            self._inflater = None
+            if not data:
+                return out
 
     def deflate(self, data: bytes) -> bytes:
         """A whole message, not empty, without the tail of its flush (7.2.1)."""
@@ -88,22 +103,10 @@ class Deflate:
         """Free the deflater; what follows is sent without reference to what went before."""
         self._deflater = None
 
-    def _past_final_block(self, room: int, last: bool) -> bytes:
-        """What follows a block with BFINAL, from the next byte on, with the same window (7.2.1).
-
-        zlib's stream ends there, and another goes on.
-        """
-        assert self._inflater is not None
+    def _count_final_block(self) -> None:
         self._final_blocks += 1
         if self._final_blocks > MAX_FINAL_BLOCKS:
             raise ProtocolError(1009, f"message with more than {MAX_FINAL_BLOCKS} final blocks")
-        data = self._inflater.unused_data
-        self._inflater = self._new_inflater()
-        if last and data == SYNC_TAIL:
-            return b""  # 7.2.3.4 has one more byte behind it, and some senders do not
-        out = self._inflater.decompress(data, room)
-        self._remember(out)
-        return out
 
     def _remember(self, out: bytes) -> None:
         # zlib does not give its window away when it is needed, at a final block
