@@ -41,7 +41,7 @@ lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/cython-lint httpparser server
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest.txt \
-		httpparser fastserve.http fastserve.websocket
+		httpparser fastserve._ready fastserve.http fastserve.websocket
 
 fuzz: build $(VENV)/with-test
 	@for target in tests/fuzz/fuzz_*.py; do $(BIN)/python $$target --seconds 60 || exit 1; done

@@ -58,6 +58,7 @@ MODULES = [
     extension("httpparser._core", LLHTTP_SOURCES),
     extension("httpparser._batch"),
     extension("httpparser._response"),
+    extension("fastserve._ready"),
     extension("fastserve.http._task"),
     extension("fastserve.http._service"),
     extension("fastserve.http._wire"),

@@ -12,7 +12,8 @@ from fastserve.http.sendfile import open_path, part_of, transmit
 from httpparser._headers cimport equal_fold, token_in_list
 from httpparser._response cimport Output, write_field, write_number, write_status_line
 from fastserve.http._service cimport Service
-from fastserve.http._task cimport DONE, Job
+from fastserve._ready cimport DONE
+from fastserve.http._task cimport Job
 from fastserve.http._wire cimport Wire
 
 __all__ = ("Response",)
