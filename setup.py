@@ -30,7 +30,14 @@ BASELINE = ["-march=x86-64-v2"] if x86 and "-march" not in os.environ.get("CFLAG
 CFLAGS = ["-O2", "-fvisibility=hidden", *BASELINE]
 SANITIZERS = ["-fsanitize=address,undefined"] if os.environ.get("FASTSERVE_SANITIZE") else []
 if SANITIZERS:  # every finding is fatal, and assertions are on
-    CFLAGS += [*SANITIZERS, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1", "-UNDEBUG"]
+    CFLAGS += [
+        *SANITIZERS,
+        "-fno-sanitize-recover=all",
+        "-fno-omit-frame-pointer",
+        "-g",
+        "-O1",
+        "-UNDEBUG",
+    ]
 if os.environ.get("FASTSERVE_FUZZING"):  # with clang: what runs is reported to libFuzzer
     CFLAGS += ["-fsanitize=fuzzer-no-link", "-O1"]
 

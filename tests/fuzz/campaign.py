@@ -30,7 +30,9 @@ def guided_copy() -> tuple[Path, dict[str, str]] | None:
         print("not guided: this Python has no atheris (pip install atheris)", flush=True)
         return None
     if compiler is None:
-        print("not guided: clang is not installed, and gcc cannot compile for libFuzzer", flush=True)
+        print(
+            "not guided: clang is not installed, and gcc cannot compile for libFuzzer", flush=True
+        )
         return None
     sys.path.insert(0, str(HERE.parent / "builds"))
     from copies import prepare

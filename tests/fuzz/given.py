@@ -10,7 +10,17 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "httpparser"))
 from cases import join, plain
 from messages import REQUESTS, RESPONSES
 
-__all__ = ["GET", "OK", "PIECES", "REQUEST_CORPUS", "RESPONSE_CORPUS", "URL_CORPUS", "cut", "join", "plain"]
+__all__ = [
+    "GET",
+    "OK",
+    "PIECES",
+    "REQUEST_CORPUS",
+    "RESPONSE_CORPUS",
+    "URL_CORPUS",
+    "cut",
+    "join",
+    "plain",
+]
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"

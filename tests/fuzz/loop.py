@@ -87,7 +87,9 @@ class Running:
         try:
             self.target.execute(data)
         except Exception as error:
-            finding = self.folder / f"finding-{self.target.name}-{hashlib.sha1(data).hexdigest()[:10]}"
+            finding = (
+                self.folder / f"finding-{self.target.name}-{hashlib.sha1(data).hexdigest()[:10]}"
+            )
             shutil.copyfile(self.path, finding)
             error.add_note(f"the input is in {finding}")
             raise
