@@ -1,4 +1,4 @@
-"""A server under every kind of load for a long time, its memory watched: `python -m benchmarks.soak`.
+"""A server under every kind of load for a long time, and its memory: `python -m benchmarks.soak`.
 
 Turn after turn, each load runs for a second over connections of its own, which come and go with it.
 Memory (PSS, all processes of the server) is read after each turn, when the connections are closed.

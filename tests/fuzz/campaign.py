@@ -35,9 +35,8 @@ def guided_copy() -> tuple[Path, dict[str, str]] | None:
         )
         return None
     sys.path.insert(0, str(HERE.parent / "builds"))
-    from copies import prepare
-
     import atheris
+    from copies import prepare
 
     print(f"guided by atheris: compiling with {compiler}", flush=True)
     linker = {"CC": compiler, "LDSHARED": f"{compiler} -shared"}

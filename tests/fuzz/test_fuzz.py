@@ -5,14 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import beside_h11
+import loop
 import pytest
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-import beside_h11
-import loop
-
 INPUTS = {"requests": 1500, "responses": 1500, "urls": 10_000, "callbacks": 2000, "frames": 200}
 
 
