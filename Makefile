@@ -56,6 +56,7 @@ asan: build $(VENV)/with-test
 	$(BIN)/python tests/builds/asan.py $(ARGS)
 
 coverage-cython:
+	@command -v $(TRACED_PYTHON) >/dev/null || { echo "Python 3.11 is needed: make TRACED_PYTHON=/where/it/is coverage-cython"; exit 1; }
 	$(TRACED_PYTHON) -m venv $(TRACED_VENV)
 	$(TRACED_VENV)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(TRACED_VENV)/bin/python -m pip install --quiet --group test --group coverage uvloop click

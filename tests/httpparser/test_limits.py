@@ -335,6 +335,9 @@ def test_512_kib_of_fields_are_refused_as_soon_as_the_default_limit_is_passed(
             fed += len(piece)
             parser.feed(piece)
     assert caught.value.code == code
+    offset = caught.value.offset
+    assert offset is not None
+    assert fed - step <= offset <= fed  # in the piece that was one too many
     assert fed <= most + len(GET + HOST) + 2 + step
 
 
