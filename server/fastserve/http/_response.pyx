@@ -217,6 +217,10 @@ cdef class Response(Job):
             or output.length > wire.service.write_high_water
         ):
             wire.flush()
+            if more and not wire.gone and wire.transport.is_closing():
+                # The loop tells of a lost connection only after the step, and a step may be long.
+                wire.gone = True
+                raise ClientDisconnected("the client has disconnected")
         if wire.congested:
             return wire.drained()
         return DONE
