@@ -88,8 +88,13 @@ def test_refused(status: int, changes: dict[str, list[str]]) -> None:
     with pytest.raises(Refusal) as refusal:
         read("GET", "1.1", headers(changes))
     assert refusal.value.status == status
-    wanted = [(b"sec-websocket-version", b"13")] if status == 426 else []
-    assert list(refusal.value.headers) == wanted
+    found = dict(refusal.value.headers)
+    if status == 426:  # RFC 9110 15.5.22 and 7.8
+        assert found[b"sec-websocket-version"] == b"13"
+        assert found[b"upgrade"] == b"websocket"
+        assert found[b"connection"] == b"upgrade"
+    else:
+        assert found == {}
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "get", "CONNECT"])

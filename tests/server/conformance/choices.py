@@ -29,6 +29,14 @@ CHOICES = {
     " are refused": """
         rfc9110-8.6-cl-overflow-64 rfc9110-8.6-cl-overflow-wraps rfc9110-8.6-cl-endless
         rfc9112-7.1-size-overflow rfc9112-7.1-size-overflow-wraps rfc9112-7.1-size-many-zeros""",
+    "RFC 9110 5.6.1.2 and 5.6.3 have recipients accept empty list elements and white space around"
+    " the parts of a chunk extension; where framing depends on it, both are refused": """
+        rfc9112-6.1-te-empty rfc9112-6.1-te-empty-element rfc9112-6.1-te-empty-element-behind
+        rfc9112-7.1-size-space-after rfc9112-7.1.1-extension-space""",
+    "RFC 9112 7.1.1 lets a recipient ignore chunk extensions, whatever is in them; those that are"
+    " malformed are refused": """
+        rfc9112-7.1.1-extension-empty rfc9112-7.1.1-extension-name rfc9112-7.1.1-extension-nul
+        rfc9112-7.1.1-extension-two-values rfc9112-7.1.1-extension-behind-quotes""",
     "RFC 9110 6.5.1 lets a recipient ignore trailers; those that would change the framing are"
     " refused": "rfc9110-6.5.1-trailer-content-length rfc9110-6.5.1-trailer-transfer-encoding",
     "RFC 9110 2.5, 9.1 and 15.6.6 let a server speak further versions and methods, RFC 9113 3.3"
@@ -36,7 +44,7 @@ CHOICES = {
         rfc9110-15.6.6-version-2.0 rfc9110-15.6.6-version-3.0 rfc9110-15.6.6-version-0.9
         rfc9110-15.6.6-version-1.2 rfc9113-3.4-preface rfc9113-3.4-preface-with-settings
         rfc9113-3.2-h2c rfc9112-3-method-too-long rfc9110-9.1-method-lower-case
-        rfc9110-9.3.6-connect""",
+        rfc9110-9.3.6-connect rfc9110-9.3.6-connect-in-1.0 rfc9110-15.5.22-version""",
     "RFC 9110 10.1.1 lets a server ignore unknown expectations, send 100 although the body is"
     " there, and keep the connection behind a final status": """
         rfc9110-10.1.1-expect-unknown rfc9110-10.1.1-expect-several
@@ -50,15 +58,18 @@ CHOICES = {
     " lingering close": """
         rfc9112-9.6-half-closed rfc9112-9.6-half-closed-pipelined rfc9112-9.6-half-closed-stream
         rfc9112-9.5-idle-close rfc9112-9.6-lingering""",
+    "RFC 9112 3 does not say when a malformed request is answered": "rfc9112-2-garbage-byte",
     "RFC 9112 4 leaves the reason phrase to the server, RFC 9110 15 what to do with a status past"
     " 599": "rfc9112-4-reason rfc9112-4-status-unassigned rfc9112-4-status-999",
     "RFC 9110 8.6 and 9.3.2 let a server leave Content-Length out": """
-        rfc9110-8.6-send-length-added-empty rfc9110-9.3.2-head-length-added""",
+        rfc9110-8.6-send-length-added-empty rfc9110-9.3.2-head-length-added
+        rfc9110-8.6-304-length-kept""",
     "ASGI does not say what becomes of a body behind a 204 or 304; it is left out": """
         rfc9110-15.3.5-204-with-body rfc9110-15.4.5-304-with-body""",
     "ASGI lets a server write the start at once; it is held, so that a failure is still a 500": """
         rfc9110-15.6.1-raise-after-start rfc9110-15.6.1-raise-after-yield
-        rfc9110-15.6.1-return-after-start asgi-raise-after-end""",
+        rfc9110-15.6.1-return-after-start rfc9110-15.6.1-too-short rfc9110-15.6.1-too-long
+        asgi-raise-after-end""",
     "ASGI has messages behind the last body ignored; here they raise, as what is out of order"
     " elsewhere": "asgi-send-start-after-end asgi-send-body-after-end",
     "ASGI leaves to the server how a body is cut into messages, and does not speak of several or"
