@@ -33,6 +33,7 @@ serve: build
 
 test: build $(VENV)/with-test
 	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m benchmarks.guard --allow-missing
 
 lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/ruff format --check .

@@ -42,7 +42,7 @@ class Sink:
 def parser_parts() -> dict[str, Work]:
     from benchmarks.parsers import batch, callbacks
 
-    whole, pieces = batch(), callbacks("httpparser")
+    whole, pieces = batch()[0], callbacks("httpparser")[0]
     return {
         "parser batch, tiny GET": lambda: whole(TINY),
         "parser batch, browser GET": lambda: whole(BROWSER),

@@ -34,9 +34,12 @@ cdef extern from "Python.h":
 
     ctypedef struct PyAsyncMethods:
         PySendResult (*am_send)(PyObject *, PyObject *, PyObject **) except? PYGEN_ERROR
+    ctypedef PyObject *(*iternextfunc)(PyObject *) except? NULL
     ctypedef struct PyTypeObject:
         PyAsyncMethods *tp_as_async
+        iternextfunc tp_iternext
     void Py_INCREF(PyObject *)
+    void PyErr_SetObject(object, object) noexcept
 
 cdef object enter_task = asyncio.tasks._enter_task
 cdef object leave_task = asyncio.tasks._leave_task
@@ -67,8 +70,8 @@ cdef class Ready:
         pass
 
 
-# `await` and tasks ask for this slot first. Without it each await of a value costs a StopIteration
-# and each end of an app a traceback.
+# Tasks, and `await` up to Python 3.11, ask for this slot first: without it each await of a value
+# costs a StopIteration and a traceback.
 cdef PySendResult send_ready(
     PyObject *ready, PyObject *value, PyObject **result
 ) except? PYGEN_ERROR:
@@ -77,7 +80,16 @@ cdef PySendResult send_ready(
     return PYGEN_RETURN
 
 
+cdef PyObject *next_ready(PyObject *ready) except? NULL:
+    """`__next__` for `await` since Python 3.12: no traceback, and no StopIteration for None."""
+    cdef object value = (<Ready> ready).value
+    if value is not None:
+        PyErr_SetObject(StopIteration, value)
+    return NULL
+
+
 (<PyTypeObject *> Ready).tp_as_async.am_send = send_ready
+(<PyTypeObject *> Ready).tp_iternext = next_ready
 Coroutine.register(Ready)
 
 DONE = Ready.__new__(Ready)
