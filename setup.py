@@ -71,6 +71,7 @@ MODULES = [
     extension("fastserve.http._task"),
     extension("fastserve.http._service"),
     extension("fastserve.http._wire"),
+    extension("fastserve.http._framing"),
     extension("fastserve.http._response"),
     extension("fastserve.http._cycle"),
     extension("fastserve.http._refusal"),

@@ -69,7 +69,7 @@ class Config:
     limit_fields: int = opt(65536, "Bytes of all header fields; more: 431.", low=64)
     limit_field_count: int = opt(128, "Number of header fields; more: 431.", low=1)
     limit_trailers: int = opt(16384, "Bytes of all trailer fields; more: 431.")
-    limit_chunk_extensions: int = opt(16384, "Bytes of chunk extensions in a message; more: 400.")
+    limit_chunk_extensions: int = opt(16384, "Bytes of chunk extensions in a message; more: 413.")
     limit_body: int = opt(0, "Bytes of a request body; more: 413. 0: no limit.")
     limit_concurrency: int = opt(0, "Requests in progress; more: 503. 0: no limit.")
     limit_connections: int = opt(0, "Open connections; then accepting pauses. 0: no limit.")

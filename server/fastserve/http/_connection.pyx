@@ -193,7 +193,7 @@ cdef class Connection(Ending):
         if head.method == "CONNECT":  # an origin server is no tunnel
             raise Refusal(501, "CONNECT is not supported")
         # RFC 9110 9.1: methods are case-sensitive, while ASGI upper-cases them
-        if head.method is not GET and not head.method.isupper():
+        if head.method is not GET and head.method != head.method.upper():
             raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             raise Refusal(503, "too many requests at once")

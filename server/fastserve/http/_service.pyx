@@ -167,11 +167,12 @@ cdef class Service:
     async def wait_closed(self):
         """Wait until `idle`."""
         while not self.idle:
-            self.closed = self.loop.create_future()
+            closed = self.closed = self.loop.create_future()
             try:
-                await self.closed
+                await closed
             finally:
-                self.closed = None
+                if self.closed is closed:  # a second caller may wait by now
+                    self.closed = None
 
     cdef int forget(self, object connection) except -1:
         self.connections.discard(connection)
