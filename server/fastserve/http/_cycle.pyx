@@ -30,12 +30,14 @@ cdef class Cycle(Response):
     def receive(self):
         """ASGI `receive`: an awaitable that is finished already when there is something to give."""
         cdef Delivery delivery
+        if self.phase == COMPLETE:
+            return ready({"type": "http.disconnect"})
         if self.buffered or self.ended and not self.delivered:
             delivery = Delivery.__new__(Delivery)
             delivery.cycle = self
             delivery.value = self.next_message()
             return delivery
-        if self.disconnected or self.phase == COMPLETE:
+        if self.disconnected:
             return ready({"type": "http.disconnect"})
         return self.wait_message()
 
