@@ -19,6 +19,10 @@ class Service(Protocol):
         """The open connections."""
 
     @property
+    def websockets(self) -> Collection[object]:
+        """Those that are open or whose app is still running."""
+
+    @property
     def active(self) -> int:
         """How many requests (WebSockets among them) the app is working on."""
 
