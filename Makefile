@@ -39,6 +39,7 @@ serve: build
 
 test: build $(VENV)/with-test
 	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m benchmarks.guard --allow-missing
 
 lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/ruff format --check .
@@ -46,7 +47,7 @@ lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/cython-lint httpparser server
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest.txt \
-		httpparser fastserve.http fastserve.websocket
+		httpparser fastserve._ready fastserve.http fastserve.websocket
 
 fuzz: build $(VENV)/with-test
 	@$(BIN)/python -m pip install --quiet --group fuzz || echo "atheris is not to be had here"

@@ -1,12 +1,15 @@
 """Instructions per request against a committed baseline: fails on more than 5% more.
 
-`python -m benchmarks.guard` in about ten seconds; `--update` writes the baseline of this Python.
+`python -m benchmarks.guard` in about ten seconds; `--update` writes the baseline of this Python,
+compiler, C library and kind of CPU. `make test` runs it where one is known.
 callgrind counts; unlike time, the count hardly changes from one run to the next.
 """
 
 import json
 import os
+import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,8 +28,21 @@ MARK = "getppid"
 
 
 def key() -> str:
-    """What the counts depend on besides our code, as far as a baseline is kept for it."""
-    return f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
+    """What the counts depend on besides our code: Python, compiler, C library, the CPU's words."""
+    compiler = subprocess.run(
+        [*shlex.split(sysconfig.get_config_var("CC")), "-dumpfullversion"],
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    parts = (
+        f"Python {platform.python_version()}",
+        sysconfig.get_platform(),
+        " ".join(platform.libc_ver()),
+        f"cc {compiler}",
+        next((level for level in ("avx512bw", "avx2", "sse4_2") if level in flags), ""),
+    )
+    return ", ".join(parts)
 
 
 def counted(repeat: int = REPEAT) -> dict[str, int]:
@@ -80,8 +96,10 @@ def main(update: bool, allow_missing: bool) -> None:
     baselines = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
     if shutil.which("valgrind") is None:
         skip("valgrind is not installed (apt install valgrind): nothing was counted", allow_missing)
-    now = counted()
     before = baselines.get(key(), {})
+    if not before and not update:
+        skip(f"{BASELINE.name} has no baseline of {key()}; make one with --update", allow_missing)
+    now = counted()
     for name, count in now.items():
         change = f"{count / before[name] - 1:+7.1%}" if name in before else "    new"
         click.echo(f"  {name:<32} {count:>10,} instructions  {change}")
@@ -89,8 +107,6 @@ def main(update: bool, allow_missing: bool) -> None:
         text = json.dumps({**baselines, key(): now}, indent=1, sort_keys=True)
         BASELINE.write_text(text + "\n")
         click.echo(f"{BASELINE.name} has the baseline of {key()}")
-    elif not before:
-        skip(f"{BASELINE.name} has no baseline of {key()}; make one with --update", allow_missing)
     elif found := worse(before, now):
         raise click.ClickException(f"more than {ALLOWED:.0%} more:\n" + "\n".join(found))
 

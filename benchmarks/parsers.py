@@ -1,8 +1,8 @@
 """Every parser around the same job: a whole head (method, path, query, version, headers in lower
 case) and the body, from the bytes of one complete message.
 
-Each maker returns a function that parses one message and returns (method, path, headers, body),
-so that a check can compare them; what a parser builds besides is its own affair.
+Each maker returns two functions: one parses a message into Python objects, and is what is timed;
+the other makes `(method, path, headers, body)` of what that returned, for the check before it.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 Parsed = tuple[str, str, list[tuple[bytes, bytes]], bytes]
-Parse = Callable[[bytes], Parsed]
+Made = tuple[Callable[[bytes], Any], Callable[[Any], Parsed]]
 
 
 class CallbackHead:
@@ -44,30 +44,52 @@ class CallbackHead:
     def on_body(self, body: bytes) -> None:
         self.body += body
 
-    def parse(self, data: bytes) -> Parsed:
-        self.parser.feed_data(data)
+    def parsed(self, _result: object) -> Parsed:
         return self.method, self.path, self.headers, self.body
 
 
-def callbacks(module: str) -> Parse:
-    return CallbackHead(import_module(module)).parse
+class WholeHead(CallbackHead):
+    """The same with all that `httpparser.RequestHead` tells: what the fields say of the message."""
+
+    meaning = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"te"))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.said: dict[bytes, bytes] = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        self.headers.append((name, value))
+        if name in self.meaning:
+            self.said[name] = value
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        said = self.said
+        self.content_length = int(said.get(b"content-length", -1))
+        self.chunked = said.get(b"transfer-encoding", b"").lower() == b"chunked"
+        self.expect_continue = said.get(b"expect", b"").lower() == b"100-continue"
+        self.trailers = b"trailers" in said.get(b"te", b"")
+        self.upgrade = said.get(b"upgrade") if self.parser.should_upgrade() else None
 
 
-def batch() -> Parse:
+def callbacks(module: str, head: type[CallbackHead] = CallbackHead) -> Made:
+    kept = head(import_module(module))
+    return kept.parser.feed_data, kept.parsed
+
+
+def batch() -> Made:
     from httpparser import END, RequestParser
 
-    feed = RequestParser().feed
+    def parsed(events: list[Any]) -> Parsed:
+        head, *parts, end = events
+        assert end is END
+        return head.method, head.path, head.headers, b"".join(parts)
 
-    def parse(data: bytes) -> Parsed:
-        head, *parts = feed(data)
-        assert parts[-1] is END
-        body = parts[0] if len(parts) == 2 else b"".join(parts[:-1])
-        return head.method, head.path, head.headers, body
-
-    return parse
+    return RequestParser().feed, parsed
 
 
-def h11() -> Parse:
+def h11() -> Made:
     """A new Connection for each message: h11 begins the next one only after a response."""
     import h11
 
@@ -86,11 +108,12 @@ def h11() -> Parse:
         path, _, _query = head.target.partition(b"?")
         return head.method.decode("ascii"), unquote(path.decode("ascii")), list(head.headers), body
 
-    return parse
+    return parse, tuple
 
 
-def aiohttp() -> Parse:
-    """aiohttp's C parser; its heads hold a URL object and a multidict as well as raw headers."""
+def aiohttp() -> Made:
+    """aiohttp's C parser; its heads hold a URL object and a multidict as well as raw headers, whose
+    names are not in lower case."""
     import asyncio
 
     from aiohttp.base_protocol import BaseProtocol
@@ -100,17 +123,16 @@ def aiohttp() -> Parse:
     loop = asyncio.new_event_loop()
     parser = HttpRequestParserC(BaseProtocol(loop), loop, 2**16)
 
-    def parse(data: bytes) -> Parsed:
-        messages, _upgraded, _tail = parser.feed_data(data)
-        message, payload = messages[0]
+    def parsed(found: Any) -> Parsed:
+        message, payload = found[0][0]
         body = b"" if payload is EMPTY_PAYLOAD else payload.read_nowait()
         headers = [(name.lower(), value) for name, value in message.raw_headers]
         return message.method, message.url.path, headers, body
 
-    return parse
+    return parser.feed_data, parsed
 
 
-def zttp() -> Parse:
+def zttp() -> Made:
     """A new Connection for each message: the next one begins only after a response."""
     import zttp
 
@@ -127,10 +149,10 @@ def zttp() -> Parse:
         headers = head.headers.to_list(lowercase_names=True)
         return head.method.decode("ascii"), unquote(head.path.decode("ascii")), headers, body
 
-    return parse
+    return parse, tuple
 
 
-def gunicorn_h1c() -> Parse:
+def gunicorn_h1c() -> Made:
     """The callbacks and accessors that gunicorn's asgi worker uses."""
     from gunicorn_h1c import H1CProtocol
 
@@ -147,10 +169,10 @@ def gunicorn_h1c() -> Parse:
             parser.method.decode("ascii"),
             unquote(path.decode("ascii")),
             parser.asgi_headers,
-            b"".join(bodies),
+            bodies[0] if len(bodies) == 1 else b"".join(bodies),
         )
 
-    return parse
+    return parse, tuple
 
 
 class PortSink:
@@ -165,24 +187,24 @@ class PortSink:
     def end(self) -> None: ...
 
 
-def port(module: str, name: str) -> Parse:
+def port(module: str, name: str) -> Made:
     """A port as fastserve runs it: its own work belongs to the parser, not to the server."""
     from httpparser import Limits
 
     sink = PortSink()
     feed = getattr(import_module(f"benchmarks.ports.{module}"), name)(sink, Limits()).feed
 
-    def parse(data: bytes) -> Parsed:
-        feed(data)
+    def parsed(_result: object) -> Parsed:
         return sink.request.method, sink.request.path, sink.request.headers, sink.parts
 
-    return parse
+    return feed, parsed
 
 
-MAKERS: dict[str, Callable[[], Parse]] = {
+MAKERS: dict[str, Callable[[], Made]] = {
     "httpparser batch": batch,
     "httpparser callbacks": lambda: callbacks("httpparser"),
     "httptools": lambda: callbacks("httptools"),
+    "httptools, whole head": lambda: callbacks("httptools", WholeHead),
     "gunicorn_h1c": gunicorn_h1c,
     "zttp": zttp,
     "aiohttp": aiohttp,

@@ -19,7 +19,7 @@ from httpparser.llhttp cimport *
 
 from httpparser.errors import (
     HttpParserError, HttpParserInvalidMethodError, HttpParserInvalidStatusError,
-    HttpParserInvalidURLError, IncompleteMessage, VersionNotSupported,
+    HttpParserInvalidURLError, IncompleteMessage, MethodNotImplemented, VersionNotSupported,
 )
 
 __all__ = ("LLHTTP_VERSION", "Parser")
@@ -238,7 +238,7 @@ cdef class Parser(Message):
                 "the method is not a token", code="HPE_INVALID_METHOD", offset=self.line_start
             )
         if len(token) > LONGEST_METHOD:
-            raise HttpParserInvalidMethodError(
+            raise MethodNotImplemented(  # RFC 9112 3
                 "the method is too long", code="HPE_INVALID_METHOD", offset=self.line_start
             )
         if space == NULL:

@@ -18,6 +18,7 @@ __all__ = [
     "HttpParserInvalidURLError",
     "HttpParserUpgrade",
     "IncompleteMessage",
+    "MethodNotImplemented",
     "TransferCodingNotImplemented",
     "UriTooLong",
     "VersionNotSupported",
@@ -100,6 +101,12 @@ class HeaderFieldsTooLarge(HttpParserError):
     """A field, all fields, their number or the trailers are past their limit."""
 
     status = 431
+
+
+class MethodNotImplemented(HttpParserInvalidMethodError):
+    """A method longer than any that exists."""
+
+    status = 501
 
 
 class TransferCodingNotImplemented(HttpParserError):

@@ -23,3 +23,13 @@ def test_without_valgrind_it_says_so_and_fails_unless_allowed(monkeypatch, optio
     result = CliRunner().invoke(guard.main, options)
     assert result.exit_code == status
     assert "valgrind is not installed" in result.output
+
+
+@pytest.mark.parametrize(("options", "status"), [([], 1), (["--allow-missing"], 0)])
+def test_where_no_baseline_is_known_nothing_is_counted(monkeypatch, options, status):
+    monkeypatch.setattr(guard.shutil, "which", lambda name: name)
+    monkeypatch.setattr(guard, "key", lambda: "another machine")
+    monkeypatch.setattr(guard, "counted", lambda: pytest.fail("counted"))
+    result = CliRunner().invoke(guard.main, options)
+    assert result.exit_code == status
+    assert "no baseline of another machine" in result.output

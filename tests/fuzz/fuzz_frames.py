@@ -11,6 +11,7 @@ import itertools
 import random
 import struct
 import tracemalloc
+import zlib
 from collections.abc import Iterable
 
 from loop import Target, main
@@ -239,6 +240,35 @@ def fuzz_encoding(seed: int) -> None:
     assert theirs(peer, sent + protocol.close(1000)) == expected
 
 
+def fuzz_final_blocks(seed: int) -> None:
+    """RFC 7692 7.2.1: blocks with BFINAL anywhere, each referring to all that went before."""
+    turn = Round(seed)
+    sent = window = b""
+    expected: list[str | bytes] = []
+    for _ in range(turn.random.randint(1, 6)):
+        message = deflated = b""
+        if not turn.client_keeps:
+            window = b""
+        for _ in range(turn.random.randint(1, 4)):
+            piece = turn.data()[: MAX_SIZE // 4]
+            stream = zlib.compressobj(6, zlib.DEFLATED, -turn.client_bits, zdict=window[-32768:])
+            final = turn.random.random() < 0.5
+            deflated += stream.compress(piece)
+            deflated += stream.flush(zlib.Z_FINISH if final else zlib.Z_SYNC_FLUSH)
+            message += piece
+            window += piece
+        deflated = deflated + b"\0" if final else deflated[:-4]
+        expected.append(message)
+        parts = turn.split(deflated)
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            opcode = 0 if number else 2
+            sent += encode(opcode, part, fin=last, rsv1=not number, key=b"mask")
+    deflate = Deflate(turn.client_bits, turn.client_keeps)
+    protocol = Protocol(max_size=MAX_SIZE, max_fragments=50, deflate=deflate)
+    assert ours(protocol, turn.split(sent)) == expected
+
+
 NAMES = ["server_max_window_bits", "client_max_window_bits", "server_no_context_takeover"]
 NAMES += ["client_no_context_takeover", "x", "", "permessage-deflate", "ß"]
 VALUES = ["", "8", "9", "10", "15", "16", "08", "x", '"10"', '"', '"1 5"', "-1", "\0"]
@@ -289,7 +319,14 @@ def fuzz_negotiation(seed: int) -> None:
         assert peer.inflate(streams.deflate(text * 9), 1 << 20, True) == text * 9
 
 
-ROUNDS = [fuzz_valid, fuzz_mutated, fuzz_encoding, fuzz_negotiation, fuzz_memory]
+ROUNDS = [
+    fuzz_valid,
+    fuzz_mutated,
+    fuzz_encoding,
+    fuzz_negotiation,
+    fuzz_memory,
+    fuzz_final_blocks,
+]
 
 
 def run(chance: random.Random, data: bytes) -> None:

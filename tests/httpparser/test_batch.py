@@ -414,10 +414,16 @@ def test_any_method(method: str) -> None:
     check(lambda: RequestParser(any_method=True), message, (events, None))
 
 
-@pytest.mark.parametrize("method", [b"B(W", b"B\xe9", b"", b"A" * 33, b"\x16\x03\x01", b"{"])
+@pytest.mark.parametrize("method", [b"B(W", b"B\xe9", b"", b"\x16\x03\x01", b"{"])
 def test_a_method_is_a_token(method: bytes) -> None:
     message = method + b" / HTTP/1.1\r\nHost: a\r\n\r\n"
     expected: Any = ([], ("HttpParserInvalidMethodError", "HPE_INVALID_METHOD", 400))
+    check(lambda: RequestParser(any_method=True), message, expected)
+
+
+def test_a_method_has_an_end() -> None:
+    message = b"A" * 33 + b" / HTTP/1.1\r\nHost: a\r\n\r\n"
+    expected: Any = ([], ("MethodNotImplemented", "HPE_INVALID_METHOD", 501))
     check(lambda: RequestParser(any_method=True), message, expected)
 
 
@@ -786,6 +792,7 @@ def test_exports() -> None:
         "LLHTTP_VERSION",
         "Leniency",
         "Limits",
+        "MethodNotImplemented",
         "RequestHead",
         "RequestParser",
         "ResponseHead",

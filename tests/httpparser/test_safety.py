@@ -48,8 +48,8 @@ class Counting:
         Counting.ended += 1
 
 
-class Acting:
-    """A buffer that does something when it is read; from Python 3.12 on."""
+class Meddling:
+    """Data that does something when a parser asks for it: the parser is inside feed() then."""
 
     def __init__(self, data: bytes, act: Callable[[], object]) -> None:
         self.data = data
@@ -60,13 +60,11 @@ class Acting:
         return memoryview(self.data)
 
 
-def feed_and_act(
-    parser: RequestParser, data: bytes, act: Callable[[], object]
-) -> tuple[list[object], list[Any]]:
-    """Runs `act` once inside feed(); what came of it, and the events."""
+def feed_during(parser: RequestParser, act: Callable[[], object]) -> tuple[list[Any], list[object]]:
+    """The events of one feed() of 16, and what `act` returned or raised inside it."""
     seen: list[object] = []
 
-    def once() -> None:
+    def act_once() -> None:
         if not seen:
             try:
                 seen.append(act())
@@ -74,19 +72,20 @@ def feed_and_act(
                 seen.append(error)
 
     if sys.version_info >= (3, 12):
-        return seen, parser.feed(Acting(data, once))
+        return parser.feed(Meddling(MANY * 8, act_once)), seen
 
+    # Before Python 3.12 a garbage collection could run anything anywhere.
     def on_collection(phase: str, info: dict[str, Any]) -> None:
-        if phase == "start":  # of a garbage collection, which may run anything anywhere
-            once()
+        if phase == "start":
+            act_once()
 
-    view, feed, thresholds = memoryview(data), parser.feed, gc.get_threshold()
+    data = memoryview(MANY * 8)
+    thresholds = gc.get_threshold()
     gc.collect()
     gc.callbacks.append(on_collection)
     gc.set_threshold(1)
     try:
-        events = feed(view)
-        return seen, events
+        return parser.feed(data), seen
     finally:
         gc.set_threshold(*thresholds)
         gc.callbacks.remove(on_collection)
@@ -106,7 +105,7 @@ CALLS: dict[str, Callable[[RequestParser], object]] = {
 @pytest.mark.parametrize("name", CALLS)
 def test_a_parser_inside_itself_is_refused(name: str) -> None:
     parser = RequestParser()
-    seen, events = feed_and_act(parser, MANY * 8, lambda: CALLS[name](parser))
+    events, seen = feed_during(parser, lambda: CALLS[name](parser))
     assert isinstance(seen[0], RuntimeError), seen
     assert "each thread" in str(seen[0])
     assert len(events) == 16
@@ -128,7 +127,7 @@ def test_another_thread_inside_the_same_parser_is_refused(name: str) -> None:
         thread.start()
         thread.join()
 
-    _, events = feed_and_act(parser, MANY * 8, in_a_thread)
+    events, _ = feed_during(parser, in_a_thread)
     assert len(refusals) == 1
     assert len(events) == 16
 
@@ -340,7 +339,7 @@ def slots(module: Any) -> dict[int, int]:
     return found
 
 
-def test_every_module_declares_that_it_needs_no_gil() -> None:
+def test_every_module_declares_that_it_needs_no_gil_and_none_several_interpreters() -> None:
     py_mod_multiple_interpreters, py_mod_gil = 3, 4
     not_supported, not_used = 0, 1
     names = [found.name for found in pkgutil.iter_modules(httpparser.__path__)]
@@ -351,7 +350,7 @@ def test_every_module_declares_that_it_needs_no_gil() -> None:
             continue
         compiled += 1
         declared = slots(module)
-        # Without the first slot Cython looks itself at which interpreter imports: see above.
+        # Cython writes the slots only where they change something.
         assert declared.get(py_mod_multiple_interpreters, not_supported) == not_supported, name
         if sysconfig.get_config_var("Py_GIL_DISABLED"):
             assert declared[py_mod_gil] == not_used, name
