@@ -162,6 +162,8 @@ cdef class Parser(Message):
         cdef uint64_t place = self.base
         if self.llhttp.error != HPE_OK and self.llhttp.error_pos != NULL:
             place = offset_of(self, self.llhttp.error_pos)
+        elif START < self.phase < END:  # where the input ended: too long by now
+            place = offset_of(self, self.stop)
         self.phase = FAILED
         if not isinstance(error, HttpParserError):
             self.error = HttpParserError(f"parsing was stopped by {error!r}", offset=place)

@@ -74,19 +74,19 @@ class IncompleteMessage(HttpParserError):
 
 
 class ContentTooLarge(HttpParserError):
-    """The body is past its limit (`max_body`)."""
+    """The body is past its limit (`body`)."""
 
     status = 413
 
 
 class ChunkExtensionsTooLarge(HttpParserError):
-    """The chunk extensions of one message are past their limit (`max_chunk_extensions`)."""
+    """The chunk extensions of one message are past their limit (`chunk_extensions`)."""
 
     status = 413
 
 
 class UriTooLong(HttpParserError):
-    """The request line is past its limit (`max_request_line`)."""
+    """The request line is past its limit (`request_line`)."""
 
     status = 414
 

@@ -320,6 +320,31 @@ def test_the_cost_is_linear_in_any_split() -> None:
         RequestParser().feed(message)
 
 
+@pytest.mark.parametrize(
+    ("fields", "code", "most"),
+    [
+        (b"Long: " + b"w" * (1 << 19), "LIMIT_FIELD", 16384),
+        (b"".join(b"F%d: %b\r\n" % (at, b"v" * 8000) for at in range(64)), "LIMIT_FIELDS", 65536),
+        (b"".join(b"F%d: v\r\n" % at for at in range(1 << 16)), "LIMIT_COUNT", 128 * 9),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 1000])
+def test_512_kib_of_fields_are_refused_as_soon_as_the_default_limit_is_passed(
+    fields: bytes, code: str, most: int, step: int
+) -> None:
+    parser = RequestParser()
+    fed = 0
+    with pytest.raises(HeaderFieldsTooLarge) as caught:
+        for piece in pieces_of(GET + HOST + fields, step):
+            fed += len(piece)
+            parser.feed(piece)
+    assert caught.value.code == code
+    offset = caught.value.offset
+    assert offset is not None
+    assert fed - step <= offset <= fed  # in the piece that was one too many
+    assert fed <= most + len(GET + HOST) + 2 + step
+
+
 def test_input_kept_while_paused_is_joined_once() -> None:
     """64 KiB kept byte by byte, and 1,600 messages out of one input, each after a pause."""
     parser = RequestParser(pause=True)

@@ -4,6 +4,7 @@ import ctypes
 import gc
 import importlib
 import pkgutil
+import resource
 import subprocess
 import sys
 import sysconfig
@@ -18,6 +19,7 @@ from soak import MESSAGES, growth
 
 import httpparser
 from httpparser import (
+    END,
     HttpParserError,
     RequestHead,
     RequestParser,
@@ -27,6 +29,23 @@ from httpparser import (
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 MANY = b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(b"A%d: b\r\n" % n for n in range(120)) + b"\r\n"
+MANY_SMALL = GET * 3 + (
+    b"POST /a?b HTTP/1.1\r\nHost: a\r\nX-Own: b\r\nContent-Length: 2\r\n\r\nab"
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nC: d\r\n\r\n"
+)
+
+
+class Counting:
+    """A protocol that looks at everything and keeps the number of messages."""
+
+    ended = 0
+
+    def on_url(self, url: bytes) -> None: ...
+    def on_header(self, name: bytes, value: bytes) -> None: ...
+    def on_headers_complete(self) -> None: ...
+    def on_body(self, body: bytes) -> None: ...
+    def on_message_complete(self) -> None:
+        Counting.ended += 1
 
 
 class Meddling:
@@ -140,6 +159,31 @@ def test_a_parser_for_each_thread() -> None:
 @pytest.mark.parametrize("name", MESSAGES)
 def test_memory_stays_flat(name: str) -> None:
     assert growth(name, 20_000) < 64 * 1024
+
+
+@pytest.mark.parametrize("interface", ["batch", "callbacks"])
+def test_a_million_requests_leave_nothing_behind(interface: str) -> None:
+    data = MANY_SMALL * 100
+    parser = RequestParser() if interface == "batch" else None
+    callbacks = httpparser.HttpRequestParser(Counting())
+    parse = callbacks.feed_data if parser is None else parser.feed
+    shared = [END, b"host", RequestHead, Counting, *parse.__self__.__class__.__mro__]
+
+    def state() -> tuple[int, list[int], int]:
+        gc.collect()
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return sys.getallocatedblocks(), [sys.getrefcount(kept) for kept in shared], resident
+
+    for _ in range(3):
+        parse(data)
+    blocks, references, resident = state()
+    for _ in range(1_000_000 // 500):
+        parse(data)
+    after = state()
+    assert after[0] - blocks < 50
+    assert after[1] == references
+    assert after[2] - resident < 1024  # KiB
+    assert Counting.ended == (0 if parser else 1_001_500)
 
 
 def test_names_and_pairs_keep_their_reference_counts() -> None:

@@ -3,9 +3,9 @@
 cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 
+from fastserve._ready cimport Ready, ready
 from fastserve.http._refusal cimport write_error
 from fastserve.http._response cimport COMPLETE, EXPECT_START, HEAD_HELD, Response
-from fastserve.http._task cimport Ready, ready
 from fastserve.http._wire cimport Wire
 
 from asyncio import CancelledError
