@@ -19,6 +19,10 @@ class Service(Protocol):
         """The open connections."""
 
     @property
+    def websockets(self) -> Collection[object]:
+        """The open WebSockets; their connections are no longer among `connections`."""
+
+    @property
     def active(self) -> int:
         """How many requests (WebSockets among them) the app is working on."""
 

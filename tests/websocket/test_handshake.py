@@ -87,7 +87,7 @@ def test_accepted(changes: dict[str, list[str]]) -> None:
 UPGRADE = [
     (b"sec-websocket-version", b"13"),
     (b"upgrade", b"websocket"),
-    (b"connection", b"Upgrade"),
+    (b"connection", b"upgrade"),
 ]
 
 
