@@ -164,6 +164,7 @@ cdef class Message(Section):
             self.llhttp.flags |= F_SKIPBODY
             if head.status < 200:  # RFC 9112 9.6: only a final response can be the last
                 self.llhttp.flags &= ~F_CONNECTION_CLOSE
+                self.llhttp.flags |= F_CONNECTION_KEEP_ALIVE
             head.keep_alive = self.keep_alive = llhttp_should_keep_alive(&self.llhttp)
             return NO_BODY
         if (

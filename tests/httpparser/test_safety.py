@@ -278,8 +278,10 @@ def test_subclasses_may_forget_to_call_init() -> None:
 SUB_INTERPRETER = """
 try:
     import _interpreters
+    kinds = ["isolated", "legacy"]
 except ImportError:
     import _xxsubinterpreters as _interpreters
+    kinds = [{{}}]
 {first}
 code = '''
 try:
@@ -289,10 +291,11 @@ except ImportError as error:
 else:
     raise SystemError("httpparser was imported")
 '''
-interpreter = _interpreters.create()
-failed = _interpreters.run_string(interpreter, code)
-assert failed is None, failed
-_interpreters.destroy(interpreter)
+for kind in kinds:
+    interpreter = _interpreters.create(*([kind] if kind else []))
+    failed = _interpreters.run_string(interpreter, code)
+    assert failed is None, failed
+    _interpreters.destroy(interpreter)
 import httpparser
 print(httpparser.RequestParser().feed(b"GET / HTTP/1.0\\r\\n\\r\\n"))
 """
@@ -351,6 +354,8 @@ def test_every_module_declares_that_it_needs_no_gil_and_none_several_interpreter
         assert declared.get(py_mod_multiple_interpreters, not_supported) == not_supported, name
         if sysconfig.get_config_var("Py_GIL_DISABLED"):
             assert declared[py_mod_gil] == not_used, name
+        else:  # Cython leaves it out where there always is a GIL
+            assert declared.get(py_mod_gil, not_used) == not_used, name
     assert compiled >= 12
 
 

@@ -576,8 +576,11 @@ def test_a_status_line_that_is_refused(line: bytes) -> None:
     check(lambda: ResponseParser(strict=False), message, (events, None))
 
 
-def test_an_interim_response_is_never_the_last() -> None:
-    message = b"HTTP/1.1 103 Early\r\nConnection: close\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n"
-    interim = response(103, b"Early", headers=[(b"connection", b"close")])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_an_interim_response_is_never_the_last(version: str) -> None:
+    head = f"HTTP/{version} 103 Early\r\nConnection: close\r\n\r\n".encode()
+    fields = [(b"connection", b"close")]
+    interim = response(103, b"Early", headers=fields, version=version)
     final = response(headers=[(b"content-length", b"0")], content_length=0)
+    message = head + OK + b"Content-Length: 0\r\n\r\n"
     check(ResponseParser, message, ([interim, "end", final, "end"], None))
