@@ -23,10 +23,6 @@ class Service(Protocol):
         """Those that speak WebSocket."""
 
     @property
-    def websockets(self) -> Collection[object]:
-        """The open WebSockets; their connections are no longer among `connections`."""
-
-    @property
     def active(self) -> int:
         """How many requests (WebSockets among them) the app is working on."""
 
