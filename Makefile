@@ -8,10 +8,16 @@ export PATH := $(abspath $(BIN)):$(PATH)  # cython-lint starts pycodestyle
 SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
            $(shell find httpparser server -name '*.pyx' -o -name '*.pxd')
 
-.PHONY: help build serve test lint fuzz bench bench-quick bench-guard clean
+# Coverage sees Cython's line tracing on Python 3.11; later ones trace through sys.monitoring, for
+# which coverage takes no plugins.
+TRACED_PYTHON ?= python3.11
+TRACED_VENV   := .venv-coverage
+
+.PHONY: help build serve test lint fuzz asan coverage-cython soak bench bench-quick bench-guard clean
 
 help:
-	@echo "make serve | test | lint | fuzz | bench | bench-quick | bench-guard | clean"
+	@echo "make serve | test | lint | fuzz | asan | coverage-cython | soak"
+	@echo "make bench | bench-quick | bench-guard | clean"
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'
@@ -41,10 +47,25 @@ lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/cython-lint httpparser server
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest.txt \
-		httpparser fastserve.http fastserve.websocket
+		httpparser fastserve._ready fastserve.http fastserve.websocket
 
 fuzz: build $(VENV)/with-test
-	@for target in tests/fuzz/fuzz_*.py; do $(BIN)/python $$target --seconds 60 || exit 1; done
+	@$(BIN)/python -m pip install --quiet --group fuzz || echo "atheris is not to be had here"
+	$(BIN)/python tests/fuzz/campaign.py $(ARGS)
+
+asan: build $(VENV)/with-test
+	$(BIN)/python tests/builds/asan.py $(ARGS)
+
+coverage-cython:
+	@command -v $(TRACED_PYTHON) >/dev/null || { echo "Python 3.11 is needed: make TRACED_PYTHON=/where/it/is coverage-cython"; exit 1; }
+	$(TRACED_PYTHON) -m venv $(TRACED_VENV)
+	$(TRACED_VENV)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(TRACED_VENV)/bin/python -m pip install --quiet --group test --group coverage uvloop click
+	$(TRACED_VENV)/bin/python tests/builds/coverage_cython.py
+
+soak: build $(VENV)/with-test
+	$(BIN)/python tests/httpparser/soak.py 1000000
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 $(VENV)/with-peers: $(VENV)/built benchmarks/requirements.txt
 	@# One by one: a peer that this Python cannot have is left out of the tables, and that is said.
@@ -62,5 +83,5 @@ bench-guard: build
 	$(BIN)/python -m benchmarks.guard $(ARGS)
 
 clean:
-	rm -rf build dist *.egg-info $(VENV) reports
+	rm -rf build dist *.egg-info $(VENV) $(TRACED_VENV) reports
 	find httpparser server \( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} +

@@ -28,9 +28,18 @@ x86 = platform.machine().lower() in {"x86_64", "amd64"} and "arm64" not in os.en
 )
 BASELINE = ["-march=x86-64-v2"] if x86 and "-march" not in os.environ.get("CFLAGS", "") else []
 CFLAGS = ["-O2", "-fvisibility=hidden", *BASELINE]
-if os.environ.get("FASTSERVE_SANITIZE"):
-    CFLAGS += ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g", "-O1"]
-LDFLAGS = ["-fsanitize=address,undefined"] if os.environ.get("FASTSERVE_SANITIZE") else []
+SANITIZERS = ["-fsanitize=address,undefined"] if os.environ.get("FASTSERVE_SANITIZE") else []
+if SANITIZERS:  # every finding is fatal, and assertions are on
+    CFLAGS += [
+        *SANITIZERS,
+        "-fno-sanitize-recover=all",
+        "-fno-omit-frame-pointer",
+        "-g",
+        "-O1",
+        "-UNDEBUG",
+    ]
+if os.environ.get("FASTSERVE_FUZZING"):  # with clang: what runs is reported to libFuzzer
+    CFLAGS += ["-fsanitize=fuzzer-no-link", "-O1"]
 
 
 def extension(
@@ -42,7 +51,7 @@ def extension(
         [f"{folder}{module.replace('.', '/')}.pyx", *(sources or [])],
         include_dirs=[str(INCLUDE)],
         extra_compile_args=cflags,
-        extra_link_args=LDFLAGS,
+        extra_link_args=SANITIZERS,
         define_macros=[("CYTHON_TRACE_NOGIL", "1")] if LINE_TRACING else [],
     )
 
@@ -58,9 +67,11 @@ MODULES = [
     extension("httpparser._core", LLHTTP_SOURCES),
     extension("httpparser._batch"),
     extension("httpparser._response"),
+    extension("fastserve._ready"),
     extension("fastserve.http._task"),
     extension("fastserve.http._service"),
     extension("fastserve.http._wire"),
+    extension("fastserve.http._framing"),
     extension("fastserve.http._response"),
     extension("fastserve.http._cycle"),
     extension("fastserve.http._refusal"),

@@ -41,6 +41,7 @@ DEFAULT_FOLDER = Path("reports")
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice([*SECTIONS, "all", "quick"]), required=True)
 @click.option("--seconds", type=float, default=2, show_default=True, help="of one measurement")
+@click.option("--warmup", type=float, default=1, show_default=True, help="before each")
 @click.option("--rounds", type=int, default=5, show_default=True, help="of each contestant")
 @click.option(
     "--spread", type=float, default=0.25, show_default=True, help="widest that is printed"
@@ -55,6 +56,7 @@ DEFAULT_FOLDER = Path("reports")
 def main(
     names: tuple[str, ...],
     seconds: float,
+    warmup: float,
     rounds: int,
     spread: float,
     only: tuple[str, ...],
@@ -67,7 +69,7 @@ def main(
 ) -> None:
     """Measure the named sections; `all` is every one, `quick` a cut of most in two minutes."""
     own_client = own_client or not _has_wrk()
-    plan = Plan(seconds, rounds, spread=spread, noisy=noisy, own_client=own_client)
+    plan = Plan(seconds, rounds, warmup, spread=spread, noisy=noisy, own_client=own_client)
     wanted = list(SECTIONS) if "all" in names else [name for name in SECTIONS if name in names]
     if "quick" in names:
         plan = replace(plan, **QUICK_PLAN)

@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks.requests import BROWSER, POST, TINY
 
@@ -33,6 +34,9 @@ class Sink:
 
     def can_write_eof(self) -> bool:
         return True
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
 
     def close(self) -> None: ...
 
@@ -70,11 +74,32 @@ def hot_path_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
     }
 
 
+def websocket_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
+    """A message through an app that echoes it, the app's Python included."""
+    from benchmarks.apps.websocket import app
+    from benchmarks.sections.websocket import frame, handshake
+    from fastserve.config import Config
+    from fastserve.http import Service
+
+    sink = Sink()
+    connection = Service(app, Config(app="", access_log=False), loop).connection()
+    connection.connection_made(sink)
+    connection.data_received(handshake("/echo"))
+    for _ in range(4):  # up to its first receive()
+        loop.run_until_complete(asyncio.sleep(0))
+    received = sink.protocol.data_received
+    one = frame(b"x" * 32)
+    return {
+        "WebSocket, echo 32 B": lambda: received(one),
+        "WebSocket, echo 32 B, 16 in flight": lambda: received(one * 16),
+    }
+
+
 def main() -> None:
     repeat = int(sys.argv[1])
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    parts = {**parser_parts(), **hot_path_parts(loop)}
+    parts = {**parser_parts(), **hot_path_parts(loop), **websocket_parts(loop)}
     gc.disable()  # when a collection comes depends on everything before it
 
     def count() -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.machine import ROOT, SERVER_CORE
@@ -17,13 +18,19 @@ class StartError(Exception):
 
 
 class Process:
-    """One server and its children, alone in a session of their own, pinned to one core."""
+    """One server and its children, alone in a session of their own, pinned to one core or some."""
 
-    def __init__(self, command: list[str], port: int, environment: dict[str, str] | None = None):
+    def __init__(
+        self,
+        command: list[str],
+        port: int,
+        environment: dict[str, str] | None = None,
+        cores: Sequence[int] = (SERVER_CORE,),
+    ):
         self.port = port
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         self._popen = subprocess.Popen(
-            ["taskset", "-c", str(SERVER_CORE), *command],
+            ["taskset", "-c", ",".join(map(str, cores)), *command],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
             stdin=subprocess.DEVNULL,

@@ -19,7 +19,7 @@ from httpparser.llhttp cimport *
 
 from httpparser.errors import (
     HttpParserError, HttpParserInvalidMethodError, HttpParserInvalidStatusError,
-    HttpParserInvalidURLError, IncompleteMessage, VersionNotSupported,
+    HttpParserInvalidURLError, IncompleteMessage, MethodNotImplemented, VersionNotSupported,
 )
 
 __all__ = ("LLHTTP_VERSION", "Parser")
@@ -162,6 +162,8 @@ cdef class Parser(Message):
         cdef uint64_t place = self.base
         if self.llhttp.error != HPE_OK and self.llhttp.error_pos != NULL:
             place = offset_of(self, self.llhttp.error_pos)
+        elif START < self.phase < END:  # where the input ended: too long by now
+            place = offset_of(self, self.stop)
         self.phase = FAILED
         if not isinstance(error, HttpParserError):
             self.error = HttpParserError(f"parsing was stopped by {error!r}", offset=place)
@@ -236,7 +238,7 @@ cdef class Parser(Message):
                 "the method is not a token", code="HPE_INVALID_METHOD", offset=self.line_start
             )
         if len(token) > LONGEST_METHOD:
-            raise HttpParserInvalidMethodError(
+            raise MethodNotImplemented(  # RFC 9112 3
                 "the method is too long", code="HPE_INVALID_METHOD", offset=self.line_start
             )
         if space == NULL:

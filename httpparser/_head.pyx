@@ -150,12 +150,20 @@ cdef int note(Facts *facts, Kind kind, const char *value, size_t length, bint st
         if strict and not facts.chunked:
             refuse_coding(value[:length])
     elif kind == EXPECT:
-        if length == 12 and equal_fold(value, b"100-continue", 12):
-            facts.expect_continue = True
-        else:
-            facts.expect_other = True
+        note_expect(facts, value[:length])
     elif kind == TE:
         facts.trailers |= token_in_list(value, length, b"trailers", 8)
+    return 0
+
+
+cdef int note_expect(Facts *facts, bytes value) except -1:
+    # RFC 9110 10.1.1 and 5.6.1.2: a list, whose empty elements do not count
+    for element in value.split(b","):
+        name = element.strip(b" \t").lower()
+        if name == b"100-continue":
+            facts.expect_continue = True
+        elif name:
+            facts.expect_other = True
     return 0
 
 
@@ -179,7 +187,7 @@ cdef int refuse_coding(bytes value) except -1:
     # RFC 9112 6.1: 501 for a coding that is not understood; 6.3: 400 when chunked is not last.
     codings = [coding.strip(b" \t").lower() for coding in value.split(b",")]
     names = [coding.partition(b";")[0].rstrip(b" \t") for coding in codings]
-    if names[-1] and (
+    if all(names) and (
         codings[-1] == b"chunked" and b"chunked" not in names[:-1]
         or names[-1] not in KNOWN_CODINGS
     ):
@@ -317,8 +325,10 @@ cdef class RequestHead:
         cdef const char *start
         cdef const char *stop
         cdef Py_ssize_t i
-        start = <const char *> memchr(at, c':', length)
-        if start == NULL or start == at or end - start < 3 or memcmp(start, b"://", 3) != 0:
+        start = at
+        while start < end and c'a' <= start[0] | 0x20 <= c'z':  # what llhttp takes for a scheme
+            start += 1
+        if start == at or end - start < 3 or memcmp(start, b"://", 3) != 0:
             if not strict:
                 return at
             raise bad_target(self.method)

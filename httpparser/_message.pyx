@@ -19,7 +19,9 @@ from httpparser.llhttp cimport *
 
 import sys
 
-from httpparser.errors import HttpParserError, VersionNotSupported
+from httpparser.errors import (
+    HttpParserError, HttpParserInvalidStatusError, VersionNotSupported,
+)
 
 __all__ = ("Message",)
 
@@ -139,6 +141,8 @@ cdef class Message(Section):
             self.target = PyBytes_FromStringAndSize(self.line, self.line_length)
             self.line_length = 0
         head.reason = self.target if self.target is not None else b""
+        if self.strict:
+            check_status_line(head)
         head.headers = self.take_fields()
         if self.strict and self.facts.coded and self.llhttp.http_minor == 0:  # RFC 9112 6.1
             raise HttpParserError("Transfer-Encoding in HTTP/1.0", code="STRICT_TRANSFER_ENCODING")
@@ -156,8 +160,11 @@ cdef class Message(Section):
             return 0
         if self.action == SWITCH:  # a 2xx to CONNECT: no body, whatever the fields say
             return SWITCH
-        if self.action == NO_BODY or head.status < 200:
+        if self.action == NO_BODY or 100 <= head.status < 200:
             self.llhttp.flags |= F_SKIPBODY
+            if head.status < 200:  # RFC 9112 9.6: only a final response can be the last
+                self.llhttp.flags &= ~F_CONNECTION_CLOSE
+                self.llhttp.flags |= F_CONNECTION_KEEP_ALIVE
             head.keep_alive = self.keep_alive = llhttp_should_keep_alive(&self.llhttp)
             return NO_BODY
         if (
@@ -191,6 +198,18 @@ cdef class Message(Section):
         self.chunk_start = start
         self.digits = 0
         return 0
+
+
+cdef int check_status_line(ResponseHead head) except -1:
+    """RFC 9110 15: a status begins at 100. RFC 9112 4: no controls in a reason but HTAB."""
+    cdef unsigned char c
+    if head.status < 100:
+        raise HttpParserInvalidStatusError("the status is less than 100", code="STRICT_STATUS")
+    for c in head.reason:
+        if c < 0x20 and c != c'\t' or c == 0x7F:
+            raise HttpParserInvalidStatusError("the reason holds a control character",
+                                               code="STRICT_STATUS")
+    return 0
 
 
 # -- llhttp's callbacks ------------------------------------------------------------------------

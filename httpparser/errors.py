@@ -18,6 +18,7 @@ __all__ = [
     "HttpParserInvalidURLError",
     "HttpParserUpgrade",
     "IncompleteMessage",
+    "MethodNotImplemented",
     "TransferCodingNotImplemented",
     "UriTooLong",
     "VersionNotSupported",
@@ -73,19 +74,19 @@ class IncompleteMessage(HttpParserError):
 
 
 class ContentTooLarge(HttpParserError):
-    """The body is past its limit (`max_body`)."""
+    """The body is past its limit (`body`)."""
 
     status = 413
 
 
 class ChunkExtensionsTooLarge(HttpParserError):
-    """The chunk extensions of one message are past their limit (`max_chunk_extensions`)."""
+    """The chunk extensions of one message are past their limit (`chunk_extensions`)."""
 
     status = 413
 
 
 class UriTooLong(HttpParserError):
-    """The request line is past its limit (`max_request_line`)."""
+    """The request line is past its limit (`request_line`)."""
 
     status = 414
 
@@ -100,6 +101,12 @@ class HeaderFieldsTooLarge(HttpParserError):
     """A field, all fields, their number or the trailers are past their limit."""
 
     status = 431
+
+
+class MethodNotImplemented(HttpParserInvalidMethodError):
+    """A method longer than any that exists."""
+
+    status = 501
 
 
 class TransferCodingNotImplemented(HttpParserError):

@@ -42,7 +42,8 @@ class Response:
 
     @property
     def closes(self) -> bool:
-        return self.get(b"connection") == b"close"
+        options = b",".join(self.all(b"connection")).lower().split(b",")
+        return b"close" in [option.strip() for option in options]
 
 
 class Client:
@@ -71,9 +72,19 @@ class Client:
         for number, piece in enumerate(pieces):
             if number and self.pause is not None:
                 self.pause()
-            if self.tolerant and select.select([self.socket], [], [], 0)[0]:
-                return  # an answer is there already, or the end
+            if self.tolerant and self.refused():
+                return
             self.socket.sendall(piece)
+
+    def refused(self) -> bool:
+        """The end is there already, or an answer that says that something was wrong."""
+        if not select.select([self.socket], [], [], 0)[0]:
+            return False
+        try:
+            answer = self.socket.recv(12, socket.MSG_PEEK)
+        except ConnectionError:
+            return True
+        return not answer or answer[9:10] in (b"4", b"5")
 
     def send_bytewise(self, data: bytes) -> None:
         self.send(*(data[i : i + 1] for i in range(len(data))))

@@ -1,11 +1,13 @@
 """WebSocket: /echo sends each message back, /broadcast sends it to every client there is."""
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+WORKER = b"%d" % os.getpid()  # clients of a broadcast see which of several processes they have
 clients: set[Send] = set()
 
 
@@ -13,7 +15,7 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     if scope["type"] != "websocket":
         return
     await receive()
-    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.accept", "headers": [(b"x-worker", WORKER)]})
     await (broadcast if scope["path"] == "/broadcast" else echo)(receive, send)
 
 

@@ -7,6 +7,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from .errors import ConfigError
+from .proxy import Proxies
 
 ENV_PREFIX = "FASTSERVE_"
 MIB = 1024 * 1024
@@ -42,6 +43,11 @@ class Config:
         "auto", "How to call the application.", choices=("auto", "asgi3", "asgi2", "wsgi")
     )
     lifespan: str = opt("auto", "Lifespan events for the app.", choices=("auto", "on", "off"))
+    forwarded_allow_ips: str = opt(
+        "",
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses, networks, "
+        "unix (peers of a Unix socket) or *; several with commas.",
+    )
     root_path: str = opt("", "Path under which a proxy mounts the application.")
 
     loop: str = opt("auto", "Event loop; auto is uvloop.", choices=("auto", "uvloop", "asyncio"))
@@ -63,7 +69,7 @@ class Config:
     limit_fields: int = opt(65536, "Bytes of all header fields; more: 431.", low=64)
     limit_field_count: int = opt(128, "Number of header fields; more: 431.", low=1)
     limit_trailers: int = opt(16384, "Bytes of all trailer fields; more: 431.")
-    limit_chunk_extensions: int = opt(16384, "Bytes of chunk extensions in a message; more: 400.")
+    limit_chunk_extensions: int = opt(16384, "Bytes of chunk extensions in a message; more: 413.")
     limit_body: int = opt(0, "Bytes of a request body; more: 413. 0: no limit.")
     limit_concurrency: int = opt(0, "Requests in progress; more: 503. 0: no limit.")
     limit_connections: int = opt(0, "Open connections; then accepting pauses. 0: no limit.")
@@ -117,6 +123,10 @@ class Config:
             raise ConfigError(name, 'needs the app as a "module:attribute" string')
         if self.http not in HTTP_PARSERS and ":" not in self.http:
             raise ConfigError("http", f"{self.http!r} is not one of {', '.join(HTTP_PARSERS)}")
+        try:
+            Proxies(self.forwarded_allow_ips)
+        except ValueError as error:
+            raise ConfigError("forwarded_allow_ips", str(error)) from None
         if self.root_path and (self.root_path[0] != "/" or self.root_path[-1] == "/"):
             raise ConfigError("root_path", "must start with / and not end with it")
         object.__setattr__(self, "extra_headers", tuple(map(parse_header, self.headers)))

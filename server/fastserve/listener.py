@@ -103,9 +103,12 @@ class Listener:
         return self._service.connection()
 
     def _has_room(self) -> bool:
-        if len(self._service.connections) + 1 >= self._limit:
+        if self._count() + 1 >= self._limit:
             return False
         return self._accepted % PROBE_EVERY != 0 or self._has_descriptors()
+
+    def _count(self) -> int:
+        return len(self._service.connections) + len(self._service.websockets)
 
     def _has_descriptors(self) -> bool:
         # A new descriptor is the lowest free number, so it tells how many are in use.
@@ -117,7 +120,7 @@ class Listener:
         return probe < self._highest
 
     def _may_resume(self) -> bool:
-        few = len(self._service.connections) < self._limit
+        few = self._count() < self._limit
         return few and not self._closed and self._has_descriptors()
 
     async def _resume(self) -> None:

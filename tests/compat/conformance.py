@@ -1,31 +1,43 @@
-"""Play the conformance cases against other ASGI servers and count what they pass.
+"""Play the conformance cases against other ASGI servers and write down what they pass.
 
     python tests/compat/conformance.py [SERVER ...]
 
-writes tests/compat/counts.md, which docs/conformance.md shows. Not part of the test run: it needs
-uvicorn, hypercorn and granian, and takes minutes, since most failures are waits that run out.
+writes tests/compat/results.json, of which docs/conformance.md shows the counts; a server that is
+not named keeps what stands there. Not part of the test run: it needs uvicorn[standard], hypercorn
+and granian, and takes some minutes, since most failures are waits that run out.
 """
 
 import ast
+import datetime
 import importlib.metadata
+import json
+import os
+import platform
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "server")]
+sys.path[:0] = [str(TESTS), str(TESTS / "server"), str(TESTS / "compat")]
 
-from conformance.table import COUNTS, TOPICS  # noqa: E402
+from conformance.comparison import RESULTS  # noqa: E402
+from judge import compared, play  # noqa: E402
 from wire import Client  # noqa: E402
 
 WAIT = 1.5
+FOLDER = Path(tempfile.mkdtemp(prefix="fastserve-compat-"))
+# Hypercorn closes connections after 1,000 requests unless told otherwise.
+(FOLDER / "hypercorn.toml").write_text("keep_alive_max_requests = 100000\n")
 COMMANDS = {
     "fastserve": "-m fastserve {app} --port {port} --no-access-log",
+    "fastserve (h11)": "-m fastserve {app} --port {port} --no-access-log --http h11",
     "uvicorn (httptools)": "-m uvicorn {app} --port {port} --no-access-log --http httptools",
     "uvicorn (h11)": "-m uvicorn {app} --port {port} --no-access-log --http h11",
-    "hypercorn": "-m hypercorn {app} --bind 127.0.0.1:{port}",
+    "hypercorn": "-m hypercorn {app} --bind 127.0.0.1:{port} --config {folder}/hypercorn.toml",
     "granian": "-m granian {app} --interface asgi --port {port} --no-access-log",
 }
 APP = "conformance.stage:app"
@@ -87,12 +99,13 @@ def free_port():
 
 
 def start(command, port):
-    arguments = command.format(app=APP, port=port).split()
+    arguments = command.format(app=APP, port=port, folder=FOLDER).split()
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=TESTS / "server",
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     while True:
         try:
@@ -105,76 +118,58 @@ def start(command, port):
 
 
 def play_all(name):
-    """For each topic, the ids that pass."""
+    """For each way, the ids that fail."""
     port = free_port()
     process = start(COMMANDS[name], port)
     peer = RemotePeer(port)
+    failed = {way: [] for way in ("whole", "bytewise", "behind")}
     try:
-        return {title: [case.id for case in part if passes(peer, case)] for title, part in common()}
+        for _, part in compared():
+            for case in part:
+                for way in case.ways:
+                    if not passes(peer, case, way):
+                        failed[way].append(case.id)
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # it waits for connections that have gone
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return {"version": importlib.metadata.version(name.split()[0]), "failed": failed}
 
 
-def common():
-    """Cases that need neither an option of ours nor an app of their own."""
-    for title, topic in TOPICS.items():
-        part = [case for case in topic.CASES if not case.options and not case.local]
-        if part:
-            yield title, part
-
-
-def passes(peer, case):
+def passes(peer, case, way):
     try:
-        for way in case.ways:
-            case.play(peer, way)
+        play(peer, case, way)
     except Exception as error:
-        print(f"  {case.id}: {type(error).__name__} {str(error)[:90]}", flush=True)
+        print(f"  {case.id} {way}: {type(error).__name__} {str(error)[:90]}", flush=True)
         return False
     return True
 
 
-def version(name):
-    package = name.split()[0]
-    return f"{name} {importlib.metadata.version(package)}"
-
-
-def table(results):
-    """Markdown: a row for each topic, a column for each server."""
-    names = list(results)
-    lines = [
-        "Cases passed by the same table played against other servers "
-        "(`python tests/compat/conformance.py`), without those that need an option or an",
-        "application of their own. Extensions that a server does not offer count as not passed;",
-        "a reset behind an answer and a close that was not announced do not count.",
-        "",
-        f"| topic | cases | {' | '.join(version(name) for name in names)} |",
-        "| --- " * (len(names) + 2) + "|",
-    ]
-    total = dict.fromkeys(names, 0)
-    for title, part in common():
-        counts = []
-        for name in names:
-            counts.append(len(results[name][title]))
-            total[name] += counts[-1]
-        lines.append(f"| {title} | {len(part)} | {' | '.join(map(str, counts))} |")
-    whole = sum(len(part) for _, part in common())
-    lines.append(
-        f"| **all** | **{whole}** | {' | '.join(f'**{total[name]}**' for name in names)} |"
-    )
-    return "\n".join(lines) + "\n"
+def cases():
+    """Which ids were played in each way, by topic."""
+    return {
+        way: {title: [case.id for case in part if way in case.ways] for title, part in compared()}
+        for way in ("whole", "bytewise", "behind")
+    }
 
 
 def main():
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"servers": {}}
     names = sys.argv[1:] or list(COMMANDS)
-    results = {}
+    servers = known["servers"] if sys.argv[1:] else {}
     for name in names:
         print(name, flush=True)
-        results[name] = play_all(name)
-    text = table(results)
-    print(text)
-    if not sys.argv[1:]:
-        COUNTS.write_text(text)
+        servers[name] = play_all(name)
+    results = {
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "cases": cases(),
+        "servers": {name: servers[name] for name in COMMANDS if name in servers},
+    }
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

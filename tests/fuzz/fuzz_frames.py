@@ -1,20 +1,20 @@
-"""Fuzz the frame codec and the deflate negotiation: `fuzz_frames.py --seconds 60 [--seed N]`.
+"""The frame codec and the deflate negotiation.
 
-Each round has a number, which is its seed. Valid streams, made by wsproto's client, must give
-what it was given, and what wsproto's server sees. Mutated streams must give the same events
-however they are split, nothing but ProtocolError, no message that wsproto does not see, and no
-more memory than their size and the limits explain. What is encoded here, wsproto's client must
-decode.
+Valid streams, made by wsproto's client, must give what it was given, and what wsproto's server
+sees. Mutated streams must give the same events however they are split, nothing but ProtocolError,
+no message that wsproto does not see, and no more memory than their size and the limits explain.
+What is encoded here, wsproto's client must decode. Each round of these has a number; an input's
+message is a mutated stream as well.
 """
 
-import argparse
 import itertools
 import random
 import struct
-import time
 import tracemalloc
+import zlib
 from collections.abc import Iterable
 
+from loop import Target, main
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Message, TextMessage
 from wsproto.events import Ping as WsprotoPing
@@ -192,7 +192,10 @@ def fuzz_valid(seed: int) -> None:
 
 def fuzz_mutated(seed: int) -> None:
     turn = Round(seed)
-    data = turn.mutated(turn.client()[0])
+    check_stream(turn, turn.mutated(turn.client()[0]))
+
+
+def check_stream(turn: Round, data: bytes) -> None:
     whole = ours(turn.protocol(), [data])
     assert ours(turn.protocol(), turn.split(data)) == whole
     assert sum(isinstance(event, int) for event in whole) <= 1
@@ -235,6 +238,35 @@ def fuzz_encoding(seed: int) -> None:
             protocol.deflate.rest()
     peer = Connection(ConnectionType.CLIENT, turn.extensions())
     assert theirs(peer, sent + protocol.close(1000)) == expected
+
+
+def fuzz_final_blocks(seed: int) -> None:
+    """RFC 7692 7.2.1: blocks with BFINAL anywhere, each referring to all that went before."""
+    turn = Round(seed)
+    sent = window = b""
+    expected: list[str | bytes] = []
+    for _ in range(turn.random.randint(1, 6)):
+        message = deflated = b""
+        if not turn.client_keeps:
+            window = b""
+        for _ in range(turn.random.randint(1, 4)):
+            piece = turn.data()[: MAX_SIZE // 4]
+            stream = zlib.compressobj(6, zlib.DEFLATED, -turn.client_bits, zdict=window[-32768:])
+            final = turn.random.random() < 0.5
+            deflated += stream.compress(piece)
+            deflated += stream.flush(zlib.Z_FINISH if final else zlib.Z_SYNC_FLUSH)
+            message += piece
+            window += piece
+        deflated = deflated + b"\0" if final else deflated[:-4]
+        expected.append(message)
+        parts = turn.split(deflated)
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            opcode = 0 if number else 2
+            sent += encode(opcode, part, fin=last, rsv1=not number, key=b"mask")
+    deflate = Deflate(turn.client_bits, turn.client_keeps)
+    protocol = Protocol(max_size=MAX_SIZE, max_fragments=50, deflate=deflate)
+    assert ours(protocol, turn.split(sent)) == expected
 
 
 NAMES = ["server_max_window_bits", "client_max_window_bits", "server_no_context_takeover"]
@@ -287,31 +319,34 @@ def fuzz_negotiation(seed: int) -> None:
         assert peer.inflate(streams.deflate(text * 9), 1 << 20, True) == text * 9
 
 
-TARGETS = [fuzz_valid, fuzz_mutated, fuzz_encoding, fuzz_negotiation, fuzz_memory]
+ROUNDS = [
+    fuzz_valid,
+    fuzz_mutated,
+    fuzz_encoding,
+    fuzz_negotiation,
+    fuzz_memory,
+    fuzz_final_blocks,
+]
 
 
-def run(seed: int) -> None:
-    """One round of everything; an error names the round."""
-    for target in TARGETS:
+def run(chance: random.Random, data: bytes) -> None:
+    seed = chance.getrandbits(40)
+    check_stream(Round(seed), data)
+    for turn in ROUNDS:
         try:
-            target(seed)
+            turn(seed)
         except Exception as error:
-            error.add_note(f"{target.__name__}({seed})")
+            error.add_note(f"{turn.__name__}({seed})")
             raise
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=time.time_ns() % (1 << 40))
-    options = parser.parse_args()
-    until = time.monotonic() + options.seconds
-    for number in itertools.count():
-        if time.monotonic() > until:
-            break
-        run(options.seed + number)
-    print(f"{number} rounds from seed {options.seed}")
-
+CORPUS = [
+    encode(opcode, payload, key=b"mask")
+    for opcode in (0, 1, 2, 8, 9, 10)
+    for payload in (b"", b"\x03\xe8", "aß€𝄞".encode(), b"a" * 126)
+]
+PIECES = [b"\0", b"\x7e\0\x7e", b"\x7f" + bytes(7) + b"\xff", b"\xc1", b"\x81", b"\x88\x80"]
+TARGET = Target("frames", run, CORPUS, PIECES)
 
 if __name__ == "__main__":
-    main()
+    main(TARGET)

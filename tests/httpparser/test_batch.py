@@ -295,6 +295,32 @@ RESPONSES: dict[str, tuple[bytes, list[Any]]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("fields", "trailers"),
+    [
+        (b"TE: trailers\r\n", True),
+        (b"TE: gzip;q=0.5,\tTrailers \r\n", True),
+        (b"TE: gzip\r\n", False),
+        (b"TE: deflates\r\n", False),
+        (b"", False),
+    ],
+)
+def test_whether_the_client_takes_trailers(fields: bytes, trailers: bool) -> None:
+    (head, _) = RequestParser().feed(b"GET / HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n")
+    assert isinstance(head, RequestHead)
+    assert head.trailers is trailers
+    (head, _) = RequestParser().feed(b"GET / HTTP/1.0\r\n" + fields + b"\r\n")
+    assert isinstance(head, RequestHead)
+    assert not head.trailers
+
+
+def test_an_absolute_target_gives_the_host_that_http_1_0_may_leave_out() -> None:
+    (head, _) = RequestParser().feed(b"GET http://a:1/b HTTP/1.0\r\nC: d\r\n\r\n")
+    assert isinstance(head, RequestHead)
+    assert head.headers == [(b"host", b"a:1"), (b"c", b"d")]
+    assert (head.authority, head.raw_path) == (b"a:1", b"/b")
+
+
 @pytest.mark.parametrize("name", RESPONSES)
 def test_responses(name: str) -> None:
     message, events = RESPONSES[name]
@@ -388,10 +414,16 @@ def test_any_method(method: str) -> None:
     check(lambda: RequestParser(any_method=True), message, (events, None))
 
 
-@pytest.mark.parametrize("method", [b"B(W", b"B\xe9", b"", b"A" * 33, b"\x16\x03\x01", b"{"])
+@pytest.mark.parametrize("method", [b"B(W", b"B\xe9", b"", b"\x16\x03\x01", b"{"])
 def test_a_method_is_a_token(method: bytes) -> None:
     message = method + b" / HTTP/1.1\r\nHost: a\r\n\r\n"
     expected: Any = ([], ("HttpParserInvalidMethodError", "HPE_INVALID_METHOD", 400))
+    check(lambda: RequestParser(any_method=True), message, expected)
+
+
+def test_a_method_has_an_end() -> None:
+    message = b"A" * 33 + b" / HTTP/1.1\r\nHost: a\r\n\r\n"
+    expected: Any = ([], ("MethodNotImplemented", "HPE_INVALID_METHOD", 501))
     check(lambda: RequestParser(any_method=True), message, expected)
 
 
@@ -500,6 +532,15 @@ def test_pause_after_each_message() -> None:
     assert parser.resume() == []
     assert not parser.paused
     assert parser.resume() == []
+
+
+def test_pause_inside_a_buffer_that_may_change() -> None:
+    parser = RequestParser(pause=True)
+    data = bytearray(GET * 2)
+    assert join(parser.feed(data)) == [request(), "end"]
+    data[:] = bytes(len(data))
+    assert parser.leftover == GET
+    assert join(parser.resume()) == [request(), "end"]
 
 
 def test_pause_byte_by_byte() -> None:
@@ -751,6 +792,7 @@ def test_exports() -> None:
         "LLHTTP_VERSION",
         "Leniency",
         "Limits",
+        "MethodNotImplemented",
         "RequestHead",
         "RequestParser",
         "ResponseHead",

@@ -212,7 +212,11 @@ def test_what_never_ends_is_refused_at_the_default_limits(name: str, strict: boo
 def test_an_endless_method_is_refused() -> None:
     for any_method in (False, True):
         pieces = [b"A"] * 64
-        error = ("HttpParserInvalidMethodError", "HPE_INVALID_METHOD", 400)
+        error = (
+            ("MethodNotImplemented", "HPE_INVALID_METHOD", 501)
+            if any_method
+            else ("HttpParserInvalidMethodError", "HPE_INVALID_METHOD", 400)
+        )
         assert outcome(RequestParser(any_method=any_method), pieces) == ([], error)
 
 
@@ -314,6 +318,31 @@ def test_the_cost_is_linear_in_any_split() -> None:
     assert outcome(RequestParser(limits=RAISED), pieces_of(message, 3)) == expected
     with pytest.raises(HeaderFieldsTooLarge):
         RequestParser().feed(message)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "most"),
+    [
+        (b"Long: " + b"w" * (1 << 19), "LIMIT_FIELD", 16384),
+        (b"".join(b"F%d: %b\r\n" % (at, b"v" * 8000) for at in range(64)), "LIMIT_FIELDS", 65536),
+        (b"".join(b"F%d: v\r\n" % at for at in range(1 << 16)), "LIMIT_COUNT", 128 * 9),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 1000])
+def test_512_kib_of_fields_are_refused_as_soon_as_the_default_limit_is_passed(
+    fields: bytes, code: str, most: int, step: int
+) -> None:
+    parser = RequestParser()
+    fed = 0
+    with pytest.raises(HeaderFieldsTooLarge) as caught:
+        for piece in pieces_of(GET + HOST + fields, step):
+            fed += len(piece)
+            parser.feed(piece)
+    assert caught.value.code == code
+    offset = caught.value.offset
+    assert offset is not None
+    assert fed - step <= offset <= fed  # in the piece that was one too many
+    assert fed <= most + len(GET + HOST) + 2 + step
 
 
 def test_input_kept_while_paused_is_joined_once() -> None:

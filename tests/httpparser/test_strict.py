@@ -563,3 +563,24 @@ def test_a_request_head_that_is_refused(parts: Any, code: str) -> None:
 def test_a_request_head_of_the_wrong_types(parts: Any) -> None:
     with pytest.raises(TypeError):
         RequestHead(*parts)
+
+
+@pytest.mark.parametrize("line", [b"000 OK", b"099 OK", b"200 O\x00K", b"200 \x7f", b"200 \x1b[1m"])
+def test_a_status_line_that_is_refused(line: bytes) -> None:
+    message = b"HTTP/1.1 " + line + b"\r\nContent-Length: 2\r\n\r\nab"
+    error = bad("STRICT_STATUS", "HttpParserInvalidStatusError")
+    check(ResponseParser, message, ([], error))
+    status, _, reason = line.partition(b" ")
+    fields = {"headers": [(b"content-length", b"2")], "content_length": 2}
+    events = [response(int(status), reason, **fields), b"ab", "end"]  # a body: it is no 1xx
+    check(lambda: ResponseParser(strict=False), message, (events, None))
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_an_interim_response_is_never_the_last(version: str) -> None:
+    head = f"HTTP/{version} 103 Early\r\nConnection: close\r\n\r\n".encode()
+    fields = [(b"connection", b"close")]
+    interim = response(103, b"Early", headers=fields, version=version)
+    final = response(headers=[(b"content-length", b"0")], content_length=0)
+    message = head + OK + b"Content-Length: 0\r\n\r\n"
+    check(ResponseParser, message, ([interim, "end", final, "end"], None))

@@ -13,14 +13,6 @@ BODY = {"type": "http.response.body", "body": bytes(1 << 20), "more_body": True}
 CALLS = []
 
 
-class Ended:
-    """What an app does at its end, seen from the test."""
-
-    def __init__(self):
-        self.sending = threading.Event()
-        self.ended = threading.Event()
-
-
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         raise RuntimeError
@@ -28,7 +20,7 @@ async def app(scope, receive, send):
     try:
         await function(scope, receive, send)
     finally:
-        ended.ended.set()
+        ended.set()
 
 
 @pytest.fixture
@@ -37,7 +29,7 @@ def play(live, caplog):
     caplog.set_level(logging.INFO, "fastserve")
 
     def run(function, reset=False):
-        ended = Ended()
+        ended = threading.Event()
         CALLS.append((function, ended))
         server = live(app)
         with server.connect() as client:
@@ -47,7 +39,7 @@ def play(live, caplog):
                 client.reset()
             else:
                 client.rest() if function is not fine else client.response()
-            assert ended.ended.wait(30)
+            assert ended.wait(30)
             server.turn()
         return [record for record in caplog.records if record.name == "fastserve"]
 

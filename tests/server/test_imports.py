@@ -14,7 +14,7 @@ STATEMENT = re.compile(
     re.MULTILINE,
 )
 # Files that are pure: bytes in, events or bytes out.
-SANS_IO = ("http/_response", "http/h11", "http/parsers", "websocket/_frames", "websocket/_inbox",
+SANS_IO = ("http/_framing", "http/_response", "http/h11", "http/parsers", "websocket/_frames", "websocket/_inbox",
            "websocket/_keepalive", "websocket/_protocol", "websocket/deflate", "websocket/denial",
            "websocket/events", "websocket/handshake")  # fmt: skip
 

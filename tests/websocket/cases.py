@@ -1,5 +1,6 @@
 """What a server must make of what a client sends: bytes in, events out, by clause."""
 
+import random
 import struct
 import zlib
 from dataclasses import dataclass
@@ -240,6 +241,15 @@ def squeezed(payload: bytes, opcode: int = TEXT, *, fin: bool = True) -> bytes:
 
 HELLO = bytes.fromhex("f248cdc9c90700")
 AGAIN = bytes.fromhex("f200110000")
+# the same as blocks with BFINAL, of which 7.2.3.4's example has one
+FINAL = bytes.fromhex("f348cdc9c90700")
+FINAL_AGAIN = bytes.fromhex("f3001100")
+
+
+def final(text: bytes, before: bytes = b"", bits: int = 15) -> bytes:
+    """One deflated piece that ends with BFINAL; it may refer to `before`."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, -bits, zdict=before)
+    return stream.compress(text) + stream.flush(zlib.Z_FINISH)
 
 
 def z(name: str, data: bytes, *events: Event, extension: str = DEFLATE) -> None:
@@ -277,9 +287,53 @@ z(
     extension=NO_TAKEOVER,
 )
 z("7.2.3.3-stored", squeezed(bytes.fromhex("000500faff48656c6c6f00")), "Hello")
-z("7.2.3.4-bfinal", squeezed(bytes.fromhex("f348cdc9c9070000")), "Hello")
-z("7.2.3.4-bfinal-twice", squeezed(bytes.fromhex("f348cdc9c9070000")) * 2, "Hello", "Hello")
-z("7.2.3.4-bfinal-too-often", squeezed(b"\x03\x00" * 40), 1007)
+z("7.2.3.4-bfinal", squeezed(FINAL + b"\0"), "Hello")
+z("7.2.3.4-bfinal-twice", squeezed(FINAL + b"\0") * 2, "Hello", "Hello")
+z("7.2.3.4-bfinal-without-the-last-byte", squeezed(FINAL) + squeezed(AGAIN), "Hello", "Hello")
+z(
+    "7.2.3.4-bfinal-then-an-empty-fragment",
+    squeezed(FINAL, fin=False) + frame(CONT) + squeezed(AGAIN) + squeezed(FINAL_AGAIN + b"\0"),
+    *["Hello"] * 3,
+)
+z("7.2.3.4-bfinal-window-goes-on", squeezed(FINAL + b"\0") + squeezed(AGAIN), "Hello", "Hello")
+z(
+    "7.2.3.4-bfinal-window-not-shared",
+    squeezed(FINAL + b"\0") + squeezed(AGAIN),
+    "Hello",
+    1007,
+    extension=NO_TAKEOVER,
+)
+z("7.2.1-bfinal-inside", squeezed(FINAL + AGAIN), "HelloHello")
+z("7.2.1-bfinal-inside-no-takeover", squeezed(FINAL + AGAIN), "HelloHello", extension=NO_TAKEOVER)
+z("7.2.1-bfinal-behind", squeezed(HELLO[:-1] + b"\0\0\0\xff\xff" + FINAL + b"\0"), "HelloHello")
+z("7.2.1-bfinal-in-a-row", squeezed(FINAL + FINAL_AGAIN * 3 + b"\0"), "Hello" * 4)
+z(
+    "7.2.1-bfinal-in-fragments",
+    squeezed(FINAL, fin=False) + part(CONT, FINAL_AGAIN) + frame(CONT, AGAIN) + squeezed(AGAIN),
+    "HelloHelloHello",
+    "Hello",
+)
+z("7.2.1-bfinal-of-nothing", squeezed(b"\x03\0" * 3 + HELLO) + squeezed(AGAIN), "Hello", "Hello")
+z("7.2.1-bfinal-then-garbage", squeezed(FINAL + b"\xff\xff"), 1007)
+z("7.2.1-bfinal-not-utf8", squeezed(final(b"ok") + final(b"\xff")), 1007)
+z("7.2.1-bfinal-as-many-as-allowed", squeezed(b"\x03\0" * 1024 + b"\0"), "")
+z("7.2.1-bfinal-too-often", squeezed(b"\x03\0" * 1025), 1009)
+NOISE = random.Random(0).randbytes(60_000)
+for bits in (9, 12):
+    near = NOISE[300 - (1 << bits) :]  # all that a window reaches, but for zlib's margin
+    again = squeezed(final(near, NOISE + near, bits) + b"\0", BINARY)
+    assert len(again) < 200 + len(near) / 100, "made of references"
+    z(
+        f"7.1.2.2-bfinal-window-of-{bits}-bits",
+        squeezed(final(NOISE, bits=bits) + b"\0", BINARY) + again * 3 + squeezed(b"\0"),
+        *(NOISE, near, near, near, ""),
+        extension=f"{DEFLATE}; client_max_window_bits={bits}",
+    )
+FULL = MAX_SIZE - 10
+z("8-bfinal-inflated-exact", squeezed(final(b"h" * FULL) + FINAL + AGAIN), "h" * FULL + "Hello" * 2)
+z("8-bfinal-inflated-one-more", squeezed(final(b"h" * (FULL + 1)) + FINAL + AGAIN), 1009)
+z("8-bfinal-bomb", squeezed(FINAL + deflated(b"\0" * 10_000_000)[0]), 1009)
+z("8-bfinal-bomb-of-blocks", squeezed(final(b"\0" * 1000) * 200), 1009)
 z("7.2.3.5-two-blocks", squeezed(bytes.fromhex("f248050000" + "00ffffcac9c90700")), "Hello")
 z("7.2.3.6-empty", squeezed(b"\0"), "")
 z("7.2.3.6-empty-binary", squeezed(b"\0", BINARY), b"")

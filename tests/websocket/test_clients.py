@@ -1,7 +1,10 @@
 """Other people's clients, and other people's frameworks."""
 
 import asyncio
+import queue
+import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -331,3 +334,27 @@ def test_wss(
             assert client.recv(timeout=10) == message
     assert client.close_code == 1000
     assert server.stop() is None
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_send_after_the_client_has_gone_raises_oserror(live: Any, how: str) -> None:
+    errors: queue.Queue[OSError] = queue.Queue()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            while True:
+                await send({"type": "websocket.send", "text": "x" * 1000})
+                await asyncio.sleep(0)
+        except OSError as error:
+            errors.put(error)
+            raise
+
+    with Client(live(app, lifespan="off")) as client:
+        client.frame()
+        if how == "close":
+            assert client.close(1000)[-1][0] == 8
+        else:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert isinstance(errors.get(timeout=10), OSError)

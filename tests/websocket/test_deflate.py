@@ -1,10 +1,14 @@
 """What is sent deflated, and what stays of it between two messages."""
 
+import random
+import tracemalloc
 import zlib
 
 import pytest
 
 from fastserve.websocket import Deflate, Protocol, ProtocolError, encode
+
+from .cases import final
 
 TEXT = '{"id": 7, "name": "some name"}' * 40
 
@@ -78,3 +82,48 @@ def test_a_bomb_costs_no_more_than_the_limit() -> None:
         protocol.next_event()
     assert error.value.code == 1009
     assert inflated == [1000]
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_bomb_behind_a_final_block_costs_no_more_than_the_limit(keeps: bool) -> None:
+    small = zlib.compressobj(9, zlib.DEFLATED, -15)
+    stream = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = stream.compress(bytes(100_000_000)) + stream.flush(zlib.Z_SYNC_FLUSH)
+    data = small.compress(bytes(600)) + small.flush(zlib.Z_FINISH) + bomb
+    deflate = Deflate(client_keeps=keeps)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError) as error:
+            deflate.inflate(data, 1000, True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert error.value.code == 1009
+    assert peak < 10 * len(data) < 1 << 20  # what lies behind the block is copied
+
+
+def test_without_takeover_no_window_is_kept_between_messages() -> None:
+    message = zlib.compress(random.Random(0).randbytes(60_000), wbits=-15) + b"\0"
+
+    def held(keeps: bool) -> int:
+        deflate = Deflate(client_keeps=keeps)
+        tracemalloc.start()
+        try:
+            assert len(deflate.inflate(message, 1 << 20, True)) == 60_000
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    assert held(False) < 2_000 < 32_768 < held(True)
+
+
+@pytest.mark.parametrize("bits", range(9, 16))
+def test_7_2_1_the_window_goes_on_past_a_final_block(bits: int) -> None:
+    deflate = Deflate(client_bits=bits)
+    noise = random.Random(0).randbytes(100_000)
+    near = noise[300 - (1 << bits) :]  # all that a window reaches, but for zlib's margin
+    again = final(near, near, bits)
+    assert len(again) < 200 + len(near) / 100, "made of references"
+    assert deflate.inflate(final(noise, b"", bits) + b"\0", 1 << 20, True) == noise
+    for _ in range(4):
+        assert deflate.inflate(again + again + b"\0", 1 << 20, True) == near + near

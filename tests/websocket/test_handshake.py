@@ -83,13 +83,20 @@ def test_accepted(changes: dict[str, list[str]]) -> None:
     assert read(b"GET", "1.1", headers(changes)).key == KEY.encode()
 
 
+# RFC 6455 4.4 and RFC 9110 15.5.22
+UPGRADE = [
+    (b"sec-websocket-version", b"13"),
+    (b"upgrade", b"websocket"),
+    (b"connection", b"upgrade"),
+]
+
+
 @pytest.mark.parametrize(("status", "changes"), REFUSED.values(), ids=REFUSED)
 def test_refused(status: int, changes: dict[str, list[str]]) -> None:
     with pytest.raises(Refusal) as refusal:
         read("GET", "1.1", headers(changes))
     assert refusal.value.status == status
-    wanted = [(b"sec-websocket-version", b"13")] if status == 426 else []
-    assert list(refusal.value.headers) == wanted
+    assert list(refusal.value.headers) == (UPGRADE if status == 426 else [])
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "get", "CONNECT"])
@@ -277,8 +284,64 @@ def test_refused_over_a_socket(live: Any, status: int, changes: dict[str, list[s
     request = b"GET / HTTP/1.1\r\n" + lines + b"\r\n"
     with Client(live(echo), request) as client:
         assert client.status == status
-        assert (b"sec-websocket-version: 13" in client.response) == (status == 426)
+        for name, value in UPGRADE:
+            assert (b"\r\n%b: %b\r\n" % (name, value) in client.response) == (status == 426)
         client.rest()
+
+
+@pytest.mark.parametrize("method", [b"POST", b"OPTIONS", b"PUT"])
+def test_4_1_the_method_is_get_over_a_socket(live: Any, method: bytes) -> None:
+    with Client(live(echo), head().replace(b"GET", method)) as client:
+        assert client.status == 400
+        assert b"GET" in client.rest()
+
+
+def test_4_2_2_a_subprotocol_that_was_not_offered_is_500(
+    live: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": "c"})
+
+    with Client(live(app, lifespan="off"), head(sec_websocket_protocol="a, b")) as client:
+        assert client.status == 500
+    assert "was not offered" in caplog.text
+
+
+def test_the_scope(live: Any) -> None:
+    scopes = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            scope["state"]["shared"] = 1
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        scopes.append(scope)
+        await receive()
+        await send({"type": "websocket.accept"})
+
+    request = head(path="/a%20b/%C3%A9?x=1&y=%20", sec_websocket_protocol="a, b")
+    with Client(live(app), request) as client:
+        client.close()
+    (scope,) = scopes
+    assert scope.pop("client")[0] == scope.pop("server")[0] == "127.0.0.1"
+    assert (b"sec-websocket-key", KEY.encode()) in scope.pop("headers")
+    assert scope.pop("asgi") == {"version": "3.0", "spec_version": "2.5"}
+    assert scope == {
+        "type": "websocket",
+        "http_version": "1.1",
+        "scheme": "ws",
+        "path": "/a b/é",
+        "raw_path": b"/a%20b/%C3%A9",
+        "query_string": b"x=1&y=%20",
+        "root_path": "",
+        "subprotocols": ["a", "b"],
+        "state": {"shared": 1},
+        "extensions": {"websocket.http.response": {}},
+    }
 
 
 @pytest.mark.parametrize("changes", ACCEPTED.values(), ids=ACCEPTED)

@@ -150,7 +150,7 @@ async def test_connect_receive_disconnect() -> None:
         {"type": "websocket.disconnect", "code": 1001, "reason": "going"},
         {"type": "websocket.disconnect", "code": 1001, "reason": "going"},
     ]
-    assert link.sent == server_close(1001)
+    assert link.sent == server_close(1001, b"going")
     await link.end()
 
 
@@ -840,6 +840,30 @@ async def test_a_full_queue_stops_reading_until_the_app_has_taken_all() -> None:
     assert taken[-1]["text"] == "last"
     link.session.abort()
     await link.turn()
+
+
+@in_loop
+async def test_a_frame_that_has_only_begun_behind_a_full_queue_is_read_on() -> None:
+    go = asyncio.Event()
+    taken: list[Event] = []
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        await go.wait()
+        while (event := await receive())["type"] == "websocket.receive":
+            taken.append(event)
+
+    link = await Link(app, Config(ws_max_queue=1)).turn()
+    second = frame(BINARY, bytes(1000))
+    await link.feed(HI + second[:500])
+    assert link.transport.calls == ["pause_reading"]
+    go.set()
+    await link.turn()
+    assert link.transport.calls == ["pause_reading", "resume_reading"]
+    await link.feed(second[500:])
+    assert len(taken) == 2
+    await link.end()
 
 
 @in_loop

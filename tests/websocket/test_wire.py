@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fastserve.websocket import Close, Ping, Pong
+from fastserve.websocket import Close, Ping
 
 from .cases import CASES, CLOSE, Case, close
 from .client import Client, Frame, head, in_pieces
@@ -24,9 +24,10 @@ def answers(case: Case) -> list[Frame]:
             frames.append((0xA, event.payload))
         elif isinstance(event, Close) and event.code == 1005:
             frames.append((CLOSE, b""))
-        elif not isinstance(event, Pong):
-            code = event if isinstance(event, int) else event.code
-            frames.append((CLOSE, struct.pack("!H", code)))
+        elif isinstance(event, Close):  # 5.5.1: the code is echoed, and the reason with it
+            frames.append((CLOSE, struct.pack("!H", event.code) + event.reason.encode()))
+        elif isinstance(event, int):
+            frames.append((CLOSE, struct.pack("!H", event)))
     if not ends(case):
         frames.append((CLOSE, struct.pack("!H", 1000)))
     return frames
@@ -36,14 +37,15 @@ def ends(case: Case) -> bool:
     return isinstance(case.events[-1], Close | int)
 
 
-def plain(frames: list[Frame]) -> list[Frame]:
-    """Inflated, and without the reason of a Close that the server made."""
+def plain(frames: list[Frame], case: Case) -> list[Frame]:
+    """Inflated, and without the reason of a Close that is the server's own."""
+    reasons = not isinstance(case.events[-1], int)
     stream = zlib.decompressobj(-15)
     seen = []
     for opcode, payload in frames:
         if opcode & 0x40:
             payload = stream.decompress(payload + b"\x00\x00\xff\xff")
-        seen.append((opcode & 0xF, payload[:2] if opcode == CLOSE else payload))
+        seen.append((opcode & 0xF, payload if opcode != CLOSE or reasons else payload[:2]))
     return seen
 
 
@@ -53,4 +55,4 @@ def test_case(echo_server: Any, case: Case, pieces: str) -> None:
     with Client(echo_server, head(case.extension)) as client:
         data = case.data if ends(case) else case.data + close(1000)
         client.send(*([data] if pieces == "whole" else in_pieces(data)))
-        assert plain(client.frames()) == answers(case)
+        assert plain(client.frames(), case) == answers(case)

@@ -12,6 +12,7 @@ cdef class Connection(Ending):
     cdef str client_text  # for the access log; made when it is first needed
     cdef dict scope  # borrowed from the service: the template of its scopes
     cdef str scheme
+    cdef bint proxied  # the peer is a proxy whose word is taken
     cdef dict tls  # the scope's extension
 
     cdef int consume(self, bytes data) except -1

@@ -54,6 +54,7 @@ cdef class Connection(Ending):
             self.parser.any_method = True
         else:
             self.port = service.parser_factory(self, service.limits)
+        self.proxied = service.proxies is not None and service.proxies.trust(self.client)
         self.deadline = service.after(service.first_byte_timeout)
         service.connections.add(self)
         if service.draining:
@@ -192,7 +193,7 @@ cdef class Connection(Ending):
         if head.method == "CONNECT":  # an origin server is no tunnel
             raise Refusal(501, "CONNECT is not supported")
         # RFC 9110 9.1: methods are case-sensitive, while ASGI upper-cases them
-        if head.method is not GET and not head.method.isupper():
+        if head.method is not GET and head.method != head.method.upper():
             raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             raise Refusal(503, "too many requests at once")
@@ -237,6 +238,9 @@ cdef class Connection(Ending):
             extensions["tls"] = self.tls.copy()
         if service.state is not None:
             scope["state"] = service.state.copy()
+        if self.proxied:
+            service.proxies.apply(scope)
+            self.client_text = text_of(scope["client"])
         return scope
 
     cdef int run_app(self) except -1:
@@ -341,7 +345,7 @@ cdef class Connection(Ending):
         cdef Service service = self.service
         cdef dict scope = self.make_scope(head)
         scope["type"] = "websocket"
-        scope["scheme"] = "wss" if self.scheme == "https" else "ws"
+        scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
         scope["subprotocols"] = self.handshake.subprotocols
         scope["extensions"] = {"websocket.http.response": {}}
         if self.tls is not None:

@@ -4,7 +4,7 @@ from typing import Any
 from typing_extensions import disjoint_base
 
 from fastserve.http._response import Response
-from fastserve.http._task import Ready
+from fastserve._ready import Ready
 
 __all__ = ("Cycle", "Delivery")
 

@@ -3,9 +3,9 @@
 cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 
+from fastserve._ready cimport Ready, ready
 from fastserve.http._refusal cimport write_error
 from fastserve.http._response cimport COMPLETE, EXPECT_START, HEAD_HELD, Response
-from fastserve.http._task cimport Ready, ready
 from fastserve.http._wire cimport Wire
 
 from asyncio import CancelledError
@@ -30,12 +30,14 @@ cdef class Cycle(Response):
     def receive(self):
         """ASGI `receive`: an awaitable that is finished already when there is something to give."""
         cdef Delivery delivery
+        if self.phase == COMPLETE:
+            return ready({"type": "http.disconnect"})
         if self.buffered or self.ended and not self.delivered:
             delivery = Delivery.__new__(Delivery)
             delivery.cycle = self
             delivery.value = self.next_message()
             return delivery
-        if self.disconnected or self.phase == COMPLETE:
+        if self.disconnected:
             return ready({"type": "http.disconnect"})
         return self.wait_message()
 
@@ -137,7 +139,7 @@ cdef class Cycle(Response):
         cdef bint joined = wire.stepping
         self.running = False
         wire.service.active -= 1
-        if wire.service.draining:
+        if wire.service.closed is not None:
             wire.service.notice()
         if self.phase == COMPLETE:
             if error is not None:

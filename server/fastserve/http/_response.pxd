@@ -41,10 +41,11 @@ cdef class Response(Job):
     cdef int hold(self) except -1
     cdef int drop_held(self) except -1
     cdef int end_head(self, Output output, Py_ssize_t length, bint more) except -1
+    cdef int check_length(self, int64_t length, bint more) except -1
     cdef object body(self, dict message)
     cdef int write_body(self, Output output, object data) except -1
     cdef int end_body(self, Output output) except -1
-    cdef int begin_file(self, object file, dict message) except -1
+    cdef int begin_file(self, object file, dict message, bint more) except -1
     cdef int end_file(self, int64_t count, bint more) except -1
     cdef object send_trailers(self, dict message)
     cdef object early_hint(self, dict message)

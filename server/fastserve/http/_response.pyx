@@ -10,9 +10,13 @@ from fastserve.http._wire import ClientDisconnected
 from fastserve.http.sendfile import open_path, part_of, transmit
 
 from httpparser._headers cimport equal_fold, token_in_list
-from httpparser._response cimport Output, write_field, write_number, write_status_line
+from httpparser._response cimport Output, write_field, write_status_line
+from fastserve.http._framing cimport (
+    as_bytes, flag, parse_length, whole_number, write_chunk_size, write_length,
+)
 from fastserve.http._service cimport Service
-from fastserve.http._task cimport DONE, Job
+from fastserve._ready cimport DONE
+from fastserve.http._task cimport Job
 from fastserve.http._wire cimport Wire
 
 __all__ = ("Response",)
@@ -36,6 +40,8 @@ cdef class Response(Job):
         """ASGI `send`. Raises OSError after a disconnect, RuntimeError for what is out of order,
         ValueError and TypeError for what cannot be written."""
         cdef str kind = message["type"]
+        if type(message) is not dict and isinstance(message, dict):
+            message = dict(message)
         if self.wire.gone and self.phase != COMPLETE:
             raise ClientDisconnected("the client has disconnected")
         if kind == BODY:
@@ -59,11 +65,11 @@ cdef class Response(Job):
         cdef size_t mark = output.length
         if self.phase != EXPECT_START:
             raise RuntimeError("http.response.start was sent already")
-        self.status = message["status"]
+        self.status = whole_number(message["status"])
         if self.status < 200:
             raise ValueError(f"{self.status} is not a final status")
         self.remaining = -1
-        self.trailers = message.get("trailers", False)
+        self.trailers = flag(message, "trailers")
         try:
             write_status_line(output, self.status)
             headers = message.get("headers")
@@ -84,12 +90,11 @@ cdef class Response(Job):
         cdef size_t length
         for pair in headers:
             if type(pair) is tuple and len(<tuple> pair) == 2:
-                name = (<tuple> pair)[0]
-                value = (<tuple> pair)[1]
+                name = as_bytes((<tuple> pair)[0])
+                value = as_bytes((<tuple> pair)[1])
             else:
-                name, value = pair
-            if name is None or value is None:
-                raise TypeError("the names and values of headers are bytes, not None")
+                first, second = pair
+                name, value = as_bytes(first), as_bytes(second)
             length = PyBytes_GET_SIZE(name)
             # Those that framing and connection depend on have these lengths.
             if (
@@ -193,16 +198,29 @@ cdef class Response(Job):
 
     # -- the body ------------------------------------------------------------------------------
 
+    cdef int check_length(self, int64_t length, bint more) except -1:
+        """Does the first body fit Content-Length? The head is still held: this can become a 500."""
+        if self.remaining < 0 or length == self.remaining or more and length < self.remaining:
+            return 0
+        if self.head.method == "HEAD" or self.status in (204, 205, 304) or (
+            self.trailers and self.head.trailers
+        ):
+            return 0
+        raise RuntimeError(
+            f"the body has {length} bytes where Content-Length says {self.remaining}"
+        )
+
     cdef object body(self, dict message):
         cdef Wire wire = self.wire
         cdef Output output = wire.output()
         cdef object data = message.get("body", EMPTY)
-        cdef bint more = message.get("more_body", False)
+        cdef bint more = flag(message, "more_body")
         if not PyBytes_CheckExact(data):
             if not isinstance(data, (bytes, bytearray, memoryview)):
                 raise TypeError(f"a body is bytes, not {type(data).__name__}")
             data = bytes(data)
         if self.phase == HEAD_HELD:
+            self.check_length(PyBytes_GET_SIZE(data), more)
             self.end_head(output, PyBytes_GET_SIZE(data), more)
         elif self.phase == EXPECT_START:
             raise RuntimeError("http.response.start must come before http.response.body")
@@ -274,15 +292,16 @@ cdef class Response(Job):
         cdef size_t mark = output.length
         cdef bytes name, value
         try:
-            for name, value in message.get("headers", ()):
-                if name is not None and name.lower() in NO_TRAILERS:
+            for first, second in message.get("headers", ()):
+                name, value = as_bytes(first), as_bytes(second)
+                if name.lower() in NO_TRAILERS:
                     raise ValueError(f"{name!r} cannot be a trailer")
                 if self.framing == CHUNKED and self.head.trailers:
                     write_field(output, name, value)
         except BaseException:
             output.length = mark
             raise
-        if not message.get("more_trailers", False):
+        if not flag(message, "more_trailers"):
             if self.framing == CHUNKED:
                 output.append(b"\r\n", 2)
             self.complete(output)
@@ -302,7 +321,7 @@ cdef class Response(Job):
         try:
             write_status_line(output, 103)
             for link in message["links"]:
-                write_field(output, b"link", link)
+                write_field(output, b"link", as_bytes(link))
         except BaseException:
             output.length = mark
             raise
@@ -313,13 +332,13 @@ cdef class Response(Job):
     async def send_file(self, dict message):
         """http.response.pathsend, a whole body, and http.response.zerocopysend, a part of one."""
         cdef bint whole = message["type"] == "http.response.pathsend"
-        cdef bint more = not whole and message.get("more_body", False)
+        cdef bint more = not whole and flag(message, "more_body")
         cdef int64_t count
         file = open_path(message["path"]) if whole else part_of(message)
         try:
             if self.phase != HEAD_HELD and (whole or self.phase != EXPECT_BODY):
                 raise RuntimeError("a file comes between http.response.start and the end")
-            self.begin_file(file, message)
+            self.begin_file(file, message, more)
             count = file.count
             if count and self.framing != NO_BODY:
                 self.phase = SENDING_FILE
@@ -330,7 +349,7 @@ cdef class Response(Job):
         self.end_file(count, more)
         await self.wire.drained()
 
-    cdef int begin_file(self, object file, dict message) except -1:
+    cdef int begin_file(self, object file, dict message, bint more) except -1:
         """The head, and what stands before the file's bytes."""
         cdef Wire wire = self.wire
         cdef Output output = wire.output()
@@ -340,7 +359,8 @@ cdef class Response(Job):
                 raise RuntimeError("the body is longer than its Content-Length")
             file.count = count = self.remaining  # it has grown since the app looked
         if self.phase == HEAD_HELD:
-            self.end_head(output, count, message.get("more_body", False))
+            self.check_length(count, more)
+            self.end_head(output, count, more)
         if self.framing == CHUNKED and count:
             write_chunk_size(output, count)
         return wire.flush()
@@ -359,36 +379,3 @@ cdef class Response(Job):
         if not more:
             self.end_body(output)
         return wire.flush()
-
-
-cdef int64_t parse_length(bytes value) except -1:
-    cdef const char *at = PyBytes_AS_STRING(value)
-    cdef Py_ssize_t i, length = PyBytes_GET_SIZE(value)
-    cdef int64_t total = 0
-    for i in range(length):
-        if not c'0' <= at[i] <= c'9' or i > 17:
-            length = 0
-            break
-        total = total * 10 + (at[i] - c'0')
-    if length == 0:
-        raise ValueError(f"Content-Length {value!r} is not a number of bytes")
-    return total
-
-
-cdef int write_chunk_size(Output output, size_t size) except -1:
-    """RFC 9112 7.1; never for a size of 0, which would end the body."""
-    cdef char[16] digits
-    cdef int i = 16
-    while size:
-        i -= 1
-        digits[i] = b"0123456789abcdef"[size & 15]
-        size >>= 4
-    output.append(digits + i, 16 - i)
-    return output.append(b"\r\n", 2)
-
-
-cdef int write_length(Output output, size_t length) except -1:
-    output.append(b"content-length: ", 16)
-    write_number(output, length)
-    output.append(b"\r\n", 2)
-    return 0

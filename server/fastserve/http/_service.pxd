@@ -13,6 +13,7 @@ cdef class Service:
     cdef bint timed  # it wants to know how long a request took
     cdef readonly object context  # each request runs in a copy of it
     cdef readonly object parser_factory  # None: llhttp
+    cdef readonly object proxies  # whose word is taken; None: nobody's
     cdef readonly set connections
     cdef readonly set websockets
     cdef public Py_ssize_t active  # requests in progress

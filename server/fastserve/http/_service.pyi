@@ -23,6 +23,7 @@ class Service:
     access_log: AccessLog | None
     context: Context
     parser_factory: Callable[..., Any] | None
+    proxies: Any
     connections: set[Connection]
     websockets: set[Session]
     active: int

@@ -11,6 +11,7 @@ from httpparser._response cimport Output
 from fastserve.http._task cimport Runner
 
 from fastserve.http.tls_scope import server_certificate
+from fastserve.proxy import Proxies
 
 __all__ = ("Service",)
 
@@ -33,6 +34,7 @@ cdef class Service:
         self.access_log = access_log
         self.timed = access_log is not None and access_log.timed
         self.parser_factory = parser_factory
+        self.proxies = Proxies(config.forwarded_allow_ips) if config.forwarded_allow_ips else None
         self.logger = logging.getLogger("fastserve")
         self.context = contextvars.copy_context()
         self.runner = Runner(loop, self.context)
@@ -165,11 +167,12 @@ cdef class Service:
     async def wait_closed(self):
         """Wait until `idle`."""
         while not self.idle:
-            self.closed = self.loop.create_future()
+            closed = self.closed = self.loop.create_future()
             try:
-                await self.closed
+                await closed
             finally:
-                self.closed = None
+                if self.closed is closed:  # a second caller may wait by now
+                    self.closed = None
 
     cdef int forget(self, object connection) except -1:
         self.connections.discard(connection)

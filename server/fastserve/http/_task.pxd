@@ -1,11 +1,3 @@
-# A finished awaitable.
-cdef class Ready:
-    cdef object value
-
-cdef Ready DONE
-
-cdef Ready ready(object value)
-
 # What a runner runs: one call of the app.
 cdef class Job:
     cdef object start(self)  # calls the app: its awaitable

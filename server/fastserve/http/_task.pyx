@@ -13,16 +13,17 @@ What must hold, and where it is seen to:
 - a task that the app has marked (cancelled it, added a callback) is not used again: `Runner.run`.
 """
 
-cimport cython
 from cpython.contextvars cimport PyContext_Copy, PyContext_Enter, PyContext_Exit
 from cpython.object cimport PyObject
+
+from fastserve._ready cimport DONE
 
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Coroutine
 from types import CoroutineType
 
-__all__ = ("Driver", "Job", "Park", "Ready", "Runner")
+__all__ = ("Driver", "Job", "Park", "Runner")
 
 cdef extern from "Python.h":
     ctypedef enum PySendResult:
@@ -34,71 +35,14 @@ cdef extern from "Python.h":
 
     ctypedef struct PyAsyncMethods:
         PySendResult (*am_send)(PyObject *, PyObject *, PyObject **) except? PYGEN_ERROR
-    ctypedef PyObject *(*iternextfunc)(PyObject *) except? NULL
     ctypedef struct PyTypeObject:
         PyAsyncMethods *tp_as_async
-        iternextfunc tp_iternext
     void Py_INCREF(PyObject *)
-    void PyErr_SetObject(object, object) noexcept
 
 cdef object enter_task = asyncio.tasks._enter_task
 cdef object leave_task = asyncio.tasks._leave_task
 cdef object Task = asyncio.Task
 cdef object ENDED = object()  # instead of what a driver's coroutine yields: it has returned
-
-
-@cython.freelist(32)
-cdef class Ready:
-    """An awaitable that is finished: awaiting it returns its value without suspending."""
-
-    def __await__(self):
-        return self
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        raise StopIteration(self.value)
-
-    def send(self, value):
-        raise StopIteration(self.value)
-
-    def throw(self, kind, value=None, traceback=None):
-        raise kind if value is None else value
-
-    def close(self):
-        pass
-
-
-# Tasks, and `await` up to Python 3.11, ask for this slot first: without it each await of a value
-# costs a StopIteration and a traceback.
-cdef PySendResult send_ready(
-    PyObject *ready, PyObject *value, PyObject **result
-) except? PYGEN_ERROR:
-    result[0] = <PyObject *> (<Ready> ready).value
-    Py_INCREF(result[0])
-    return PYGEN_RETURN
-
-
-cdef PyObject *next_ready(PyObject *ready) except? NULL:
-    """`__next__` for `await` since Python 3.12: no traceback, and no StopIteration for None."""
-    cdef object value = (<Ready> ready).value
-    if value is not None:
-        PyErr_SetObject(StopIteration, value)
-    return NULL
-
-
-(<PyTypeObject *> Ready).tp_as_async.am_send = send_ready
-(<PyTypeObject *> Ready).tp_iternext = next_ready
-Coroutine.register(Ready)
-
-DONE = Ready.__new__(Ready)
-
-
-cdef Ready ready(object value):
-    cdef Ready self = Ready.__new__(Ready)
-    self.value = value
-    return self
 
 
 cdef class Job:

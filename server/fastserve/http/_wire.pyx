@@ -2,7 +2,7 @@
 
 from httpparser._core cimport Sink
 from httpparser._response cimport Output
-from fastserve.http._task cimport DONE
+from fastserve._ready cimport DONE
 
 import sys
 

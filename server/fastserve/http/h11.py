@@ -20,6 +20,7 @@ from httpparser.errors import (
     ContentTooLarge,
     HeaderFieldsTooLarge,
     HttpParserError,
+    MethodNotImplemented,
     UriTooLong,
     VersionNotSupported,
 )
@@ -29,7 +30,18 @@ FRAMING_TRAILER = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.I
 CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/(?!1\.[01]\r)[0-9]\.[0-9]\r\n")
 REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^ ]+) HTTP/([0-9]\.[0-9])")
-SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(;[^\r\n]*)?\r\n")
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*'
+METHOD = re.compile(TOKEN + rb"*")
+# RFC 9112 7.1.1, as llhttp reads it; the second is what may become the first.
+SIZE_LINE = re.compile(
+    rb"[0-9A-Fa-f]{1,16}(?:;(?:%b+(?:=(?:%b*|%b\"))?|=%b*))*\r\n" % (TOKEN, TOKEN, QUOTED, TOKEN)
+)
+SIZE_BEGUN = re.compile(
+    rb"[0-9A-Fa-f]{0,16}|[0-9A-Fa-f]{1,16}"
+    rb"(?:;(?:%b+(?:=(?:%b*|%b\"))?|=%b*))*(?:;|;%b+=%b\\?)?\r?"
+    % (TOKEN, TOKEN, QUOTED, TOKEN, TOKEN, QUOTED)
+)
 PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 METHOD_LENGTH = 32
 
@@ -135,8 +147,11 @@ def check_head(head: bytes, limits: Limits, *, complete: bool) -> None:
         raise HeaderFieldsTooLarge("the fields are too large or too many")
     if any(len(field) > limits.field for field in fields):
         raise HeaderFieldsTooLarge("a field is too large")
-    if len(head.partition(b" ")[0]) > METHOD_LENGTH:
-        raise HttpParserError("the method is too long")
+    method = head.partition(b" ")[0]
+    if METHOD.fullmatch(method) is None:
+        raise HttpParserError("the method is not a token")
+    if len(method) > METHOD_LENGTH:
+        raise MethodNotImplemented("the method is too long")
     if VERSION.match(head) or head.startswith(PREFACE):
         raise VersionNotSupported("the HTTP version is not supported")
     if STRAY.search(head) or CONTROLS.search(head):
@@ -172,7 +187,7 @@ class ChunkLines:
         known = len(self.line)
         stop = (self.line + data).find(b"\n") + 1
         self.line = (self.line + data)[: stop or None]
-        match = SIZE_LINE.fullmatch(self.line if stop else self.line.removesuffix(b"\r") + b"\r\n")
+        match = (SIZE_LINE if stop else SIZE_BEGUN).fullmatch(self.line)
         size, mark, extension = self.line.partition(b";")
         if mark and self.extensions + len(extension) > self.limits.chunk_extensions:
             raise ChunkExtensionsTooLarge("the chunk extensions are too long")
@@ -199,7 +214,9 @@ class ChunkLines:
         self.trailers += data
         stop = self.trailers.find(b"\r\n\r\n")
         section = self.trailers if stop < 0 else self.trailers[: stop + 4]
-        if len(section) - 2 > self.limits.trailers:
+        if len(section) - 2 > self.limits.trailers or (
+            section.count(b"\r\n") - 1 - (stop >= 0) > self.limits.count
+        ):
             raise HeaderFieldsTooLarge("the trailers are too large")
         if STRAY.search(section) or CONTROLS.search(section):
             raise HttpParserError("the trailers are malformed")

@@ -7,6 +7,7 @@ themselves.
 
 import asyncio
 import errno
+import operator
 import os
 import stat
 from collections.abc import Mapping
@@ -51,6 +52,8 @@ class File:
 
 def open_path(path: str) -> File:
     """What `http.response.pathsend` names. OSError, or ValueError for what is no regular file."""
+    if not isinstance(path, str):
+        raise TypeError(f"a path is a str, not {type(path).__name__}")
     if not os.path.isabs(path):
         raise ValueError(f"{path!r} is not an absolute path")
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -69,7 +72,8 @@ def part_of(message: Mapping[str, Any]) -> File:
     file = message["file"]
     fd = file if isinstance(file, int) else file.fileno()
     offset, count = message.get("offset"), message.get("count")
-    start = os.lseek(fd, 0, os.SEEK_CUR) if offset is None else offset
+    start = os.lseek(fd, 0, os.SEEK_CUR) if offset is None else operator.index(offset)
+    count = None if count is None else operator.index(count)
     if start < 0 or (count is not None and count < 0):
         raise ValueError("offset and count are not negative")
     there = max(os.fstat(fd).st_size - start, 0)

@@ -1,7 +1,8 @@
 # cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """A WebSocket's transport: one write for all frames of a turn, and waiting for slow peers."""
 
-from fastserve.websocket._waiting cimport DONE, Awaitable, step_in_c
+from fastserve._ready cimport DONE
+from fastserve.websocket._waiting cimport Awaitable, step_in_c
 
 __all__ = ["ClientDisconnected", "Link"]
 

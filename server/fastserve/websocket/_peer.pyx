@@ -139,7 +139,7 @@ cdef class Peer(Link):
             if not self.lost:
                 self.transport.close()
             return 0
-        self.put(self.protocol.close(event.code))
+        self.put(self.protocol.close(event.code, event.reason))
         self.ended(event.code, event.reason)
         return self.hang_up()
 

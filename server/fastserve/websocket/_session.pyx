@@ -1,9 +1,10 @@
 # cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """A WebSocket under ASGI: an asyncio protocol on one side, receive() and send() on the other."""
 
+from fastserve._ready cimport DONE, ready
 from fastserve.websocket._peer cimport Peer
 from fastserve.websocket._protocol cimport Protocol
-from fastserve.websocket._waiting cimport DONE, Awaitable, ready, step_in_c
+from fastserve.websocket._waiting cimport Awaitable, step_in_c
 
 from fastserve.websocket import handshake
 from fastserve.websocket._link import ClientDisconnected
@@ -236,9 +237,9 @@ cdef class Session(Peer):
         if self.inbox.first is None and self.protocol is not None and self.protocol.has_unread():
             self.pull()
         message = self.inbox.take()
+        if self.read_paused and self.inbox.first is None and self.protocol is not None:
+            self.pause_or_resume()  # also when what was unread is only the beginning of a frame
         if message is not None:
-            if self.read_paused and self.inbox.first is None:
-                self.pause_or_resume()
             if type(message) is str:
                 return {"type": "websocket.receive", "text": message}
             return {"type": "websocket.receive", "bytes": message}

@@ -1,4 +1,4 @@
-"""Awaitables without coroutines: ready ones, and those that a Task waits on."""
+"""Awaitables without coroutines, that a Task waits on."""
 
 
 cdef class Line:
@@ -33,11 +33,4 @@ cdef class Awaitable:
     cdef object wait_for(self)
 
 
-cdef class Ready(Awaitable):
-    pass
-
-
-cdef Ready DONE
-
-cdef Ready ready(object value)
 cdef int step_in_c(object cls) except -1

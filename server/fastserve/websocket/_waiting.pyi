@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from typing_extensions import disjoint_base
 
-__all__ = ["Awaitable", "Gate", "Line", "Ready"]
+__all__ = ["Awaitable", "Gate", "Line"]
 
 @disjoint_base
 class Line:
@@ -34,5 +34,3 @@ class Awaitable:
         traceback: TracebackType | None = None,
     ) -> Gate: ...
     def close(self) -> None: ...
-
-class Ready(Awaitable): ...

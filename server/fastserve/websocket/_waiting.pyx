@@ -1,5 +1,5 @@
 # cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
-"""Awaitables without coroutines: ready ones, and those that a Task waits on.
+"""Awaitables without coroutines, that a Task waits on.
 
 A Gate stands in for an asyncio.Future. What it saves is the trip through the event loop: the Task
 that waits is stepped at once, by the read that brought what it waits for.
@@ -19,7 +19,7 @@ cdef extern from "Python.h":
     ctypedef struct PyTypeObject:
         iternextfunc tp_iternext
 
-__all__ = ["Awaitable", "Gate", "Line", "Ready"]
+__all__ = ["Awaitable", "Gate", "Line"]
 
 
 cdef class Line:
@@ -187,17 +187,3 @@ cdef int step_in_c(object cls) except -1:
     """Put `step` in the place of `__next__` for awaiting a subclass of Awaitable."""
     (<PyTypeObject *>cls).tp_iternext = step
     return 0
-
-
-cdef class Ready(Awaitable):
-    """What need not be waited for."""
-
-
-cdef Ready ready(object value):
-    cdef Ready made = Ready.__new__(Ready)
-    made.value = value
-    return made
-
-
-step_in_c(Ready)
-DONE = ready(None)

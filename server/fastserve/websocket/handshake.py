@@ -88,12 +88,16 @@ def read(method: str | bytes, http_version: str, headers: Headers) -> Request:
     if "upgrade" not in (name.lower() for name in _list(fields, b"connection")):
         raise Refusal(400, "Connection must name upgrade")
     if fields.get(b"sec-websocket-version") != [b"13"]:
-        # RFC 6455 4.4: say which version would do
+        # RFC 6455 4.4: say which version would do; RFC 9110 7.8 and 15.5.22: Upgrade names it
         raise Refusal(426, "Sec-WebSocket-Version must be 13", VERSION)
     return Request(_key(fields), _subprotocols(fields), _extensions(fields))
 
 
-VERSION = ((b"sec-websocket-version", b"13"),)
+VERSION = (
+    (b"sec-websocket-version", b"13"),
+    (b"upgrade", b"websocket"),
+    (b"connection", b"upgrade"),
+)
 
 
 def _list(fields: dict[bytes, list[bytes]], name: bytes) -> list[str]:

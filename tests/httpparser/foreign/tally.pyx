@@ -76,6 +76,7 @@ cdef class Nothing(Sink):
 def ignore(bytes data):
     cdef Parser parser = Parser.__new__(Parser)
     parser.setup(False, Nothing(), Limits())
+    parser.chunk_extensions = True
     return parser.execute(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import enum
 import hashlib
 from array import array
 
@@ -30,11 +31,42 @@ async def iterable_headers(call):
     await call.send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
+class Text(bytes):
+    pass
+
+
+class Status(enum.IntEnum):
+    CREATED = 201
+
+
+class Message(dict):
+    pass
+
+
+HEADERS = [(b"x-a", b"b")]
+STARTS = {
+    "enum": lambda start: {**start, "status": Status.CREATED},
+    "subclasses": lambda start: {**start, "headers": [(Text(b"x-a"), Text(b"b"))]},
+    "bytearray": lambda start: {**start, "headers": [(bytearray(b"x-a"), b"b")]},
+    "tuple": lambda start: {**start, "headers": (HEADERS[0],)},
+    "items": lambda start: {**start, "headers": dict(HEADERS).items()},
+    "failing": lambda start: {**start, "headers": (1 / 0 for _ in HEADERS)},
+    "message": lambda start: Message(start, headers=HEADERS),
+}
+
+
+async def try_start(call, name):
+    await VERBS["try"](call, STARTS[name]({"type": "http.response.start", "status": 200}))
+
+
 async def send_body(call, kind):
     data = {
         "bytearray": bytearray(b"abc"),
         "memoryview": memoryview(b"-abc-")[1:-1],
         "words": memoryview(array("H", [1, 2])),
+        "gaps": memoryview(b"abcdef")[::2],
+        "dimensions": memoryview(b"abcdef").cast("B", (2, 3)),
+        "subclass": Text(b"abc"),
     }[kind]
     await call.send({"type": "http.response.body", "body": data})
 

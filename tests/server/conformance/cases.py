@@ -70,9 +70,12 @@ class Exchange(Case):
                 assert calls == self.calls, f"the app was called {calls} times"
             self.see_end(peer, client)
 
+    @property
+    def method(self):
+        return self.request.split(b" ", 1)[0].decode("latin-1")
+
     def see_response(self, client):
-        method = self.request.split(b" ", 1)[0].decode("latin-1")
-        response = client.response(method)
+        response = client.response(self.method)
         assert response.status == self.status, f"{response.status} {response.body[:80]!r}"
         if self.body is not None:
             assert response.body == self.body, response.body[:200]

@@ -1,6 +1,10 @@
 """Connections: how long they live, requests one behind the other, half-closed ones, deadlines."""
 
+import socket
+from pathlib import Path
+
 from .cases import PLAIN, Exchange, Play
+from .kinds import serve as app
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n"
 OLD = b"GET / HTTP/1.0\r\nHost: h\r\n"
@@ -28,6 +32,8 @@ PERSISTENCE = [
     closed("rfc9110-7.6.1-close-case", "options have no case", GET + b"Connection: CLOSE\r\n"),
     closed("rfc9110-7.6.1-close-in-list", "close among others",
            GET + b"Connection: x, close ,y\r\n"),
+    closed("rfc9110-5.6.1.2-connection", "empty elements do not count",
+           GET + b"Connection: ,, close ,\r\n"),
     closed("rfc9110-7.6.1-close-in-second-field", "or in a field of its own",
            GET + b"Connection: x\r\nConnection: close\r\n"),
     closed("rfc9112-9.3-close-wins", "close counts more than keep-alive",
@@ -265,7 +271,8 @@ def lingering(peer):
     """A refused client that is still sending can read why; no reset takes the answer away."""
     peer.begin(REPLY)
     with peer.connect() as client:
-        client.send(b"POST / HTTP/1.1\r\nContent-Length: 500000\r\n\r\n", b"x" * 250_000)
+        head = b"POST / HTTP/1.1\r\nHost: h\r\n: x\r\nContent-Length: 500000\r\n\r\n"
+        client.send(head, b"x" * 250_000)
         client.send(b"x" * 250_000)
         assert client.response().status == 400
         client.closed()
@@ -315,6 +322,22 @@ TASKS = [
     called("anyio-sniffio", "anyio knows the library", "anyio_library"),
 ]  # fmt: skip
 
+
+def tls_closed(peer):
+    """Over TLS the end is said, so that it cannot be forged."""
+    from live import client_context
+
+    folder = Path(__file__).parents[1] / "tls"
+    files = {"ssl_certfile": str(folder / "cert.pem"), "ssl_keyfile": str(folder / "key.pem")}
+    server = peer.serve(app, **files)
+    raw = socket.create_connection(("127.0.0.1", server.server.ports[0]), 30)
+    # An end without close_notify would raise.
+    with client_context().wrap_socket(raw, suppress_ragged_eofs=False) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        while sock.recv(65536):
+            pass
+
+
 STEPS = {
     "rfc9112-9.3.2-pipelined": ("pipelined requests are answered in order", pipelined),
     "rfc9112-9.3.2-pipelined-slow": ("one after the other, when each takes time", pipelined_slow),
@@ -341,6 +364,8 @@ STEPS = {
 }  # fmt: skip
 
 CASES = [
+    Play(id="rfc9112-9.8-tls", asks="a TLS connection ends with close_notify", steps=tls_closed,
+         local=True),
     *PERSISTENCE,
     *TASKS,
     Play(id="rfc9110-15.6.4-concurrency", asks="more requests at once than the limit: 503",

@@ -92,6 +92,10 @@ TARGETS = [
     seen("rfc9112-3.2.4-asterisk", "OPTIONS * asks about the server",
          b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
          {"method": "OPTIONS", "path": "*", "raw_path": b"*", "query_string": b""}),
+    seen("rfc9112-3.2.4-options-absolute", "OPTIONS of a URI without a path",
+         b"OPTIONS http://a HTTP/1.1\r\nHost: h\r\n\r\n", {"method": "OPTIONS", "path": "/"}),
+    seen("rfc9112-3.2.2-absolute-port-empty", "an empty port is the default one",
+         get(b"http://a:/b"), {"path": "/b"}),
     seen("rfc9112-3.2.1-options-path", "OPTIONS of a path",
          b"OPTIONS /a HTTP/1.1\r\nHost: h\r\n\r\n", {"method": "OPTIONS", "path": "/a"}),
     seen("rfc9112-3-long-target", "a request line of 8,000 bytes (RFC 9112 3: at least)",
@@ -102,7 +106,7 @@ METHODS = [
     seen(f"rfc9110-9.1-method-{name.lower()}", f"the method {name} reaches the app",
          name.encode() + b" / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", {"method": name})
     for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "PROPFIND",
-                 "QUERY", "PURGE", "M-SEARCH", "SOURCE", "BREW", "X")
+                 "QUERY", "PURGE", "M-SEARCH", "SOURCE", "BREW", "X", "123", "!#$")
 ]  # fmt: skip
 
 FIELDS = [
@@ -132,6 +136,17 @@ FIELDS = [
     fields("rfc9110-7.8-upgrade", "an upgrade to what we do not speak is ignored",
            b"Connection: upgrade\r\nUpgrade: foo/2", (b"connection", b"upgrade"),
            (b"upgrade", b"foo/2")),
+    fields("rfc9110-7.8-upgrade-unconnected", "so is one that Connection does not name",
+           b"Upgrade: websocket", (b"upgrade", b"websocket")),
+    seen("rfc9110-7.8-upgrade-in-1.0", "and one in HTTP/1.0",
+         b"GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+         {"type": "http", "http_version": "1.0"}, closes=True),
+    seen("rfc9110-7.8-upgrade-with-body", "the body of such a request is a body",
+         b"POST / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: foo\r\n"
+         b"Content-Length: 3\r\n\r\nabc", {"method": "POST"}, b"abc"),
+    seen("rfc9110-7.8-upgrade-chunked", "a chunked one too",
+         b"POST / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: foo\r\n"
+         b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", {"method": "POST"}, b"abc"),
     fields("rfc9113-3.2-h2c", "h2c too", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
            b"HTTP2-Settings: AAMAAABkAAQAAP__", (b"connection", b"Upgrade, HTTP2-Settings"),
            (b"upgrade", b"h2c"), (b"http2-settings", b"AAMAAABkAAQAAP__")),
@@ -185,6 +200,10 @@ BODIES = [
          b"\r\n" + get(b"/"), {"path": "/"}),
     seen("rfc9112-2.2-empty-lines-before", "several of them",
          b"\r\n\r\n\r\n" + get(b"/"), {"path": "/"}),
+    seen("rfc9110-5.6.1.2-expect", "empty elements of Expect do not count",
+         BODY + b"Expect: , 100-continue,\r\nContent-Length: 3\r\n\r\nabc", {}, b"abc"),
+    seen("rfc9112-7.1.1-extension-quoted", "quoted values of extensions",
+         CHUNKED + b'3;a="b;\\"c\\"";d;e=\r\nabc\r\n0\r\n\r\n', {}, b"abc"),
     seen("rfc9110-10.1.1-expect-in-1.0", "an expectation in HTTP/1.0 is ignored",
          b"POST / HTTP/1.0\r\nExpect: x\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc",
          {}, b"abc"),

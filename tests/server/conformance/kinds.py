@@ -141,7 +141,7 @@ def replies(get):
     """GET and POST over one connection."""
 
     def steps(peer):
-        with peer.serve(get).connect() as client:
+        with peer.serve(get()).connect() as client:
             for request, body in ((GET, b"/a b"), (POST, b"/abc"), (GET, b"/a b")):
                 client.send(request)
                 response = client.response()
@@ -157,7 +157,7 @@ def kind(name, asks, get):
 
 def streams(get, path):
     def steps(peer):
-        with peer.serve(get).connect() as client:
+        with peer.serve(get()).connect() as client:
             client.send(b"GET " + path + b" HTTP/1.1\r\nHost: h\r\n\r\n")
             response = client.response()
             assert response.framing == "chunked"

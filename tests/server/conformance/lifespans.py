@@ -1,6 +1,7 @@
 """Lifespan as a client sees it; event by event it is in test_lifespan.py."""
 
 import asyncio
+import logging
 import threading
 
 from .cases import PLAIN, Play
@@ -118,7 +119,122 @@ def cut_off(peer):
     assert life.seen == ["startup", "request", "shutdown"]
 
 
+def life_of(live):
+    """An app whose lifespan is this function, and that answers requests."""
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            return await live(scope, receive, send)
+        return await answer(send, b"ok")
+
+    return app
+
+
+def served(peer, live):
+    """The server starts, serves and stops; what it stopped with."""
+    server = peer.start(life_of(live))
+    with server.connect() as client:
+        client.send(PLAIN)
+        assert client.response().body == b"ok"
+    server.server.request_stop()
+    return server.wait()
+
+
+def scoped(peer):
+    """The keys of the scope, and what the events look like."""
+    seen = []
+
+    async def live(scope, receive, send):
+        seen.append({key: scope[key] for key in ("type", "asgi", "state")})
+        seen.append(dict(await receive()))
+        await send({"type": "lifespan.startup.complete", "extra": 1})
+        seen.append(dict(await receive()))
+        await send({"type": "lifespan.shutdown.complete"})
+
+    assert served(peer, live) is None
+    scope, startup, shutdown = seen
+    assert scope == {
+        "type": "lifespan",
+        "asgi": {"version": "3.0", "spec_version": "2.0"},
+        "state": {},
+    }
+    assert startup == {"type": "lifespan.startup"}
+    assert shutdown == {"type": "lifespan.shutdown"}
+
+
+def returned(peer):
+    """An app that returns from its lifespan without a word is served."""
+
+    async def live(scope, receive, send):
+        return None
+
+    assert served(peer, live) is None
+
+
+def raised_later(peer):
+    """One that raises when it should start is served, and not told of the shutdown."""
+    seen = []
+
+    async def live(scope, receive, send):
+        seen.append((await receive())["type"])
+        raise RuntimeError("no")
+
+    assert served(peer, live) is None
+    assert seen == ["lifespan.startup"]
+
+
+def shutdown_failed(peer):
+    """The server logs what the app said, and ends."""
+    said = logging.Handler(logging.ERROR)
+    records = []
+    said.emit = records.append
+
+    async def live(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.failed", "message": "so"})
+
+    logger = logging.getLogger("fastserve")
+    logger.addHandler(said)
+    try:
+        assert served(peer, live) is None
+    finally:
+        logger.removeHandler(said)
+    (record,) = records
+    assert record.getMessage() == "the application failed to stop: so"
+
+
+def mistaken(peer):
+    """Messages that are unknown or out of order raise in the app, and change nothing."""
+    seen = []
+
+    async def attempt(send, kind):
+        try:
+            await send({"type": kind})
+        except Exception as error:
+            seen.append(type(error))
+
+    async def live(scope, receive, send):
+        await receive()
+        await attempt(send, "lifespan.shutdown.complete")
+        await attempt(send, "http.response.start")
+        await send({"type": "lifespan.startup.complete"})
+        await attempt(send, "lifespan.startup.complete")
+        await receive()
+        await attempt(send, "lifespan.startup.failed")
+        await send({"type": "lifespan.shutdown.complete"})
+
+    assert served(peer, live) is None
+    assert seen == [RuntimeError] * 4
+
+
 STEPS = {
+    "asgi-lifespan-scope": ("its scope and its events", scoped),
+    "asgi-lifespan-returned": ("an app that returns from it is served", returned),
+    "asgi-lifespan-raised": ("one that raises in it too, and gets no more events", raised_later),
+    "asgi-lifespan-shutdown-failed": ("a failed shutdown is told", shutdown_failed),
+    "asgi-lifespan-mistaken": ("messages out of order raise", mistaken),
     "asgi-lifespan-order": ("startup before, shutdown behind everything else", order),
     "asgi-lifespan-failed": ("a failed startup stops the server", failed),
     "asgi-lifespan-unsupported": ("an app without lifespan is served", unsupported),

@@ -39,7 +39,7 @@ class LocalPeer:
         self.live = live
         # One that the case stops.
         self.start = lambda app, **options: Live(app, **combination, **options)
-        self.serve = lambda get: serve(get())  # a server of its own for an app
+        self.serve = serve  # a server of its own for an app
         self.memory = MEMORY.setdefault(live, {})
         self.connect = live.connect
         self.pause = live.turn

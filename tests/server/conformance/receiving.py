@@ -34,7 +34,7 @@ MESSAGES = [
     received("asgi-receive-while-sending", "nor when it has begun to answer", sized(3, b"abc"),
              [("start",), ("body", b"a", True), ("read",), ("body", b"b")], [b"abc"], body=b"ab"),
     received("asgi-receive-after-end", "http.disconnect once the response is complete", GET,
-             [("reply",), ("receive",), ("receive",)], [LAST, GONE]),
+             [("reply",), ("receive",), ("receive",)], [GONE, GONE]),
     received("asgi-receive-after-end-of-body", "also for a body that was not read",
              sized(3, b"abc"), [("receive",), ("reply",), ("receive",), ("receive",)],
              [part(b"abc"), GONE, GONE]),
@@ -58,13 +58,13 @@ UNREAD = [
 
 def as_it_comes(peer):
     """The app receives the first part before the client sends the second."""
-    run = peer.begin([("receive",), ("tell", "first"), ("receive",), ("reply",)])
+    run = peer.begin([("receive",), ("tell", "first"), ("read",), ("reply",)])
     with peer.connect() as client:
         client.send(sized(6, b"abc"))
         run.wait("first")
         client.send(b"def")
         client.response()
-        assert run.report() == [part(b"abc", True), part(b"def")]
+        assert run.report() == [part(b"abc", True), b"def"]
 
 
 def chunks_as_they_come(peer):
@@ -249,6 +249,18 @@ def continue_old(peer):
         assert run.report() == [b"abc"]
 
 
+def continue_without_body(peer):
+    """There is nothing to wait for."""
+    for fields in (b"", b"Content-Length: 0\r\n"):
+        run = peer.begin([("receive",), ("reply",)])
+        with peer.connect() as client:
+            client.send(GET[:-2] + b"Expect: 100-continue\r\n" + fields + b"\r\n")
+            response = client.response()
+            assert response.status == 200
+            assert response.interim == []
+            assert run.report() == [LAST]
+
+
 STEPS = {
     "asgi-receive-as-it-comes": ("a body is received as it comes", as_it_comes),
     "asgi-receive-chunks-as-they-come": ("chunk by chunk", chunks_as_they_come),
@@ -265,6 +277,7 @@ STEPS = {
                                      not_asked_to_continue),
     "rfc9110-10.1.1-body-there": ("no 100 once the body comes", continue_not_needed),
     "rfc9110-10.1.1-after-head": ("no 100 once the response has begun", continue_after_start),
+    "rfc9110-10.1.1-no-body": ("no 100 to a request without a body", continue_without_body),
     "rfc9110-15.2-no-1xx-in-1.0": ("no 1xx to HTTP/1.0", continue_old),
 }  # fmt: skip
 

@@ -142,6 +142,8 @@ STARTS = [
          has={b"date": b"Thu, 01 Jan 1970 00:00:00 GMT"}),
     sent("rfc9110-6.6.1-date-in-errors", "a Date in the server's own errors", ("raise",),
          status=500, closes=True, check=lambda found: dated(found)),
+    sent("rfc9110-6.6.1-date-in-refusals", "and in its refusals", request=b"GET / HTTP/1.1\r\n\r\n",
+         calls=0, status=400, closes=True, check=lambda found: dated(found)),
     sent("rfc9110-10.2.4-server-of-the-app", "the app's Server stands alone",
          ("reply", b"x", 200, [(b"server", b"mine")]), has={b"server": b"mine"}),
 ]  # fmt: skip
@@ -262,6 +264,10 @@ FAILURES = [
          status=500, closes=True),
     sent("rfc9110-15.6.1-return-after-start", "or without a body: 500", ("start",), status=500,
          closes=True),
+    sent("rfc9110-15.6.1-too-short", "or whose only body is shorter than its Content-Length: 500",
+         ("start", 200, [length(9)]), ("body", b"abc"), status=500, closes=True),
+    sent("rfc9110-15.6.1-too-long", "or longer", ("start", 200, [length(2)]), ("body", b"abc"),
+         status=500, closes=True),
     sent("rfc9110-15.6.1-raise-after-read", "an app that fails after reading", ("read",),
          ("raise",), request=POST, status=500, closes=True),
     sent("asgi-raise-after-end", "an app that fails behind its answer has answered",
@@ -314,7 +320,7 @@ CUT = [
     cut("rfc9112-8-raise-in-length", "a failure before Content-Length is reached closes",
         ("start", 200, [length(9)]), ("body", b"abc", True), ("raise",)),
     cut("rfc9110-8.6-too-short", "a body shorter than its Content-Length closes",
-        ("start", 200, [length(9)]), ("body", b"abc")),
+        ("start", 200, [length(9)]), ("body", b"abc", True), ("body",)),
     cut("rfc9110-8.6-too-long-and-gone", "one that is too long is never written past it",
         ("start", 200, [length(9)]), ("body", b"abc", True), ("body", b"0123456789")),
 ]  # fmt: skip

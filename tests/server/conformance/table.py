@@ -7,24 +7,26 @@ import sys
 from pathlib import Path
 
 from . import (
+    comparison,
     connections,
     deadlines,
     extensions,
     forms,
     kinds,
     lifespans,
+    mistyped,
     receiving,
     refused,
     sending,
 )
 
 PAGE = Path(__file__).parents[3] / "docs" / "conformance.md"
-COUNTS = Path(__file__).parents[2] / "compat" / "counts.md"
 TOPICS = {
     "Requests refused": refused,
     "Request forms and the scope": forms,
     "Receive": receiving,
     "Send": sending,
+    "Types of what is sent": mistyped,
     "Extensions": extensions,
     "Connections and tasks": connections,
     "Deadlines": deadlines,
@@ -57,7 +59,7 @@ This page is made by `python -m conformance.table` in tests/server; a test keeps
 
 def page():
     """The whole page."""
-    parts = [INTRODUCTION.format(count=len(CASES)), COUNTS.read_text()]
+    parts = [INTRODUCTION.format(count=len(CASES)), comparison.section(CASES)]
     for title, topic in TOPICS.items():
         parts.append(f"\n## {title}\n\n| clause | what it asks | test |\n| --- | --- | --- |\n")
         parts += [row(case) for case in topic.CASES]

@@ -1,7 +1,10 @@
 """docs/conformance.md says what the cases are."""
 
+import json
 import re
 
+from .choices import NAMES
+from .comparison import RESULTS
 from .table import CASES, PAGE, SOURCES, page
 
 
@@ -20,3 +23,17 @@ def test_each_id_is_used_once_and_names_its_clause():
 
 def test_there_are_many():
     assert len(CASES) >= 300
+
+
+def test_each_choice_is_a_case():
+    assert {case.id for case in CASES} >= NAMES
+
+
+def test_the_comparison_is_of_cases_that_exist_and_fastserve_passes_them():
+    found = json.loads(RESULTS.read_text())
+    played = {name for part in found["cases"]["whole"].values() for name in part}
+    assert played <= {case.id for case in CASES} - NAMES
+    ours = [server for name, server in found["servers"].items() if name.startswith("fastserve")]
+    assert len(ours) == 2
+    for server in ours:
+        assert not any(server["failed"].values())

@@ -1,0 +1,80 @@
+"""What a trusted proxy says of its client: X-Forwarded-For and X-Forwarded-Proto."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+
+Address = IPv4Address | IPv6Address
+
+EVERYONE = "*"
+UNIX = "unix"
+SCHEMES = {b"http": "http", b"ws": "http", b"https": "https", b"wss": "https"}
+
+
+class Proxies:
+    """The peers whose word is taken: addresses and networks, `unix`, or `*`, with commas.
+
+    Raises ValueError for what is none of these.
+    """
+
+    def __init__(self, allowed: str) -> None:
+        names = [name for part in allowed.split(",") if (name := part.strip())]
+        self.everyone = EVERYONE in names
+        self.unix = UNIX in names
+        self.networks = [ip_network(name) for name in names if name not in (EVERYONE, UNIX)]
+
+    def trust(self, client: object) -> bool:
+        """Whether this is one of them; what is not `(host, port)` is the peer of a Unix socket."""
+        if not isinstance(client, tuple):
+            return self.everyone or self.unix
+        return self.everyone or self._holds(_address(client[0]))
+
+    def apply(self, scope: dict[str, Any]) -> None:
+        """Set the scope's `client` and `scheme` as the proxies in front tell them."""
+        hops: list[bytes] = []
+        for name, value in scope["headers"]:
+            if name == b"x-forwarded-for":
+                hops += value.split(b",")
+            elif name == b"x-forwarded-proto":
+                # Each proxy adds at the end; the last is the one that is known to be trusted.
+                said = value.rpartition(b",")[2].strip().lower()
+                scope["scheme"] = SCHEMES.get(said, scope["scheme"])
+        found = self._client(hops)
+        if found is not None:
+            scope["client"] = found
+
+    def _client(self, hops: Iterable[bytes]) -> tuple[str, int] | None:
+        """The nearest that is no proxy of ours; what lies behind it may be anybody's invention."""
+        client = None
+        for hop in reversed(list(hops)):
+            host, port = _host_and_port(hop.decode("latin-1").strip())
+            address = _address(host)
+            if address is None:
+                break
+            client = (str(address), port)
+            if not self.everyone and not self._holds(address):
+                break
+        return client
+
+    def _holds(self, address: Address | None) -> bool:
+        return address is not None and any(address in network for network in self.networks)
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    """`192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`; 0 for no port."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    else:
+        host, port = text, ""
+    return host, int(port) if port.isascii() and port.isdecimal() and len(port) <= 5 else 0

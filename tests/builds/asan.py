@@ -1,0 +1,67 @@
+"""The tests under AddressSanitizer and UndefinedBehaviorSanitizer: `make asan`.
+
+Everything compiled is built with gcc's sanitizers in build/asan, and every finding is fatal: it ends
+the process that had it and stays in a file of its own, so that also a finding in a server's worker
+fails the run. Python's own allocator is off, so that each object has its own guarded place.
+
+Leaks are not looked for here: CPython itself lets go of its interned and static objects only by
+ending. The tests of memory and reference counts see to ours (tests/httpparser/soak.py).
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from copies import prepare
+
+TESTS = ["tests/httpparser", "tests/websocket", "tests/server", "tests/fuzz"]
+# What cannot run here, each with its reason.
+LEFT_OUT = {
+    "tests/httpparser/test_safety.py::test_memory_stays_flat": "freed memory is kept in quarantine",
+    "tests/httpparser/test_safety.py::test_a_million_requests_leave_nothing_behind": "likewise",
+    "tests/server/test_memory.py": "likewise",
+}
+
+
+def library(name: str) -> str:
+    if shutil.which("gcc") is None:
+        sys.exit("make asan needs gcc: its sanitizers are used")
+    found = subprocess.check_output(["gcc", f"-print-file-name={name}"], text=True).strip()
+    if not Path(found).is_absolute():
+        sys.exit(f"this gcc has no {name}: install its sanitizers (libsanitizer)")
+    return found
+
+
+def environment_of(copy: Path, environment: dict[str, str]) -> dict[str, str]:
+    reports = copy / "reports" / "finding"
+    shutil.rmtree(reports.parent, ignore_errors=True)
+    reports.parent.mkdir()
+    return {
+        **environment,
+        "LD_PRELOAD": library("libasan.so"),  # Python itself is not linked with it
+        "PYTHONMALLOC": "malloc",
+        "ASAN_OPTIONS": f"detect_leaks=0:log_path={reports}",
+        "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:log_path={reports}",
+    }
+
+
+def main() -> None:
+    copy, environment = prepare("asan", FASTSERVE_SANITIZE="1")
+    environment = environment_of(copy, environment)
+    left_out = [f"--deselect={test}" for test in LEFT_OUT]
+    for test, reason in LEFT_OUT.items():
+        print(f"left out: {test}: {reason}", flush=True)
+    command = [sys.executable, "-m", "pytest", "-o", "timeout=600", *left_out]
+    failed = subprocess.run(
+        [*command, *(sys.argv[1:] or TESTS)], cwd=copy, env=environment
+    ).returncode
+    findings = sorted((copy / "reports").iterdir())
+    for finding in findings:
+        print(f"\n{finding.relative_to(copy)}\n{finding.read_text(errors='replace')}")
+    if failed or findings:
+        sys.exit(f"{len(findings)} findings; pytest returned {failed}")
+
+
+if __name__ == "__main__":
+    main()
