@@ -220,6 +220,8 @@ class Supervisor:
         for worker in list(self._workers):
             if self._stops > 2:
                 worker.kill()
+            elif self._stops > 1:
+                worker.abort()
             else:
                 self._stop_worker(worker)
 

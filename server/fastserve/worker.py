@@ -1,10 +1,11 @@
 """A worker process, from both sides: what the supervisor holds and what runs in the child.
 
 Between the two is a socket pair. The supervisor sends the options and the descriptors of the
-listening sockets; the worker answers READY when clients are let in. The end of the stream tells
-the worker that the supervisor is gone.
+listening sockets; the worker answers READY when clients are let in. ABORT tells the worker not to
+wait for what is in progress, the end of the stream that the supervisor is gone.
 """
 
+import contextlib
 import pickle
 import signal
 import socket
@@ -19,6 +20,7 @@ from .errors import AppError, StartError
 from .server import Server, logger
 
 READY = b"R"
+ABORT = b"A"
 START_FAILED = 1  # the exit status that says: another try would fail as well
 
 
@@ -47,9 +49,17 @@ class Worker:
         return self._process.poll()
 
     def stop(self) -> None:
-        """Ask it to stop; asking again has it abort."""
+        """Ask it to stop; asking again changes nothing."""
         self.stopping = True
         self._process.send_signal(signal.SIGTERM)
+
+    def abort(self) -> None:
+        """Have it stop without waiting for what is in progress."""
+        if not self.ready:
+            return self.kill()
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            self.channel.send(ABORT)
+        return None
 
     def kill(self) -> None:
         self._process.kill()
@@ -71,7 +81,8 @@ class Worker:
 class WorkerServer(Server):
     """The server in the child."""
 
-    # CTRL+C goes to all processes of the terminal; the supervisor passes it on as SIGTERM.
+    # CTRL+C goes to all processes of the terminal; the supervisor passes it on as SIGTERM. That may
+    # come twice as well: systemd sends it to every process of a service.
     stop_signals = (signal.SIGTERM,)
 
     def __init__(self, config: Config, channel: socket.socket) -> None:
@@ -80,14 +91,24 @@ class WorkerServer(Server):
 
     def _announce(self, scheme: str) -> None:
         assert self._loop is not None
-        self._loop.add_reader(self._channel.fileno(), self._on_supervisor_gone)
+        self._loop.add_reader(self._channel.fileno(), self._on_word)
         self._channel.send(READY)
 
-    def _on_supervisor_gone(self) -> None:
+    def _on_stop(self) -> None:
+        self._stop.set()
+
+    def _on_word(self) -> None:
         assert self._loop is not None
-        self._loop.remove_reader(self._channel.fileno())
-        logger.warning("The supervisor is gone; stopping")
-        self.request_stop()
+        try:
+            word = self._channel.recv(1)
+        except ConnectionError:
+            word = b""
+        if word == ABORT:
+            self._abort.set()
+        else:
+            self._loop.remove_reader(self._channel.fileno())
+            logger.warning("The supervisor is gone; stopping")
+        self._stop.set()
 
 
 def main() -> int:
