@@ -16,7 +16,11 @@ class Service(Protocol):
 
     @property
     def connections(self) -> Collection[object]:
-        """The open connections."""
+        """The open connections that speak HTTP."""
+
+    @property
+    def websockets(self) -> Collection[object]:
+        """Those that speak WebSocket."""
 
     @property
     def active(self) -> int:

@@ -139,7 +139,7 @@ cdef class Cycle(Response):
         cdef bint joined = wire.stepping
         self.running = False
         wire.service.active -= 1
-        if wire.service.draining:
+        if wire.service.closed is not None:
             wire.service.notice()
         if self.phase == COMPLETE:
             if error is not None:
