@@ -58,6 +58,9 @@ def run(chance: random.Random, data: bytes) -> None:
     if whole[0] != "HttpParserUpgrade":  # whose bytes behind it are another protocol's
         in_pieces = events(kind, list(cut(chance, data)))
         assert complete(*whole) == complete(*in_pieces), (data, whole, in_pieces)
+    if other[0] == "HttpParserUpgrade":  # httptools loses the body of that message
+        assert whole[1][: len(other[1]) - 1] == other[1][:-1], (data, whole, other)
+        return
     assert whole[0] == other[0], (data, whole, other)
     # httptools gives a field as it meets the next, so that it loses the one before an error.
     lost = len(whole[1]) - len(other[1])

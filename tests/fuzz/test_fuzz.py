@@ -41,10 +41,10 @@ def test_a_finding_is_kept(tmp_path):
 
 
 CRASH = """
-import ctypes, sys, pathlib
+import os, sys, pathlib
 sys.path.insert(0, sys.argv[1])
 import loop
-target = loop.Target("crash", lambda chance, data: ctypes.string_at(0), [b"abc"], [b"d"])
+target = loop.Target("crash", lambda chance, data: os.abort(), [b"abc"], [b"d"])
 loop.run_own_loop(target, 7, folder=pathlib.Path(sys.argv[2]))
 """
 
