@@ -68,6 +68,25 @@ def test_a_request_in_progress_is_finished(serve):
     assert command.wait() == 0
 
 
+def test_a_signal_to_the_workers_as_well_is_the_same_stop(serve):
+    """As systemd sends it, to every process of a service."""
+    command = serve()
+    pids, port = pids_and_port(command)
+    with Hold() as hold:
+        connection = send_get(port, hold.path)
+        hold.wait()
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+        command.expect("INFO: Stopping$")
+        command.expect("INFO: Stopping$")
+        command.signal(signal.SIGTERM)
+        command.expect("Stopping 2 workers|Stopping 1 worker")
+        hold.release()
+        assert connection.getresponse().read() == b"hello"
+        connection.close()
+    assert command.wait() == 0
+
+
 def test_a_second_signal_aborts(serve):
     command = serve()
     _, port = pids_and_port(command)

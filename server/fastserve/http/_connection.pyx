@@ -196,8 +196,10 @@ cdef class Connection(Ending):
         if head.method is not GET and head.method != head.method.upper():
             raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
+            self.refused_head = head.method == "HEAD"
             raise Refusal(503, "too many requests at once")
         if head.upgrade is not None and websocket_is_wanted(head.upgrade):
+            self.refused_head = head.method == "HEAD"
             self.handshake = read_handshake(head.method, head.version, head.headers)
             self.upgrade = head
             return 0

@@ -180,6 +180,17 @@ def too_many(peer):
         assert run.calls == 1
 
 
+def head_refused(peer):
+    """A refusal of a HEAD has no content either; its Content-Length may tell of one."""
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    with peer.connect() as client:
+        client.send(b"HEAD / HTTP/1.1\r\nHost: h\r\n" + upgrade)
+        response = client.response("HEAD")
+        assert response.status in (400, 426)
+        assert response.closes
+        client.closed()
+
+
 def half_closed(peer):
     """A client that has no more to send still gets its answer, then the close."""
     run = peer.begin([("tell", "called"), ("wait", "go"), ("reply", b"abc")])
@@ -350,6 +361,7 @@ STEPS = {
     "rfc9112-9.3.2-pipelined-failed": ("nothing is answered behind a failure", pipelined_failure),
     "rfc9112-9.3.2-pipelined-bounded": ("little is read ahead", pipelined_bounded),
     "rfc9112-9.3.2-pipelined-segments": ("across segments", pipelined_across_segments),
+    "rfc9110-9.3.2-head-refused": ("a refused HEAD is answered without content", head_refused),
     "rfc9112-9.6-half-closed": ("half-closed clients are answered", half_closed),
     "rfc9112-9.6-half-closed-pipelined": ("all their requests", half_closed_pipelined),
     "rfc9112-9.6-half-closed-stream": ("to the end", half_closed_stream),
