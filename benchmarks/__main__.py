@@ -4,6 +4,7 @@ import datetime
 import resource
 import shlex
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from benchmarks import machine, report, results, tables
-from benchmarks.results import Results
+from benchmarks.results import Results, Section
 from benchmarks.rounds import Plan
 from benchmarks.sections import field, hotpath, matrix, parser, tcp, websocket
 from benchmarks.sections.context import Context
@@ -75,20 +76,20 @@ def main(
         plan = replace(plan, **QUICK_PLAN)
         wanted = wanted or list(QUICK)
     _raise_file_limit()
-    found = _measure(wanted, plan, pythons or (sys.executable,), only)
+    found = _nothing_yet(plan, pythons or (sys.executable,))
     stem = DEFAULT_FOLDER / f"bench-{found.date[:16].replace(':', '')}"
-    found.save(json_path or stem.with_suffix(".json"))
-    report.write(found, html_path or stem.with_suffix(".html"))
-    click.echo(f"\n{json_path or stem.with_suffix('.json')}")
-    click.echo(f"{html_path or stem.with_suffix('.html')}")
+    json_path = json_path or stem.with_suffix(".json")
+    html_path = html_path or stem.with_suffix(".html")
+    for _ in _measure(found, wanted, plan, pythons or (sys.executable,), only):
+        found.save(json_path)  # after each section: a long run is not lost with its last one
+        report.write(found, html_path)
+    click.echo(f"\n{json_path}\n{html_path}")
     if compare and not tables.show_differences(results.load(compare), found):
         sys.exit(1)
 
 
-def _measure(
-    wanted: list[str], plan: Plan, pythons: tuple[str, ...], only: tuple[str, ...]
-) -> Results:
-    found = Results(
+def _nothing_yet(plan: Plan, pythons: tuple[str, ...]) -> Results:
+    return Results(
         date=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         command=shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
         revision=machine.revision(),
@@ -96,6 +97,12 @@ def _measure(
         versions=machine.versions(pythons[0]),
         settings=asdict(plan),
     )
+
+
+def _measure(
+    found: Results, wanted: list[str], plan: Plan, pythons: tuple[str, ...], only: tuple[str, ...]
+) -> Iterator[Section]:
+    """Add each section to the results as it is done."""
     for name in wanted:
         # only the hot path has targets for more than one Python
         for python in pythons if name == "hotpath" else pythons[:1]:
@@ -104,7 +111,7 @@ def _measure(
                 section.title += f", Python {machine.describe(python)['python']}"
             tables.show(section)
             found.sections.append(section)
-    return found
+            yield section
 
 
 def _has_wrk() -> bool:
