@@ -139,8 +139,10 @@ def agree(old: float, new: float) -> bool:
 
 
 def _ratios(results: Results) -> dict[str, float]:
-    return {
-        f"{section.name} / {table.title} / {row.name}": row.figures["ratio"].median
+    names = [section.name for section in results.sections]
+    return {  # a section measured on several Pythons is told apart by its title
+        f"{section.name if names.count(section.name) == 1 else section.title} / {table.title} / "
+        f"{row.name}": row.figures["ratio"].median
         for section in results.sections
         for table in section.tables
         for row in table.rows

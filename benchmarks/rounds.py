@@ -103,8 +103,12 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
     """Wake the server, warm it up, measure it, pause it again."""
     server.resume()
     try:
+        if isinstance(load, Wrk):  # which cannot run for less than a second
+            with load.for_own_client(server.port).open(server.port) as first:
+                first.run(plan.warmup)
         with load.open(server.port) as session:
-            session.run(plan.warmup)
+            if not isinstance(load, Wrk):
+                session.run(plan.warmup)
             watch = Watch()
             before = server.cpu_seconds()
             seen = session.run(plan.seconds)
