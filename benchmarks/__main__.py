@@ -29,6 +29,8 @@ SECTIONS = {
 QUICK_PLAN: dict[str, Any] = {
     "seconds": 0.25,
     "rounds": 3,
+    "extra": 0,
+    "spread": 0.25,
     "warmup": 0.1,
     "retries": 1,
     "foreign": 0.15,
@@ -42,11 +44,9 @@ DEFAULT_FOLDER = Path("reports")
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice([*SECTIONS, "all", "quick"]), required=True)
 @click.option("--seconds", type=float, default=2, show_default=True, help="of one measurement")
-@click.option("--warmup", type=float, default=1, show_default=True, help="before each")
+@click.option("--warmup", type=float, default=1, show_default=True, help="before the first round")
 @click.option("--rounds", type=int, default=5, show_default=True, help="of each contestant")
-@click.option(
-    "--spread", type=float, default=0.25, show_default=True, help="widest that is printed"
-)
+@click.option("--spread", type=float, default=0.1, show_default=True, help="widest that is printed")
 @click.option("--only", multiple=True, help="contestants whose name has this; may be repeated")
 @click.option("--python", "pythons", multiple=True, help="the Python that runs the servers")
 @click.option("--noisy", is_flag=True, help="print what others on the cores disturbed")
@@ -70,7 +70,7 @@ def main(
 ) -> None:
     """Measure the named sections; `all` is every one, `quick` a cut of most in two minutes."""
     own_client = own_client or not _has_wrk()
-    plan = Plan(seconds, rounds, warmup, spread=spread, noisy=noisy, own_client=own_client)
+    plan = Plan(seconds, rounds, warmup=warmup, spread=spread, noisy=noisy, own_client=own_client)
     wanted = list(SECTIONS) if "all" in names else [name for name in SECTIONS if name in names]
     if "quick" in names:
         plan = replace(plan, **QUICK_PLAN)

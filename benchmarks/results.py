@@ -10,15 +10,16 @@ RATIO_TOLERANCE = 0.10
 
 @dataclass(frozen=True)
 class Figure:
-    """A median with the least and the greatest of the rounds."""
+    """A median with the least and the greatest of the rounds.
+
+    `spread` is what judges it: the width of the middle half of the rounds, as a share of the
+    median. One round in which the machine was slow widens the range, but does not move the median.
+    """
 
     median: float
     low: float
     high: float
-
-    @property
-    def spread(self) -> float:
-        return (self.high - self.low) / self.median if self.median else 0.0
+    spread: float = 0.0
 
 
 @dataclass

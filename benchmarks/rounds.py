@@ -19,12 +19,13 @@ FIGURES = ("cpu_us", "rate", "p50_us", "p99_us", "memory_mb")
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how often; `spread` is the widest (max - min) / median that is printed."""
+    """How long and how often; `spread` is the widest that is printed (see `Figure`)."""
 
     seconds: float = 2
     rounds: int = 5
-    warmup: float = 1
-    spread: float = 0.25
+    extra: int = 4  # further rounds for those whose spread is too wide
+    warmup: float = 1  # before the first round
+    spread: float = 0.1
     retries: int = 3  # of a measurement during which others used the cores
     foreign: float = 0.06  # the share of a core that others may use before it is repeated
     noisy: bool = False  # print what was measured while others used the cores
@@ -49,11 +50,16 @@ class Reading:
 
 @dataclass
 class Readings:
-    """All of one server's, over the rounds."""
+    """All of one server's: its reading in each round that it took part in."""
 
-    taken: list[Reading] = field(default_factory=list)
+    taken: dict[int, Reading] = field(default_factory=dict)
     repeated: int = 0
     failure: str = ""
+
+    def kept(self, plan: Plan) -> dict[int, Reading]:
+        """Without those during which others used the cores, if enough are left."""
+        clean = {turn: one for turn, one in self.taken.items() if one.foreign <= plan.foreign}
+        return clean if len(clean) >= plan.rounds and not plan.noisy else self.taken
 
 
 def compare(
@@ -71,20 +77,33 @@ def compare(
         try:
             if name not in unchecked:
                 load.check(server.port)
+            with load.open(server.port) as session:
+                session.run(plan.warmup)
         except LoadError as error:
             readings[name].failure = f"left out: {error}"
         server.pause()
-    for turn in range(plan.rounds):
-        for name in rotated(list(servers), turn):
-            if not readings[name].failure:
-                _take(load, servers[name], plan, readings[name])
-        _progress(f"{load.title}: round {turn + 1} of {plan.rounds}")
-    base = readings[baseline].taken if baseline in readings else []
+    base = readings[baseline] if baseline in readings else Readings()
+    for turn in range(plan.rounds + plan.extra):
+        names = rotated([name for name in servers if not readings[name].failure], turn)
+        if turn >= plan.rounds:
+            wide = [name for name in names if is_wide(readings[name], plan, base)]
+            names = [name for name in names if name in wide or (name == baseline and wide)]
+        for name in names:
+            _take(load, servers[name], plan, readings[name], turn)
+        if names:
+            _progress(f"{load.title}: round {turn + 1}, {len(names)} of {len(servers)}")
     rows = [summary(name, readings[name], plan, base, load.rate) for name in servers]
     return Table(title=load.title, unit=unit, baseline=baseline, rows=rows)
 
 
-def _take(load: Load, server: Process, plan: Plan, readings: Readings) -> None:
+def is_wide(readings: Readings, plan: Plan, base: Readings) -> bool:
+    """Whether further rounds could make a row printable that is not so yet."""
+    taken = readings.kept(plan)
+    _, judged = judge(figures_of(taken, base.kept(plan)))
+    return judged.spread > plan.spread or disturbed(taken, plan)
+
+
+def _take(load: Load, server: Process, plan: Plan, readings: Readings, turn: int) -> None:
     try:
         if isinstance(load, Wrk) and (plan.own_client or load.rate):
             server.resume()
@@ -92,7 +111,7 @@ def _take(load: Load, server: Process, plan: Plan, readings: Readings) -> None:
         for attempt in range(plan.retries + 1):
             reading = measure(load, server, plan)
             if reading.foreign <= plan.foreign or attempt == plan.retries:
-                readings.taken.append(reading)
+                readings.taken[turn] = reading
                 return
             readings.repeated += 1
     except LoadError as error:
@@ -100,15 +119,10 @@ def _take(load: Load, server: Process, plan: Plan, readings: Readings) -> None:
 
 
 def measure(load: Load, server: Process, plan: Plan) -> Reading:
-    """Wake the server, warm it up, measure it, pause it again."""
+    """Wake the server, measure it, pause it again."""
     server.resume()
     try:
-        if isinstance(load, Wrk):  # which cannot run for less than a second
-            with load.for_own_client(server.port).open(server.port) as first:
-                first.run(plan.warmup)
         with load.open(server.port) as session:
-            if not isinstance(load, Wrk):
-                session.run(plan.warmup)
             watch = Watch()
             before = server.cpu_seconds()
             seen = session.run(plan.seconds)
@@ -132,16 +146,13 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
     )
 
 
-def summary(
-    name: str, readings: Readings, plan: Plan, base: list[Reading], paced: float = 0
-) -> Row:
+def summary(name: str, readings: Readings, plan: Plan, base: Readings, paced: float = 0) -> Row:
     """Medians with their spread, and what must not be printed, with the reason."""
     if readings.failure or not readings.taken:
         return Row(name=name, refused=readings.failure or "left out: no reading")
-    taken = readings.taken
-    figures = {key: figure([getattr(one, key) for one in taken]) for key in FIGURES}
-    if ratios := [one.cpu_us / other.cpu_us for one, other in zip(base, taken, strict=False)]:
-        figures["ratio"] = figure(ratios)  # the baseline's CPU over this one's in the same round
+    kept = readings.kept(plan)
+    figures = figures_of(kept, base.kept(plan))
+    taken = list(kept.values())
     row = Row(name=name, figures=figures, notes=[*_notes(taken, readings.repeated, plan)])
     row.refused = refusal(taken, figures, plan, paced)
     rate = figures["rate"]
@@ -159,11 +170,11 @@ def summary(
 def refusal(taken: list[Reading], figures: dict[str, Figure], plan: Plan, paced: float = 0) -> str:
     """Why nothing of a row may be printed, or nothing."""
     # A machine that slows down slows all of a round alike: their ratios tell noise from drift.
-    what, judged = next((key, figures[key]) for key in ("ratio", "cpu_us") if key in figures)
-    others = max(one.foreign for one in taken)
+    what, judged = judge(figures)
     if errors := sum(one.errors for one in taken):
         return f"refused: {errors} errors"
-    if others > plan.foreign and not plan.noisy:
+    if disturbed(taken, plan):
+        others = max(one.foreign for one in taken)
         return f"refused: others used up to {others:.0%} of a core"
     if judged.spread > plan.spread:
         return f"refused: {what} {judged.low:.3g} to {judged.high:.3g} ({judged.spread:.0%})"
@@ -189,8 +200,33 @@ def _notes(taken: list[Reading], repeated: int, plan: Plan) -> Iterable[str]:
         yield f"others used up to {worst:.0%} of a core"
 
 
+def figures_of(taken: dict[int, Reading], base: dict[int, Reading]) -> dict[str, Figure]:
+    """Every figure, and the ratio: the baseline's CPU over this one's in the same round."""
+    figures = {key: figure([getattr(one, key) for one in taken.values()]) for key in FIGURES}
+    if ratios := [base[turn].cpu_us / one.cpu_us for turn, one in taken.items() if turn in base]:
+        figures["ratio"] = figure(ratios)
+    return figures
+
+
+def judge(figures: dict[str, Figure]) -> tuple[str, Figure]:
+    """The figure whose spread decides."""
+    return next((key, figures[key]) for key in ("ratio", "cpu_us") if key in figures)
+
+
+def disturbed(taken: Collection[Reading] | dict[int, Reading], plan: Plan) -> bool:
+    """Whether others used the cores too much during one of these."""
+    readings = taken.values() if isinstance(taken, dict) else taken
+    return not plan.noisy and any(one.foreign > plan.foreign for one in readings)
+
+
 def figure(values: list[float]) -> Figure:
-    return Figure(median=statistics.median(values), low=min(values), high=max(values))
+    median = statistics.median(values)
+    first, _, third = (
+        statistics.quantiles(values, n=4, method="inclusive")
+        if len(values) > 1
+        else (median, median, median)
+    )
+    return Figure(median, min(values), max(values), (third - first) / median if median else 0.0)
 
 
 def rotated(names: list[str], turn: int) -> list[str]:
