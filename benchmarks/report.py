@@ -154,13 +154,14 @@ def _method(results: Results) -> str:
     plan = results.settings
     return f"""<h2>Method, machine, versions</h2>
 <p>The server is pinned to one core and the client to another. In each of {plan["rounds"]} rounds
-every contestant is woken, warmed up, measured for {plan["seconds"]} s and stopped (SIGSTOP) again;
+every contestant is woken, measured for {plan["seconds"]} s and stopped (SIGSTOP) again;
 the order shifts with each round. The first figure is the server's time on a processor by the
 scheduler's clock, over all its processes and threads, divided by the requests answered. A ratio is
 the baseline's figure over the row's in the same round. Every figure is the median of the rounds,
 the range in brackets their least and greatest; the thin line in a bar is the same range. A row is
-refused when its spread exceeds {plan["spread"]:.0%} or when there were errors; rate and latencies
-are refused when the server was not saturated, and the note says by whom. A measurement during
-which others used more than {plan["foreign"]:.0%} of a core is repeated, and that is counted.</p>
+refused when the middle half of its rounds is wider than {plan["spread"]:.0%} of the median, after
+up to {plan["extra"]} further rounds, or when there were errors; rate and latencies are refused when
+the server was not saturated, and the note says by whom. A measurement during which others used more
+than {plan["foreign"]:.0%} of a core is repeated, and that is counted.</p>
 <pre>{escape(results.command)}</pre>
 <div class=scroll><table>{rows}</table></div>"""
