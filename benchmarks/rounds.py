@@ -14,6 +14,7 @@ from benchmarks.results import Figure, Row, Table
 SATURATED = 0.93
 KEPT = 0.98  # of a wanted rate
 FULL = 0.85  # of the client, which has its own start and end besides
+JUDGED = ("ratio", "cpu_us")  # by their spread
 FIGURES = ("cpu_us", "rate", "p50_us", "p99_us", "memory_mb")
 
 
@@ -99,8 +100,10 @@ def compare(
 def is_wide(readings: Readings, plan: Plan, base: Readings) -> bool:
     """Whether further rounds could make a row printable that is not so yet."""
     taken = readings.kept(plan)
-    _, judged = judge(figures_of(taken, base.kept(plan)))
-    return judged.spread > plan.spread or disturbed(taken, plan)
+    figures = figures_of(taken, base.kept(plan))
+    return any(figures[key].spread > plan.spread for key in JUDGED if key in figures) or (
+        disturbed(taken, plan)
+    )
 
 
 def _take(load: Load, server: Process, plan: Plan, readings: Readings, turn: int) -> None:
@@ -155,6 +158,11 @@ def summary(name: str, readings: Readings, plan: Plan, base: Readings, paced: fl
     taken = list(kept.values())
     row = Row(name=name, figures=figures, notes=[*_notes(taken, readings.repeated, plan)])
     row.refused = refusal(taken, figures, plan, paced)
+    if not row.refused and "ratio" in figures and figures["ratio"].spread > plan.spread:
+        wide = figures["wide_ratio"] = figures.pop("ratio")
+        row.notes.append(
+            f"ratio refused: {wide.low:.3g} to {wide.high:.3g}, a spread of {wide.spread:.0%}"
+        )
     rate = figures["rate"]
     if not paced and (bound := bottleneck(taken)):
         # The server's own time is still its own; how fast it could have answered is unknown.
@@ -169,8 +177,11 @@ def summary(name: str, readings: Readings, plan: Plan, base: Readings, paced: fl
 
 def refusal(taken: list[Reading], figures: dict[str, Figure], plan: Plan, paced: float = 0) -> str:
     """Why nothing of a row may be printed, or nothing."""
-    # A machine that slows down slows all of a round alike: their ratios tell noise from drift.
-    what, judged = judge(figures)
+    # A machine that slows down slows all of a round alike, which leaves the ratio as it is; a
+    # baseline that wavers spoils the ratio alone. Only where both are wide is nothing certain.
+    what, judged = min(
+        ((key, figures[key]) for key in JUDGED if key in figures), key=lambda pair: pair[1].spread
+    )
     if errors := sum(one.errors for one in taken):
         return f"refused: {errors} errors"
     if disturbed(taken, plan):
@@ -206,11 +217,6 @@ def figures_of(taken: dict[int, Reading], base: dict[int, Reading]) -> dict[str,
     if ratios := [base[turn].cpu_us / one.cpu_us for turn, one in taken.items() if turn in base]:
         figures["ratio"] = figure(ratios)
     return figures
-
-
-def judge(figures: dict[str, Figure]) -> tuple[str, Figure]:
-    """The figure whose spread decides."""
-    return next((key, figures[key]) for key in ("ratio", "cpu_us") if key in figures)
 
 
 def disturbed(taken: Collection[Reading] | dict[int, Reading], plan: Plan) -> bool:

@@ -93,12 +93,15 @@ def _measure(
 
 def judged(name: str, found: Row | None, least: float) -> Row:
     """The target's row. Rounds too far apart for a figure can agree that it is reached."""
-    ratio = found.figures.get("ratio") if found else None
-    if found is None or ratio is None or not found.refused:
-        return target(name, ratio, least)
+    if found is None:
+        return target(name, None, least)
+    if not found.refused and "ratio" in found.figures:
+        return target(name, found.figures["ratio"], least)
     row = target(name, None, least)
-    if found.refused.startswith("refused: ratio") and ratio.low >= least:
-        row.notes = [f"reached in every round ({ratio.low:.2f} to {ratio.high:.2f})"]
+    wide = found.figures.get("wide_ratio") or found.figures.get("ratio")
+    only_wide = not found.refused or found.refused.startswith(("refused: ratio", "refused: cpu_us"))
+    if wide and only_wide and wide.low >= least:
+        row.notes = [f"reached in every round ({wide.low:.2f} to {wide.high:.2f})"]
     return row
 
 

@@ -70,8 +70,16 @@ def test_ratios_are_taken_within_a_round():
 
 
 def test_a_wide_ratio_is_refused():
-    row = summary("ours", readings(5, 10, 10), PLAN, readings(10, 10, 10))
-    assert row.refused == "refused: ratio 1 to 2 (50%)"
+    row = summary("ours", readings(5, 10, 14), PLAN, readings(10, 10, 10))
+    assert row.refused == "refused: cpu_us 5 to 14 (45%)"
+
+
+def test_a_baseline_that_wavers_spoils_the_ratio_alone():
+    row = summary("ours", readings(10, 10, 10), PLAN, readings(10, 20, 40))
+    assert not row.refused
+    assert "ratio" not in row.figures
+    assert row.notes == ["ratio refused: 1 to 4, a spread of 75%"]
+    assert row.figures["cpu_us"].median == 10
 
 
 def test_a_wide_cpu_is_refused_where_there_is_no_baseline():

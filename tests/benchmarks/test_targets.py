@@ -26,3 +26,9 @@ def test_a_target(low, median, refused, note):
 def test_what_was_left_out_is_not_measured():
     assert judged("GET", None, 2.0).notes == ["not measured"]
     assert judged("GET", Row("fastserve", refused="left out: x"), 2.0).notes == ["not measured"]
+
+
+def test_a_ratio_that_is_refused_alone():
+    row = Row("fastserve", {"wide_ratio": Figure(3.0, 2.5, 5.0)})
+    assert judged("GET", row, 2.0).notes == ["reached in every round (2.50 to 5.00)"]
+    assert judged("GET", row, 2.6).notes == ["not measured"]
