@@ -160,8 +160,8 @@ scheduler's clock, over all its processes and threads, divided by the requests a
 the baseline's figure over the row's in the same round. Every figure is the median of the rounds,
 the range in brackets their least and greatest; the thin line in a bar is the same range. A row is
 refused when the middle half of its rounds is wider than {plan["spread"]:.0%} of the median, after
-up to {plan.get("extra", 0)} further rounds, or when there were errors; rate and latencies are refused when
-the server was not saturated, and the note says by whom. A measurement during which others used more
-than {plan["foreign"]:.0%} of a core is repeated, and that is counted.</p>
+up to {plan.get("extra", 0)} further rounds, or when there were errors; rate and latencies are
+refused when the server was not saturated, and the note says by whom. A measurement during which
+others used more than {plan["foreign"]:.0%} of a core is repeated, and that is counted.</p>
 <pre>{escape(results.command)}</pre>
 <div class=scroll><table>{rows}</table></div>"""
