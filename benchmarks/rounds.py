@@ -163,12 +163,14 @@ def summary(name: str, readings: Readings, plan: Plan, base: Readings, paced: fl
         row.notes.append(
             f"ratio refused: {wide.low:.3g} to {wide.high:.3g}, a spread of {wide.spread:.0%}"
         )
+    if not figures["p99_us"].low:  # wrk does not time pipelined requests
+        del figures["p50_us"], figures["p99_us"]
     rate = figures["rate"]
     if not paced and (bound := bottleneck(taken)):
         # The server's own time is still its own; how fast it could have answered is unknown.
         row.notes.append(bound)
         for key in ("rate", "p50_us", "p99_us"):
-            del figures[key]
+            figures.pop(key, None)
     elif rate.spread > plan.spread:
         row.notes.append(f"rate refused: a spread of {rate.spread:.0%}")
         del figures["rate"]

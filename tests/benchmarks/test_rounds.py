@@ -87,6 +87,13 @@ def test_a_wide_cpu_is_refused_where_there_is_no_baseline():
     assert row.refused == "refused: cpu_us 5 to 12 (35%)"
 
 
+def test_latencies_that_were_not_taken_are_not_printed():
+    row = summary("a", readings(10, 10, p50_us=0, p99_us=0, server_busy=0.5), PLAN, NONE)
+    assert set(row.figures) == {"cpu_us", "memory_mb"}
+    row = summary("a", readings(10, 10, p50_us=0, p99_us=0), PLAN, NONE)
+    assert set(row.figures) == {"cpu_us", "memory_mb", "rate"}
+
+
 def test_errors_refuse_everything():
     row = summary("ours", readings(10, 10, 10, errors=1), PLAN, NONE)
     assert row.refused == "refused: 3 errors"
