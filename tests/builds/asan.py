@@ -21,6 +21,8 @@ LEFT_OUT = {
     "tests/httpparser/test_safety.py::test_memory_stays_flat": "freed memory is kept in quarantine",
     "tests/httpparser/test_safety.py::test_a_million_requests_leave_nothing_behind": "likewise",
     "tests/server/test_memory.py": "likewise",
+    "tests/server/test_websocket.py::test_an_app_that_does_not_receive": "likewise",
+    "tests/server/test_websocket.py::test_a_client_that_does_not_read": "likewise",
 }
 
 
