@@ -157,7 +157,8 @@ def _method(results: Results) -> str:
 every contestant is woken, measured for {plan["seconds"]} s and stopped (SIGSTOP) again;
 the order shifts with each round. The first figure is the server's time on a processor by the
 scheduler's clock, over all its processes and threads, divided by the requests answered. A ratio is
-the baseline's figure over the row's in the same round. Every figure is the median of the rounds,
+the baseline's figure over the row's: the mean of the two readings of the baseline around it, which
+is measured before and after every four others. Every figure is the median of the rounds,
 the range in brackets their least and greatest; the thin line in a bar is the same range. A row is
 refused when the middle half of its rounds is wider than {plan["spread"]:.0%} of the median, after
 up to {plan.get("extra", 0)} further rounds, or when there were errors; rate and latencies are

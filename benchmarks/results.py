@@ -130,7 +130,10 @@ def _table(found: dict[str, Any]) -> Table:
 
 
 def differences(old: Results, new: Results) -> list[tuple[str, float, float]]:
-    """The ratios that both runs have: (section / table / row, old, new)."""
+    """The ratios to a baseline that both runs have: (section / table / row, old, new).
+
+    Tables without a baseline sum up others (targets, shares of the gain).
+    """
     before = _ratios(old)
     return [(name, before[name], now) for name, now in _ratios(new).items() if name in before]
 
@@ -146,6 +149,7 @@ def _ratios(results: Results) -> dict[str, float]:
         f"{row.name}": row.figures["ratio"].median
         for section in results.sections
         for table in section.tables
+        if table.baseline
         for row in table.rows
         if "ratio" in row.figures and not row.refused and row.name != table.baseline
     }

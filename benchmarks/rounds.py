@@ -3,7 +3,7 @@
 import statistics
 import sys
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.load import Load, LoadError, Wrk
 from benchmarks.machine import Watch
@@ -15,6 +15,7 @@ SATURATED = 0.93
 KEPT = 0.98  # of a wanted rate
 FULL = 0.85  # of the client, which has its own start and end besides
 JUDGED = ("ratio", "cpu_us")  # by their spread
+BETWEEN = 4  # contestants from one reading of the baseline to the next
 FIGURES = ("cpu_us", "rate", "p50_us", "p99_us", "memory_mb")
 
 
@@ -47,19 +48,20 @@ class Reading:
     server_busy: float
     client_busy: float
     foreign: float
+    beside_us: float = 0  # the baseline's CPU just before and after, their mean; 0 without one
 
 
 @dataclass
 class Readings:
-    """All of one server's: its reading in each round that it took part in."""
+    """All of one server's: one in each round, of the baseline several."""
 
-    taken: dict[int, Reading] = field(default_factory=dict)
+    taken: list[Reading] = field(default_factory=list)
     repeated: int = 0
     failure: str = ""
 
-    def kept(self, plan: Plan) -> dict[int, Reading]:
+    def kept(self, plan: Plan) -> list[Reading]:
         """Without those during which others used the cores, if enough are left."""
-        clean = {turn: one for turn, one in self.taken.items() if one.foreign <= plan.foreign}
+        clean = [one for one in self.taken if one.foreign <= plan.foreign]
         return clean if len(clean) >= plan.rounds and not plan.noisy else self.taken
 
 
@@ -72,53 +74,100 @@ def compare(
     unchecked: Collection[str] = (),
 ) -> Table:
     """Measure all servers under one load, interleaved; the servers are left paused."""
-    readings = {name: Readings() for name in servers}
-    for name, server in servers.items():
-        server.resume()
-        try:
-            if name not in unchecked:
-                load.check(server.port)
-            with load.open(server.port) as session:
-                session.run(plan.warmup)
-        except LoadError as error:
-            readings[name].failure = f"left out: {error}"
-        server.pause()
-    base = readings[baseline] if baseline in readings else Readings()
+    contest = Contest(load, servers, plan, baseline)
+    contest.warm_up(unchecked)
     for turn in range(plan.rounds + plan.extra):
-        names = rotated([name for name in servers if not readings[name].failure], turn)
+        names = rotated(contest.able(), turn)
         if turn >= plan.rounds:
-            wide = [name for name in names if is_wide(readings[name], plan, base)]
+            wide = [name for name in names if is_wide(contest.readings[name], plan)]
             names = [name for name in names if name in wide or (name == baseline and wide)]
-        for name in names:
-            _take(load, servers[name], plan, readings[name], turn)
         if names:
+            contest.round(names)
             _progress(f"{load.title}: round {turn + 1}, {len(names)} of {len(servers)}")
-    rows = [summary(name, readings[name], plan, base, load.rate) for name in servers]
+    rows = [summary(name, contest.readings[name], plan, load.rate) for name in servers]
     return Table(title=load.title, unit=unit, baseline=baseline, rows=rows)
 
 
-def is_wide(readings: Readings, plan: Plan, base: Readings) -> bool:
+def is_wide(readings: Readings, plan: Plan) -> bool:
     """Whether further rounds could make a row printable that is not so yet."""
     taken = readings.kept(plan)
-    figures = figures_of(taken, base.kept(plan))
+    figures = figures_of(taken)
     return any(figures[key].spread > plan.spread for key in JUDGED if key in figures) or (
         disturbed(taken, plan)
     )
 
 
-def _take(load: Load, server: Process, plan: Plan, readings: Readings, turn: int) -> None:
-    try:
-        if isinstance(load, Wrk) and (plan.own_client or load.rate):
+class Contest:
+    """The servers under one load, and the readings of each."""
+
+    def __init__(self, load: Load, servers: dict[str, Process], plan: Plan, baseline: str) -> None:
+        self.load, self.servers, self.plan, self.baseline = load, servers, plan, baseline
+        self.readings = {name: Readings() for name in servers}
+
+    def able(self) -> list[str]:
+        return [name for name in self.servers if not self.readings[name].failure]
+
+    def warm_up(self, unchecked: Collection[str]) -> None:
+        """Check each one's answer and let it run; note those that fail."""
+        for name, server in self.servers.items():
             server.resume()
-            load = load.for_own_client(server.port)
-        for attempt in range(plan.retries + 1):
+            try:
+                if name not in unchecked:
+                    self.load.check(server.port)
+                with self.load.open(server.port) as session:
+                    session.run(self.plan.warmup)
+            except LoadError as error:
+                self.readings[name].failure = f"left out: {error}"
+            server.pause()
+
+    def round(self, names: list[str]) -> None:
+        """One reading of each, with the baseline before and after every few of them.
+
+        A single baseline that wavers from second to second would move a whole table with it.
+        """
+        others = [name for name in names if name != self.baseline]
+        before = self._take_baseline()
+        for at in range(0, len(others), BETWEEN):
+            group = [(name, self._take(name)) for name in others[at : at + BETWEEN]]
+            after = self._take_baseline()
+            for name, reading in group:
+                if reading is not None:
+                    beside = beside_us([before, after], self.plan)
+                    self.readings[name].taken.append(replace(reading, beside_us=beside))
+            before = after
+
+    def _take_baseline(self) -> Reading | None:
+        if self.baseline not in self.able():
+            return None
+        reading = self._take(self.baseline)
+        if reading is not None:
+            kept = replace(reading, beside_us=reading.cpu_us)
+            self.readings[self.baseline].taken.append(kept)
+        return reading
+
+    def _take(self, name: str) -> Reading | None:
+        """A reading, repeated while others use the cores; None, and a failure, on an error."""
+        load, plan, server = self.load, self.plan, self.servers[name]
+        try:
+            if isinstance(load, Wrk) and (plan.own_client or load.rate):
+                server.resume()
+                load = load.for_own_client(server.port)
             reading = measure(load, server, plan)
-            if reading.foreign <= plan.foreign or attempt == plan.retries:
-                readings.taken[turn] = reading
-                return
-            readings.repeated += 1
-    except LoadError as error:
-        readings.failure = f"left out: {error}"
+            for _ in range(plan.retries):
+                if reading.foreign <= plan.foreign:
+                    break
+                self.readings[name].repeated += 1
+                reading = measure(load, server, plan)
+        except LoadError as error:
+            self.readings[name].failure = f"left out: {error}"
+            return None
+        return reading
+
+
+def beside_us(around: Iterable[Reading | None], plan: Plan) -> float:
+    """The mean of the baseline's readings around another one, without disturbed ones; 0: none."""
+    kept = [one for one in around if one and (plan.noisy or one.foreign <= plan.foreign)]
+    return statistics.fmean(one.cpu_us for one in kept) if kept else 0
 
 
 def measure(load: Load, server: Process, plan: Plan) -> Reading:
@@ -149,13 +198,12 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
     )
 
 
-def summary(name: str, readings: Readings, plan: Plan, base: Readings, paced: float = 0) -> Row:
+def summary(name: str, readings: Readings, plan: Plan, paced: float = 0) -> Row:
     """Medians with their spread, and what must not be printed, with the reason."""
     if readings.failure or not readings.taken:
         return Row(name=name, refused=readings.failure or "left out: no reading")
-    kept = readings.kept(plan)
-    figures = figures_of(kept, base.kept(plan))
-    taken = list(kept.values())
+    taken = readings.kept(plan)
+    figures = figures_of(taken)
     row = Row(name=name, figures=figures, notes=[*_notes(taken, readings.repeated, plan)])
     row.refused = refusal(taken, figures, plan, paced)
     if not row.refused and "ratio" in figures and figures["ratio"].spread > plan.spread:
@@ -213,18 +261,17 @@ def _notes(taken: list[Reading], repeated: int, plan: Plan) -> Iterable[str]:
         yield f"others used up to {worst:.0%} of a core"
 
 
-def figures_of(taken: dict[int, Reading], base: dict[int, Reading]) -> dict[str, Figure]:
-    """Every figure, and the ratio: the baseline's CPU over this one's in the same round."""
-    figures = {key: figure([getattr(one, key) for one in taken.values()]) for key in FIGURES}
-    if ratios := [base[turn].cpu_us / one.cpu_us for turn, one in taken.items() if turn in base]:
+def figures_of(taken: list[Reading]) -> dict[str, Figure]:
+    """Every figure, and the ratio: the baseline's CPU beside each over its own."""
+    figures = {key: figure([getattr(one, key) for one in taken]) for key in FIGURES}
+    if ratios := [one.beside_us / one.cpu_us for one in taken if one.beside_us]:
         figures["ratio"] = figure(ratios)
     return figures
 
 
-def disturbed(taken: Collection[Reading] | dict[int, Reading], plan: Plan) -> bool:
+def disturbed(taken: list[Reading], plan: Plan) -> bool:
     """Whether others used the cores too much during one of these."""
-    readings = taken.values() if isinstance(taken, dict) else taken
-    return not plan.noisy and any(one.foreign > plan.foreign for one in readings)
+    return not plan.noisy and any(one.foreign > plan.foreign for one in taken)
 
 
 def figure(values: list[float]) -> Figure:
