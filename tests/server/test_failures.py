@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-GET = b"GET /path HTTP/1.1\r\nHost: h\r\n\r\n"
+GET = b"GET /path HTTP/1.1\r\nHost: h\r\nTE: trailers\r\nConnection: TE\r\n\r\n"
 BODY = {"type": "http.response.body", "body": bytes(1 << 20), "more_body": True}
 CALLS = []
 
@@ -75,6 +75,19 @@ async def sends_until_lost(scope, receive, send):
         await send(BODY)
 
 
+async def hints_until_lost(scope, receive, send):
+    while True:
+        await send({"type": "http.response.early_hint", "links": [b"</style.css>; rel=preload"]})
+
+
+async def trailers_until_lost(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [], "trailers": True})
+    await send({"type": "http.response.body", "body": b""})
+    part = {"type": "http.response.trailers", "headers": [(b"a", b"b")], "more_trailers": True}
+    while True:
+        await send(part)
+
+
 async def sends_and_wraps(scope, receive, send):
     """As frameworks do."""
     await start(send)
@@ -123,7 +136,10 @@ def test_an_app_that_says_too_little_has_failed(play):
     assert "before its response was complete" in str(record.exc_info[1])
 
 
-@pytest.mark.parametrize("function", [sends_until_lost, sends_and_wraps, starlette])
+@pytest.mark.parametrize(
+    "function",
+    [sends_until_lost, hints_until_lost, trailers_until_lost, sends_and_wraps, starlette],
+)
 def test_a_client_that_goes_is_not_the_apps_failure(play, function):
     assert play(function, reset=True) == []
 

@@ -230,18 +230,7 @@ cdef class Response(Job):
             self.write_body(output, data)
         if not more:
             self.end_body(output)
-        if (
-            not wire.stepping or wire.parts is not None
-            or output.length > wire.service.write_high_water
-        ):
-            wire.flush()
-            if more and not wire.gone and wire.transport.is_closing():
-                # The loop tells of a lost connection only after the step, and a step may be long.
-                wire.gone = True
-                raise ClientDisconnected("the client has disconnected")
-        if wire.congested:
-            return wire.drained()
-        return DONE
+        return wire.pass_on(more)
 
     cdef int write_body(self, Output output, object data) except -1:
         cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
@@ -301,13 +290,12 @@ cdef class Response(Job):
         except BaseException:
             output.length = mark
             raise
-        if not flag(message, "more_trailers"):
+        cdef bint more = flag(message, "more_trailers")
+        if not more:
             if self.framing == CHUNKED:
                 output.append(b"\r\n", 2)
             self.complete(output)
-        if not wire.stepping:
-            wire.flush()
-        return wire.drained()
+        return wire.pass_on(more)
 
     cdef object early_hint(self, dict message):
         """RFC 8297: 103 with Link fields, before the head."""
@@ -327,6 +315,7 @@ cdef class Response(Job):
             raise
         output.append(b"\r\n", 2)
         wire.flush()
+        wire.expect_client()
         return wire.drained()
 
     async def send_file(self, dict message):

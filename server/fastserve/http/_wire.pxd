@@ -19,6 +19,8 @@ cdef class Wire(Sink):
     cdef Output output(self)
     cdef int write_large(self, bytes data) except -1
     cdef int flush(self) except -1
+    cdef object pass_on(self, bint more)
+    cdef int expect_client(self) except -1
     cdef object drained(self)
     cdef int wake_drain(self) except -1
     cdef int response_complete(self) except -1

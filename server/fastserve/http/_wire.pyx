@@ -58,6 +58,26 @@ cdef class Wire(Sink):
                 self.transport.set_write_buffer_limits(high=self.service.write_high_water)
         return 0
 
+    cdef object pass_on(self, bint more):
+        """Awaitable: a message of the app is written. Within a step only what has piled up goes
+        out. OSError when `more` is to come and the client has gone."""
+        if not self.stepping or self.parts is not None or (
+            self.output().length > self.service.write_high_water
+        ):
+            self.flush()
+            if more:
+                self.expect_client()
+        if self.congested:
+            return self.drained()
+        return DONE
+
+    cdef int expect_client(self) except -1:
+        """The loop tells of a lost connection only after the step, and a step may be long."""
+        if not self.gone and self.transport.is_closing():
+            self.gone = True
+            raise ClientDisconnected("the client has disconnected")
+        return 0
+
     cdef object drained(self):
         """An awaitable: until the transport's buffer is below its high-water mark."""
         if not self.congested or self.gone:
