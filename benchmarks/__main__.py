@@ -3,6 +3,7 @@
 import datetime
 import resource
 import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -76,6 +77,7 @@ def main(
         plan = replace(plan, **QUICK_PLAN)
         wanted = wanted or list(QUICK)
     _raise_file_limit()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # ends the servers too
     found = _nothing_yet(plan, pythons or (sys.executable,))
     stem = DEFAULT_FOLDER / f"bench-{found.date[:16].replace(':', '')}"
     json_path = json_path or stem.with_suffix(".json")

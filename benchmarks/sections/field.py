@@ -6,10 +6,14 @@ from benchmarks.results import Section, Table
 from benchmarks.rounds import compare
 from benchmarks.sections.context import Context
 from benchmarks.servers import fleet
-from benchmarks.servers.asgi import FIELD
+from benchmarks.servers.asgi import FIELD, fastserve_matrix
 from benchmarks.servers.others import OTHERS
 
 BASELINE = "uvicorn"
+# https://magic.io/blog/uvloop-blazing-fast-python-networking/ (2016), by requests per second.
+PUBLISHED = "asyncio with a C parser ahead of Node"
+C_PARSERS = {"httptools": "fastserve httptools asyncio", "llhttp": "fastserve llhttp asyncio"}
+NODE = "Node http"
 QUICK = {"uvicorn", "granian", "fastserve", "Node http", "Go net/http", "nginx"}
 LOADS = [
     Wrk("GET hello, 64 connections"),
@@ -21,13 +25,15 @@ LOADS = [
 
 def run(context: Context) -> Section:
     section = Section("field", "The field")
-    contestants = context.chosen([*FIELD, *OTHERS], BASELINE)
+    c_parsers = [fastserve_matrix("asyncio")[parser] for parser in C_PARSERS]
+    contestants = context.chosen([*FIELD, *c_parsers, *OTHERS], BASELINE)
     if context.plan.quick:
         contestants = [each for each in contestants if each.name in QUICK]
     with fleet(contestants, context.python) as (servers, section.left_out):
         for load in context.first(LOADS, 1):
             section.tables.append(compare(load, servers, context.plan, BASELINE))
     section.words = [words(table) for table in section.tables]
+    section.words += [word for table in section.tables for word in published(table)]
     return section
 
 
@@ -42,3 +48,17 @@ def words(table: Table) -> str:
     if (ratio := table.median("fastserve", "ratio")) is not None:
         text += f", uvicorn {ratio:.2f} times that"
     return text + (f"; less than it: {', '.join(ahead)}." if ahead else "; nobody takes less.")
+
+
+def published(table: Table) -> list[str]:
+    """The published ratio with what was measured, by server CPU per request."""
+    found = []
+    for parser, name in C_PARSERS.items():
+        ours, theirs = table.median(name), table.median(NODE)
+        claim = f"{table.title}: {PUBLISHED}, with {parser}"
+        if ours is None or theirs is None:
+            found.append(f"{claim}: not measured.")
+            continue
+        times = theirs / ours
+        found.append(f"{claim}: {times:.2f} times; {'holds' if times > 1 else 'no more'}.")
+    return found
