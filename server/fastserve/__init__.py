@@ -34,7 +34,7 @@ def run(app: Any, **options: Any) -> None:
     from . import logs
 
     config = Config(app, **options)
-    logs.configure(config.log_level)
+    logs.configure(config)
     if config.workers > 1 or config.reload:
         from .supervisor import Supervisor
 

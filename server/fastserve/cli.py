@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from . import __version__, logs
-from .config import ENV_PREFIX, Config, Option, options
+from . import __version__, run
+from .config import ENV_PREFIX, Option, options
 from .errors import AppError, ConfigError, StartError
-from .server import Server
 
 
 class Lines(click.types.StringParamType):
@@ -56,17 +55,6 @@ def origin(error: click.ClickException) -> str:
     return ""
 
 
-def serve(app: str, **chosen: Any) -> None:
-    config = Config(app, **chosen)
-    logs.configure(config.log_level)
-    if config.workers > 1 or config.reload:
-        from .supervisor import Supervisor
-
-        Supervisor(config).run()
-    else:
-        Server(config).run()
-
-
 def read_file(context: click.Context, param: click.Parameter, path: str | None) -> None:
     """Defaults from a TOML file, whose keys are the names of the options."""
     if path is None:
@@ -107,7 +95,7 @@ def click_type(option: Option) -> Any:
 
 command = click.Command(
     "fastserve",
-    callback=serve,
+    callback=run,
     help="Serve the ASGI application APP, which is MODULE:ATTRIBUTE.",
     epilog=f"Each option can be set in the environment too: --port as {ENV_PREFIX}PORT.",
     params=[

@@ -57,6 +57,9 @@ class Config:
     reload_dir: tuple[str, ...] = opt((), "Folder to watch instead of the app's; repeatable.")
 
     log_level: str = opt("info", "Least severe message to log.", choices=LOG_LEVELS)
+    log_config: str | None = opt(
+        None, "File that sets up logging instead: JSON or TOML for dictConfig, or fileConfig's ini."
+    )
     access_log: bool = opt(True, "Log each request to standard output.")
     access_log_format: str = opt("text", "Form of the access log.", choices=("text", "json"))
 
@@ -73,6 +76,11 @@ class Config:
     limit_body: int = opt(0, "Bytes of a request body; more: 413. 0: no limit.")
     limit_concurrency: int = opt(0, "Requests in progress; more: 503. 0: no limit.")
     limit_connections: int = opt(0, "Open connections; then accepting pauses. 0: no limit.")
+    limit_max_requests: int = opt(
+        0,
+        "Requests that a process answers, and up to a tenth more, before it stops or, with "
+        "--workers, is replaced. 0: no limit.",
+    )
 
     first_byte_timeout: float = opt(10.0, "Seconds for a new connection's first byte.")
     head_timeout: float = opt(10.0, "Seconds for a whole request head; then 408.")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import random
 import signal
 import socket
 import ssl
@@ -26,6 +27,7 @@ logger = logging.getLogger("fastserve")
 
 # What calls of the app have to end once they are cancelled; those that ignore it are left.
 ABORT_SECONDS = 5.0
+SERVED_SECONDS = 0.5  # how often they are counted
 
 
 class Server:
@@ -126,7 +128,7 @@ class Server:
             await listener.open()
             self._announce("http" if context is None else "https")
             self.started.set()
-            await self._stop.wait()
+            await self._wait_for_stop(service)
             listener.close()
             self._close_sockets()  # or clients would queue in the kernel for nobody
             await self._drain(service)
@@ -138,6 +140,20 @@ class Server:
             service.stop()
             if access_log is not None:
                 access_log.close()
+
+    async def _wait_for_stop(self, service: Service) -> None:
+        """Return once told to stop. A process that has served its number asks for it."""
+        if limit := self.config.limit_max_requests:
+            limit += random.randrange(limit // 10 + 1)  # or all workers would ask at once
+            while service.served < limit:
+                if not await first(asyncio.sleep(SERVED_SECONDS), self._stop):
+                    return
+            self._on_worn()
+        await self._stop.wait()
+
+    def _on_worn(self) -> None:
+        logger.info("This process has served its number of requests")
+        self._on_stop()
 
     def _announce(self, scheme: str) -> None:
         for sock in self.sockets:

@@ -27,6 +27,10 @@ class Service(Protocol):
         """How many requests (WebSockets among them) the app is working on."""
 
     @property
+    def served(self) -> int:
+        """How many requests were answered."""
+
+    @property
     def idle(self) -> bool:
         """No connection is open and no call of the app is running."""
 

@@ -18,7 +18,7 @@ from . import sockets
 from .config import Config
 from .errors import ConfigError, WorkerError
 from .server import ABORT_SECONDS
-from .worker import START_FAILED, Worker
+from .worker import READY, START_FAILED, WORN, Worker
 
 logger = logging.getLogger("fastserve")
 
@@ -131,11 +131,14 @@ class Supervisor:
     def _on_channel(self, worker: Worker) -> None:
         if worker not in self._workers:  # reaped in this very turn
             return
-        ready = worker.read_ready()
-        if ready is None:  # SIGCHLD tells the rest
+        word = worker.read_word()
+        if word is None:  # SIGCHLD tells the rest
             self._selector.unregister(worker.channel)
-        if ready:
+        elif word == READY:
             self._on_ready(worker)
+        elif word == WORN and not self._stops:
+            logger.info("Worker %d has served its number of requests", worker.pid)
+            self._replace([worker])
 
     def _on_ready(self, worker: Worker) -> None:
         worker.ready = True
@@ -239,9 +242,12 @@ class Supervisor:
 
     def _replace_all(self) -> None:
         logger.info("Replacing the workers one by one")
-        in_progress = any(worker.replaces for worker in self._workers)
-        self._to_replace = [worker for worker in self._workers if worker.ready]
-        if not in_progress:
+        self._to_replace.clear()
+        self._replace([worker for worker in self._workers if worker.ready])
+
+    def _replace(self, workers: list[Worker]) -> None:
+        self._to_replace += [worker for worker in workers if worker not in self._to_replace]
+        if not any(worker.replaces for worker in self._workers):
             self._replace_next()
 
     def _replace_next(self) -> None:

@@ -1,8 +1,9 @@
 """A worker process, from both sides: what the supervisor holds and what runs in the child.
 
 Between the two is a socket pair. The supervisor sends the options and the descriptors of the
-listening sockets; the worker answers READY when clients are let in. ABORT tells the worker not to
-wait for what is in progress, the end of the stream that the supervisor is gone.
+listening sockets; the worker answers READY when clients are let in, and WORN when it has served as
+many requests as it may. ABORT tells the worker not to wait for what is in progress, the end of the
+stream that the supervisor is gone.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from .errors import AppError, StartError
 from .server import Server, logger
 
 READY = b"R"
+WORN = b"W"
 ABORT = b"A"
 START_FAILED = 1  # the exit status that says: another try would fail as well
 
@@ -67,15 +69,14 @@ class Worker:
     def wait(self) -> None:
         self._process.wait()
 
-    def read_ready(self) -> bool | None:
-        """Whether it says that it is ready; None at the end of the stream."""
+    def read_word(self) -> bytes | None:
+        """READY, WORN, or nothing yet; None at the end of the stream."""
         try:
-            data = self.channel.recv(1)
+            return self.channel.recv(1) or None
         except BlockingIOError:
-            return False
+            return b""
         except ConnectionError:
             return None
-        return data == READY if data else None
 
 
 class WorkerServer(Server):
@@ -96,6 +97,9 @@ class WorkerServer(Server):
 
     def _on_stop(self) -> None:
         self._stop.set()
+
+    def _on_worn(self) -> None:
+        self._channel.send(WORN)  # and go on until there is a successor
 
     def _on_word(self) -> None:
         assert self._loop is not None
@@ -119,7 +123,7 @@ def main() -> int:
     with channel.makefile("rb") as stream:
         config, fds = pickle.load(stream)
     channel.setblocking(False)
-    logs.configure(config.log_level)
+    logs.configure(config)
     sockets = [socket.socket(fileno=fd) for fd in fds]
     for sock in sockets:
         sock.set_inheritable(False)

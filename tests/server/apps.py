@@ -32,6 +32,8 @@ async def app(scope, receive, send):
         return await respond(send, str(os.getpid()).encode())
     if scope["path"] == "/die":
         os._exit(9)
+    if scope["path"] == "/raise":
+        raise ValueError
     if scope["path"] == "/hold":
         await hold(int(scope["query_string"]))
     return await respond(send, b"hello")

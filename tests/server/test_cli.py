@@ -72,6 +72,11 @@ ONE_LINE = {
         1,
         "fd: 99 is not an inherited socket (Bad file descriptor)",
     ),
+    "no log config": (
+        ["apps:app", "--log-config", "none.json"],
+        2,
+        "--log-config: none.json cannot be used: FileNotFoundError: ",
+    ),
     "no config file": (
         ["apps:app", "--config", "none.toml"],
         2,
@@ -183,6 +188,94 @@ def test_an_unknown_option_in_a_file(tmp_path):
     status, lines = fail_to_start("apps:app", "--config", file)
     assert status == 2
     assert lines[0].endswith(f'there is no option "prot", which {file} sets')
+
+
+LOG_CONFIG = """
+version = 1
+formatters.short.format = "%(name)s|%(levelname)s|%(message)s"
+handlers.file = { class = "logging.FileHandler", filename = "LOG", formatter = "short" }
+loggers.fastserve = { level = "WARNING", handlers = ["file"] }
+loggers."fastserve.access" = { level = "INFO", handlers = ["file"], propagate = false }
+"""
+LOG_CONFIG_INI = """
+[loggers]
+keys = root, access
+[handlers]
+keys = file
+[formatters]
+keys = short
+[logger_root]
+level = WARNING
+handlers = file
+[logger_access]
+level = INFO
+handlers = file
+qualname = fastserve.access
+propagate = 0
+[handler_file]
+class = FileHandler
+formatter = short
+args = ("LOG",)
+[formatter_short]
+format = %(name)s|%(levelname)s|%(message)s
+"""
+LOG_CONFIG_JSON = """
+{
+  "version": 1,
+  "formatters": {"short": {"format": "%(name)s|%(levelname)s|%(message)s"}},
+  "handlers": {
+    "file": {"class": "logging.FileHandler", "filename": "LOG", "formatter": "short"}
+  },
+  "loggers": {
+    "fastserve": {"level": "WARNING", "handlers": ["file"]},
+    "fastserve.access": {"level": "INFO", "handlers": ["file"], "propagate": false}
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [("toml", LOG_CONFIG), ("json", LOG_CONFIG_JSON), ("ini", LOG_CONFIG_INI)],
+)
+def test_logging_as_a_file_says(tmp_path, suffix, text, workers):
+    log, file = tmp_path / "log", tmp_path / f"logging.{suffix}"
+    file.write_text(text.replace("LOG", str(log)))
+    sock = socket.create_server(("127.0.0.1", 0))
+    with sock:  # the port is not told: only warnings are logged
+        port, fd = sock.getsockname()[1], sock.fileno()
+        args = "apps:app", "--fd", fd, "--log-config", file, "--workers", workers
+        with Command(*args, pass_fds=[fd]) as command:
+            assert get(port, "/raise")[0] == 500
+            command.signal(signal.SIGTERM)
+            assert command.wait() == 0
+            assert command.stdout == command.stderr == []
+    lines = log.read_text().splitlines()
+    assert "fastserve|ERROR|the app failed in GET /raise" in lines
+    (access,) = [line for line in lines if line.startswith("fastserve.access|INFO|")]
+    assert access.endswith('"GET /raise HTTP/1.1" 500')
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("a.json", "{", "JSONDecodeError: "),
+        ("a.toml", "version =", "TOMLDecodeError: "),
+        (
+            "a.json",
+            '{"version": 1, "root": {"handlers": ["none"]}}',
+            "ValueError: Unable to add handler 'none'",
+        ),
+        ("a.ini", "[loggers]", "KeyError: 'formatters'"),
+    ],
+)
+def test_a_log_config_that_cannot_be_used_is_one_line(tmp_path, name, text, problem):
+    file = tmp_path / name
+    file.write_text(text)
+    status, (line,) = fail_to_start("apps:app", "--log-config", file)
+    assert status == 2
+    assert line.startswith(f"fastserve: --log-config: {file} cannot be used: {problem}")
 
 
 def test_app_dir(tmp_path):

@@ -60,6 +60,18 @@ def test_a_signal_stops_and_no_line_is_lost(serve, number):
     assert command.stderr[-1] == "INFO: Stopping"
 
 
+def test_a_process_stops_when_it_has_served_its_number(serve):
+    command = serve("apps:lived", "--limit-max-requests", "5")
+    port = command.port()
+    assert [get(port) for _ in range(5)] == [(200, "hello")] * 5
+    assert command.wait() == 0
+    assert command.stderr[-2:] == [
+        "INFO: This process has served its number of requests",
+        "INFO: Stopping",
+    ]
+    assert command.stdout[-1] == "shutdown"
+
+
 def test_a_request_in_progress_is_finished_before_the_apps_shutdown(serve):
     command = serve()
     port = command.port()

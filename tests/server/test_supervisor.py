@@ -181,6 +181,18 @@ def test_hangup_replaces_the_workers_without_downtime(serve):
     assert command.wait() == 0
 
 
+def test_a_worker_that_has_served_its_number_is_replaced(serve):
+    command = serve("apps:app", "--limit-max-requests", "1")
+    pids, port = pids_and_port(command)
+    worn = int(get(port, "/pid")[1])
+    assert int(command.expect(r"Worker (\d+) has served its number of requests")[1]) == worn
+    born = int(command.expect(r"Worker (\d+) is ready")[1])
+    command.expect("INFO: Stopping$")
+    assert int(get(port, "/pid")[1]) in (pids | {born}) - {worn}
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+
+
 def test_a_hangup_that_fails_leaves_the_old_workers(tmp_path):
     app = tmp_path / "changing.py"
     app.write_text("from apps import app\n")
