@@ -15,11 +15,12 @@ import click
 from benchmarks import machine, report, results, tables
 from benchmarks.results import Results, Section
 from benchmarks.rounds import Plan
-from benchmarks.sections import field, hotpath, matrix, parser, tcp, websocket
+from benchmarks.sections import field, hotpath, instructions, matrix, parser, tcp, websocket
 from benchmarks.sections.context import Context
 
 SECTIONS = {
     "matrix": matrix.run,
+    "instructions": instructions.run,
     "field": field.run,
     "hotpath": hotpath.run,
     "tcp": tcp.run,

@@ -10,6 +10,7 @@ from benchmarks.results import Results, Section, Stack, Table
 # What a table's plot shows, the first key that it has.
 PLOTTED = {
     "cpu_us": "us of server CPU per {unit}",
+    "instructions": "instructions per {unit}",
     "ns": "ns per {unit}",
     "ns_per_header": "ns per {unit}",
     "bytes": "bytes per {unit}",

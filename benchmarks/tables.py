@@ -11,6 +11,7 @@ COLUMNS = {
     "p50_us": ("p50 us", 0),
     "p99_us": ("p99 us", 0),
     "memory_mb": ("MB", 1),
+    "instructions": ("instructions", 0),
     "ns": ("ns", 0),
     "mb_per_s": ("MB/s", 0),
     "ns_per_header": ("ns/header", 1),

@@ -72,7 +72,9 @@ def _share_row(name: str, before: float, after: float, found: dict[str, Share]) 
     return row
 
 
-def change(table: Table, old: str, new: str, server: str = "fastserve") -> Change | None:
+def change(
+    table: Table, old: str, new: str, server: str = "fastserve", key: str = "cpu_us"
+) -> Change | None:
     """The gain from {asyncio, old} to {uvloop, new}; None where a corner is missing."""
 
     def name(changed: frozenset[str]) -> str:
@@ -80,7 +82,7 @@ def change(table: Table, old: str, new: str, server: str = "fastserve") -> Chang
         return f"{server} {parser} {'uvloop' if 'loop' in changed else 'asyncio'}"
 
     corners = [frozenset(each) for each in ([], ["parser"], ["loop"], ["parser", "loop"])]
-    costs = {corner: table.median(name(corner)) for corner in corners}
+    costs = {corner: table.median(name(corner), key) for corner in corners}
     known = {corner: cost for corner, cost in costs.items() if cost is not None}
     neither, parser, loop, both = corners
     if len(known) < len(corners) or known[neither] <= known[both]:
