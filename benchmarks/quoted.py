@@ -228,9 +228,10 @@ def published(runs: Runs) -> list[str]:
     return [f"- {word}" for word in words if " times; " in word]
 
 
-def parser(runs: Runs) -> list[str]:
+def parser(_: Runs) -> list[str]:
+    runs = latest("-parser")
     tables = [table for table in runs.section("parser").tables if table.baseline]
-    return by_load(tables, "ns", "ns per message")
+    return [*by_load(tables, "ns", "ns per message"), "", *agreement(runs)]
 
 
 def websocket(runs: Runs) -> list[str]:
