@@ -59,6 +59,9 @@ class Listener:
     async def open(self) -> None:
         """Let clients in. Raises BindError."""
         for sock in self._sockets:
+            # Else dup() would make it blocking, for a moment, in all processes that share it, and
+            # asyncio accepts until there is nobody left.
+            sock.setblocking(False)
             try:
                 await self._listen(sock.dup())
             except OSError as error:

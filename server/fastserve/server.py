@@ -28,6 +28,8 @@ logger = logging.getLogger("fastserve")
 # What calls of the app have to end once they are cancelled; those that ignore it are left.
 ABORT_SECONDS = 5.0
 SERVED_SECONDS = 0.5  # how often they are counted
+# Turns of the loop from accept() to connection_made(): until then nobody knows of the client.
+ACCEPT_TURNS = 5
 
 
 class Server:
@@ -131,6 +133,8 @@ class Server:
             await self._wait_for_stop(service)
             listener.close()
             self._close_sockets()  # or clients would queue in the kernel for nobody
+            for _ in range(ACCEPT_TURNS):
+                await asyncio.sleep(0)
             await self._drain(service)
         finally:
             listener.close()

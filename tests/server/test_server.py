@@ -1,6 +1,7 @@
 """One server process: binding, stopping, embedding, limits of what is let in."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import http.client
 import os
@@ -288,6 +289,46 @@ def test_in_a_thread_on_a_socket_of_the_callers(loop):
     thread.join(WAIT)
     assert not thread.is_alive()
     assert listener.fileno() == -1
+
+
+def test_nobody_is_lost_while_servers_take_turns_on_one_socket(loop):
+    """As workers do that are replaced: whom the old one has accepted, it answers."""
+
+    def start():
+        server = Server(Config(apps.app, loop=loop, lifespan="off", access_log=False))
+        copy = socket.socket(fileno=os.dup(listener.fileno()))
+        thread = threading.Thread(target=server.run, args=([copy],))
+        thread.start()
+        while not server.started.is_set():
+            assert get(port) == (200, "hello")
+        return server, thread
+
+    def stop(server, thread):
+        server.request_stop()
+        thread.join(WAIT)
+        assert not thread.is_alive()
+
+    def visit():
+        while not ended.is_set():
+            answers.append(get(port))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        ended, answers = threading.Event(), []
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            serving = start()
+            visits = [pool.submit(visit) for _ in range(4)]
+            try:
+                for _ in range(100):
+                    successor = start()
+                    stop(*serving)
+                    serving = successor
+            finally:
+                ended.set()
+            for each in visits:
+                each.result(WAIT)
+            stop(*serving)
+    assert set(answers) == {(200, "hello")}
 
 
 def test_a_stop_before_the_start():
