@@ -133,8 +133,6 @@ class Server:
             await self._wait_for_stop(service)
             listener.close()
             self._close_sockets()  # or clients would queue in the kernel for nobody
-            for _ in range(ACCEPT_TURNS):
-                await asyncio.sleep(0)
             await self._drain(service)
         finally:
             listener.close()
@@ -167,6 +165,8 @@ class Server:
     async def _drain(self, service: Service) -> None:
         logger.info("Stopping")
         service.drain()
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
         if not service.idle:
             timeout = self.config.graceful_timeout
             if not await first(service.wait_closed(), self._abort, timeout):
