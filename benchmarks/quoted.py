@@ -31,6 +31,7 @@ README_ROWS = {
 EVERY = "reached in every round "
 ANATOMY = ("fastserve llhttp uvloop", "uvicorn httptools uvloop")
 PARTS_LOADS = ("GET hello", "browser's 14 headers")
+SHARES = ("parser", "loop", "server")
 PARTS = ("kernel", "loop", "parser", "app", "server")
 
 
@@ -155,9 +156,6 @@ def shares(runs: Runs) -> list[str]:
         times = row.figures["before_us"].median / row.figures["after_us"].median
         rows.append([row.name, number(times), *(share(row, key) for key in SHARES)])
     return markdown(["from, to", "times less CPU", *SHARES], rows)
-
-
-SHARES = ("parser", "loop", "server")
 
 
 def share(row: Row, factor: str) -> str:

@@ -155,7 +155,7 @@ class Server:
 
     def _on_worn(self) -> None:
         logger.info("This process has served its number of requests")
-        self._on_stop()
+        self._stop.set()  # not as a second stop, should a signal come in this very turn
 
     def _announce(self, scheme: str) -> None:
         for sock in self.sockets:
