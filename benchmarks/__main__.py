@@ -32,10 +32,11 @@ QUICK_PLAN: dict[str, Any] = {
     "seconds": 0.25,
     "rounds": 3,
     "extra": 0,
-    "spread": 0.25,
+    "spread": 0.35,
     "warmup": 0.1,
     "retries": 1,
-    "foreign": 0.15,
+    "foreign": 0.25,
+    "quiet": 0,
     "quick": True,
     "own_client": True,
 }

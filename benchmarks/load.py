@@ -1,22 +1,22 @@
 """Loads: what is sent to a server, by wrk or by our own client, and what came back."""
 
+import contextlib
 import http.client
 import json
 import resource
+import select
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.machine import CLIENT_CORE, ROOT
-
-HERE = Path(__file__).parent / "clients"
-BUILD = ROOT / "build" / "benchmarks"
+from benchmarks.compiled import CLIENTS, compiled
+from benchmarks.machine import CLIENT_CORE
+from benchmarks.slices import STEP
 
 BROWSER_HEADERS = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -36,6 +36,8 @@ BROWSER_HEADERS = {
     "Priority": "u=0, i",
 }  # with Host, a browser's fourteen
 
+Sampler = Callable[[int], object]
+
 
 class LoadError(Exception):
     """The load could not be run, or the answer is not the right one."""
@@ -46,6 +48,7 @@ class Outcome:
     """What the client saw in one run; times in seconds, latencies in microseconds."""
 
     requests: int
+    bytes: int  # that came back
     seconds: float
     p50_us: float
     p99_us: float
@@ -54,9 +57,12 @@ class Outcome:
 
 
 class Session(Protocol):
-    """A client with its connections, able to run several times."""
+    """A client with its connections, able to run several times.
 
-    def run(self, seconds: float) -> Outcome: ...
+    `sample` is called with its process id every slices.STEP while it runs.
+    """
+
+    def run(self, seconds: float, sample: Sampler = ...) -> Outcome: ...
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Wrk:
             if every != one * self.pipelined:
                 raise LoadError(f"{self.pipelined} pipelined: {every} bytes, one has {one}")
 
-    @contextmanager
+    @contextlib.contextmanager
     def open(self, port: int) -> Iterator[Session]:
         yield _WrkSession(self, port)
 
@@ -102,9 +108,14 @@ class Wrk:
         return [
             *("taskset", "-c", str(CLIENT_CORE), "wrk", "-t1", f"-c{self.connections}"),
             *("-d", f"{max(1, round(seconds))}s", "--timeout", "10s", *options),
-            *("-s", str(HERE / "wrk.lua"), f"http://127.0.0.1:{port}{self.path}", "--"),
+            *("-s", str(CLIENTS / "wrk.lua"), f"http://127.0.0.1:{port}{self.path}", "--"),
             *(self.method, str(self.pipelined), str(self.body)),
         ]
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are under way at once."""
+        return self.connections * self.pipelined
 
     def request(self) -> bytes:
         """The bytes of one request, as wrk writes them."""
@@ -135,15 +146,21 @@ class _WrkSession:
     load: Wrk
     port: int
 
-    def run(self, seconds: float) -> Outcome:
+    def run(self, seconds: float, sample: Sampler = lambda pid: None) -> Outcome:
         before = _children_seconds()
-        result = subprocess.run(
-            self.load.command(self.port, seconds), capture_output=True, text=True
-        )
+        pipe = subprocess.PIPE
+        command = self.load.command(self.port, seconds)
+        with subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True) as wrk:
+            while True:
+                try:
+                    output, _ = wrk.communicate(timeout=STEP)
+                    break
+                except subprocess.TimeoutExpired:
+                    sample(wrk.pid)
         used = _children_seconds() - before
-        if result.returncode != 0:
-            raise LoadError(f"wrk: {(result.stdout + result.stderr).strip()[-200:]}")
-        return parse_wrk(result.stdout, used)
+        if wrk.returncode != 0:
+            raise LoadError(f"wrk: {output.strip()[-200:]}")
+        return parse_wrk(output, used)
 
 
 def parse_wrk(output: str, client_seconds: float) -> Outcome:
@@ -155,6 +172,7 @@ def parse_wrk(output: str, client_seconds: float) -> Outcome:
     errors = sum(found[kind] for kind in ("connect", "read", "write", "status", "timeout"))
     return Outcome(
         requests=found["requests"],
+        bytes=found["bytes"],
         seconds=found["duration_us"] / 1e6,
         p50_us=found["p50_us"],
         p99_us=found["p99_us"],
@@ -177,13 +195,18 @@ class Messages:
     handshake: bytes = b""
     each: int = 1  # requests in one message
 
+    @property
+    def in_flight(self) -> int:
+        """Requests that are under way at once."""
+        return self.connections * self.depth * self.each
+
     def check(self, port: int) -> None:
         """Raise LoadError unless one message on one connection is answered."""
         with self.open(port, connections=1) as session:
             if session.run(0).errors:
                 raise LoadError("a message was not answered")
 
-    @contextmanager
+    @contextlib.contextmanager
     def open(self, port: int, connections: int = 0) -> Iterator["Client"]:
         with tempfile.TemporaryDirectory() as folder:
             message, handshake = Path(folder, "message"), Path(folder, "handshake")
@@ -219,10 +242,12 @@ class Client:
             assert self._popen.stderr
             raise LoadError(self._popen.stderr.read().strip() or "the client did not start")
 
-    def run(self, seconds: float) -> Outcome:
+    def run(self, seconds: float, sample: Sampler = lambda pid: None) -> Outcome:
         """Send for so long; 0 seconds: one message on every connection."""
         self._orders.write(f"{seconds} {self.rate}\n")
         self._orders.flush()
+        while not select.select([self._answers], [], [], STEP)[0]:
+            sample(self._popen.pid)
         line = self._answers.readline()
         if not line:
             raise LoadError("the client ended early")
@@ -251,18 +276,9 @@ def _answer_length(port: int, request: bytes) -> int:
     return length
 
 
-def compiled(source: Path, *options: str, name: str = "") -> str:
-    """The path of the program that `source` compiles to, made when it is older."""
-    program = BUILD / (name.replace(" ", "-") or source.stem)
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        BUILD.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cc", "-O2", "-o", str(program), str(source), *options], check=True)
-    return str(program)
-
-
 @cache
 def client_program() -> str:
-    return compiled(HERE / "client.c")
+    return compiled(CLIENTS / "client.c")
 
 
 def _children_seconds() -> float:

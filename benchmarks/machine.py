@@ -87,28 +87,32 @@ class Watch:
 
     def __init__(self) -> None:
         self.began = time.monotonic()
-        self.before = _core_times()
+        self.before = _idle_times()
 
     def foreign(self, server_seconds: float, client_seconds: float) -> float:
         """The share of the interval that someone else used the busier of the two cores."""
         elapsed = time.monotonic() - self.began
-        after = _core_times()
+        after = _idle_times()
         ours = {SERVER_CORE: 0.0, CLIENT_CORE: 0.0}
         ours[SERVER_CORE] += server_seconds
         ours[CLIENT_CORE] += client_seconds
-        used = {core: after[core] - self.before[core] for core in ours}
-        return max(0.0, *((used[core] - ours[core]) / elapsed for core in ours))
+        idle = {core: after[core] - self.before[core] for core in ours}
+        return max(0.0, *(1 - (idle[core] + ours[core]) / elapsed for core in ours))
 
 
-def _core_times() -> dict[int, float]:
-    """Seconds that each core was not idle; stolen time counts as busy."""
+def _idle_times() -> dict[int, float]:
+    """Seconds that each core was idle.
+
+    The kernel measures these; the busy times beside them it samples by a tick, with which the
+    short bursts of a client may be in step (seen: 0.65 s instead of 0.49).
+    """
     tick = os.sysconf("SC_CLK_TCK")
     times = {}
     for line in Path("/proc/stat").read_text().splitlines():
         name, *fields = line.split()
         if name.startswith("cpu") and name != "cpu":
-            user, nice, system, _idle, _wait, irq, softirq, steal = map(int, fields[:8])
-            times[int(name[3:])] = (user + nice + system + irq + softirq + steal) / tick
+            idle, waiting = map(int, fields[3:5])
+            times[int(name[3:])] = (idle + waiting) / tick
     return times
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.machine import ROOT, SERVER_CORE
@@ -82,7 +82,12 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """Time on a processor by the scheduler's clock, over all processes and threads."""
-        return sum(_time_on_cpu(pid) for pid in self.pids())
+        return self.clock()()
+
+    def clock(self) -> Callable[[], float]:
+        """What tells the time of those processes that there are now, over and over."""
+        pids = self.pids()
+        return lambda: sum(map(_time_on_cpu, pids))
 
     def memory_bytes(self) -> int:
         """Resident memory, shared pages divided among the processes that share them (PSS)."""

@@ -157,13 +157,16 @@ def _method(results: Results) -> str:
 <p>The server is pinned to one core and the client to another. In each of {plan["rounds"]} rounds
 every contestant is woken, measured for {plan["seconds"]} s and stopped (SIGSTOP) again;
 the order shifts with each round. The first figure is the server's time on a processor by the
-scheduler's clock, over all its processes and threads, divided by the requests answered. A ratio is
-the baseline's figure over the row's: the mean of the two readings of the baseline around it, which
-is measured before and after every four others. Every figure is the median of the rounds,
+scheduler's clock, over all its processes and threads, divided by the requests answered, over those
+slices of a measurement, 50 ms or longer, in which a loop that runs beside it showed that the core
+was left alone. A ratio is the baseline's figure over the row's: the mean of the two readings of the
+baseline around it, which is measured before and after every four others.
+Every figure is the median of the rounds,
 the range in brackets their least and greatest; the thin line in a bar is the same range. A row is
-refused when the middle half of its rounds is wider than {plan["spread"]:.0%} of the median, after
-up to {plan.get("extra", 0)} further rounds, or when there were errors; rate and latencies are
-refused when the server was not saturated, and the note says by whom. A measurement during which
-others used more than {plan["foreign"]:.0%} of a core is repeated, and that is counted.</p>
+refused when its median is not known within {plan["spread"]:.0%}, end to end and with a confidence
+of 90% (by the order of its rounds), after up to {plan.get("extra", 0)} further ones, or when there
+were errors; rate and latencies are refused when the server was not saturated, and the note says by
+whom. A measurement during which others used more than {plan["foreign"]:.0%} of a core, or left it
+alone for less than {plan.get("quiet", 0):.0%} of the time, is repeated once.</p>
 <pre>{escape(results.command)}</pre>
 <div class=scroll><table>{rows}</table></div>"""

@@ -12,8 +12,9 @@ RATIO_TOLERANCE = 0.10
 class Figure:
     """A median with the least and the greatest of the rounds.
 
-    `spread` is what judges it: the width of the middle half of the rounds, as a share of the
-    median. One round in which the machine was slow widens the range, but does not move the median.
+    `spread` is what judges it: the width of the interval in which the median of many more rounds
+    would lie, as a share of the median. One round in which the machine was slow widens the range;
+    further rounds narrow the interval.
     """
 
     median: float
@@ -24,12 +25,16 @@ class Figure:
 
 @dataclass
 class Row:
-    """One contestant; `refused` says why it has no figures to print."""
+    """One contestant; `refused` says why it has no figures to print.
+
+    `rounds` keeps what the first figure and its ratio are made of, reading by reading.
+    """
 
     name: str
     figures: dict[str, Figure] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     refused: str = ""
+    rounds: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Interleaved rounds: every contestant once in each, medians over them, refusals with reasons."""
 
+import math
 import statistics
 import sys
 from collections.abc import Collection, Iterable
@@ -9,13 +10,16 @@ from benchmarks.load import Load, LoadError, Wrk
 from benchmarks.machine import Watch
 from benchmarks.process import Process
 from benchmarks.results import Figure, Row, Table
+from benchmarks.slices import Cost, Slices, canary, cost
 
 # A core is saturated from this share of its time on; a program's start and end take the rest.
 SATURATED = 0.93
 KEPT = 0.98  # of a wanted rate
 FULL = 0.85  # of the client, which has its own start and end besides
 JUDGED = ("ratio", "cpu_us")  # by their spread
+CONFIDENCE = 0.9  # that another run's median lies where the spread says
 BETWEEN = 4  # contestants from one reading of the baseline to the next
+KEPT_WHOLE = ("cpu_us", "whole_us", "quiet", "beside_us")  # in the JSON
 FIGURES = ("cpu_us", "rate", "p50_us", "p99_us", "memory_mb")
 
 
@@ -25,11 +29,12 @@ class Plan:
 
     seconds: float = 2
     rounds: int = 5
-    extra: int = 4  # further rounds for those whose spread is too wide
+    extra: int = 8  # further rounds for those whose spread is too wide
     warmup: float = 1  # before the first round
     spread: float = 0.1
-    retries: int = 3  # of a measurement during which others used the cores
-    foreign: float = 0.06  # the share of a core that others may use before it is repeated
+    retries: int = 1  # of a measurement that others disturbed
+    foreign: float = 0.15  # the share of a core that others may use before it is repeated
+    quiet: float = 0.15  # the share of it in which the core must have been left alone
     noisy: bool = False  # print what was measured while others used the cores
     quick: bool = False  # fewer loads
     own_client: bool = False  # instead of wrk, whose shortest run is a second
@@ -39,7 +44,9 @@ class Plan:
 class Reading:
     """One measurement of one server."""
 
-    cpu_us: float
+    cpu_us: float  # over its quiet slices
+    whole_us: float
+    quiet: float  # their share of the time
     rate: float
     p50_us: float
     p99_us: float
@@ -49,6 +56,10 @@ class Reading:
     client_busy: float
     foreign: float
     beside_us: float = 0  # the baseline's CPU just before and after, their mean; 0 without one
+
+    def disturbed(self, plan: Plan) -> bool:
+        """Whether others used the cores, by the system's accounts or by the canary's."""
+        return not plan.noisy and (self.foreign > plan.foreign or self.quiet < plan.quiet)
 
 
 @dataclass
@@ -61,8 +72,8 @@ class Readings:
 
     def kept(self, plan: Plan) -> list[Reading]:
         """Without those during which others used the cores, if enough are left."""
-        clean = [one for one in self.taken if one.foreign <= plan.foreign]
-        return clean if len(clean) >= plan.rounds and not plan.noisy else self.taken
+        clean = [one for one in self.taken if not one.disturbed(plan)]
+        return clean if len(clean) >= plan.rounds else self.taken
 
 
 def compare(
@@ -92,8 +103,10 @@ def is_wide(readings: Readings, plan: Plan) -> bool:
     """Whether further rounds could make a row printable that is not so yet."""
     taken = readings.kept(plan)
     figures = figures_of(taken)
-    return any(figures[key].spread > plan.spread for key in JUDGED if key in figures) or (
-        disturbed(taken, plan)
+    if 0 < with_baseline(taken) < plan.rounds:
+        return True
+    return any(figures[key].spread > plan.spread for key in JUDGED if key in figures) or any(
+        one.disturbed(plan) for one in taken
     )
 
 
@@ -154,7 +167,7 @@ class Contest:
                 load = load.for_own_client(server.port)
             reading = measure(load, server, plan)
             for _ in range(plan.retries):
-                if reading.foreign <= plan.foreign:
+                if not reading.disturbed(plan):
                     break
                 self.readings[name].repeated += 1
                 reading = measure(load, server, plan)
@@ -166,8 +179,8 @@ class Contest:
 
 def beside_us(around: Iterable[Reading | None], plan: Plan) -> float:
     """The mean of the baseline's readings around another one, without disturbed ones; 0: none."""
-    kept = [one for one in around if one and (plan.noisy or one.foreign <= plan.foreign)]
-    return statistics.fmean(one.cpu_us for one in kept) if kept else 0
+    kept = [one.cpu_us for one in around if one and not one.disturbed(plan)]
+    return statistics.fmean(kept) if kept else 0
 
 
 def measure(load: Load, server: Process, plan: Plan) -> Reading:
@@ -175,9 +188,10 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
     server.resume()
     try:
         with load.open(server.port) as session:
+            slices = Slices(server.clock())
             watch = Watch()
             before = server.cpu_seconds()
-            seen = session.run(plan.seconds)
+            seen = session.run(plan.seconds, slices.sample)
             used = server.cpu_seconds() - before
             foreign = watch.foreign(used, seen.client_seconds)
             memory = server.memory_bytes()
@@ -185,8 +199,13 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
         server.pause()
     if not seen.requests:
         raise LoadError("nothing was answered")
+    each, whole = seen.bytes / seen.requests, used / seen.requests
+    canary().listen()
+    quiet = cost(slices.cut(each, load.in_flight), canary().is_quiet, each) or Cost(whole, 1)
     return Reading(
-        cpu_us=used / seen.requests * 1e6,
+        cpu_us=quiet.seconds * 1e6,
+        whole_us=whole * 1e6,
+        quiet=quiet.quiet,
         rate=seen.requests / seen.seconds,
         p50_us=seen.p50_us,
         p99_us=seen.p99_us,
@@ -205,7 +224,11 @@ def summary(name: str, readings: Readings, plan: Plan, paced: float = 0) -> Row:
     taken = readings.kept(plan)
     figures = figures_of(taken)
     row = Row(name=name, figures=figures, notes=[*_notes(taken, readings.repeated, plan)])
+    row.rounds = {key: [round(getattr(one, key), 3) for one in taken] for key in KEPT_WHOLE}
     row.refused = refusal(taken, figures, plan, paced)
+    if 0 < (beside := with_baseline(taken)) < min(plan.rounds, len(taken)):
+        del figures["ratio"]
+        row.notes.append(f"ratio refused: the baseline was undisturbed beside {beside} alone")
     if not row.refused and "ratio" in figures and figures["ratio"].spread > plan.spread:
         wide = figures["wide_ratio"] = figures.pop("ratio")
         row.notes.append(
@@ -234,9 +257,8 @@ def refusal(taken: list[Reading], figures: dict[str, Figure], plan: Plan, paced:
     )
     if errors := sum(one.errors for one in taken):
         return f"refused: {errors} errors"
-    if disturbed(taken, plan):
-        others = max(one.foreign for one in taken)
-        return f"refused: others used up to {others:.0%} of a core"
+    if bad := [one for one in taken if one.disturbed(plan)]:
+        return f"refused: others disturbed {len(bad)} of {len(taken)} measurements"
     if judged.spread > plan.spread:
         return f"refused: {what} {judged.low:.3g} to {judged.high:.3g} ({judged.spread:.0%})"
     if paced and figures["rate"].median < KEPT * paced:
@@ -257,8 +279,8 @@ def bottleneck(taken: list[Reading]) -> str:
 def _notes(taken: list[Reading], repeated: int, plan: Plan) -> Iterable[str]:
     if repeated:
         yield f"{repeated} repeated: others used the cores"
-    if plan.noisy and (worst := max(one.foreign for one in taken)) > plan.foreign:
-        yield f"others used up to {worst:.0%} of a core"
+    if plan.noisy and (bad := [one for one in taken if one.disturbed(replace(plan, noisy=False))]):
+        yield f"others disturbed {len(bad)} of {len(taken)} measurements"
 
 
 def figures_of(taken: list[Reading]) -> dict[str, Figure]:
@@ -269,19 +291,31 @@ def figures_of(taken: list[Reading]) -> dict[str, Figure]:
     return figures
 
 
-def disturbed(taken: list[Reading], plan: Plan) -> bool:
-    """Whether others used the cores too much during one of these."""
-    return not plan.noisy and any(one.foreign > plan.foreign for one in taken)
+def with_baseline(taken: list[Reading]) -> int:
+    """How many have an undisturbed reading of the baseline beside them."""
+    return sum(one.beside_us > 0 for one in taken)
 
 
 def figure(values: list[float]) -> Figure:
+    """The median of the rounds, their range, and how well they tell the median."""
     median = statistics.median(values)
-    first, _, third = (
-        statistics.quantiles(values, n=4, method="inclusive")
-        if len(values) > 1
-        else (median, median, median)
-    )
-    return Figure(median, min(values), max(values), (third - first) / median if median else 0.0)
+    low, high = median_interval(values)
+    return Figure(median, min(values), max(values), (high - low) / median if median else 0.0)
+
+
+def median_interval(values: list[float]) -> tuple[float, float]:
+    """Where the median of many more rounds would lie, with CONFIDENCE; at least of all but few.
+
+    Its ends are the values as many places from the least and the greatest as the binomial
+    distribution allows, whatever the distribution of the values (David and Nagaraja, Order
+    Statistics, 7.1). Five rounds allow none: the range. Nine allow one, thirteen three.
+    """
+    ordered, count = sorted(values), len(values)
+    aside, beyond = 0, 1 / 2**count  # the chance that the median lies below the least value
+    while 2 * (beyond + math.comb(count, aside + 1) / 2**count) <= 1 - CONFIDENCE:
+        aside += 1
+        beyond += math.comb(count, aside) / 2**count
+    return ordered[aside], ordered[-1 - aside]
 
 
 def rotated(names: list[str], turn: int) -> list[str]:

@@ -51,14 +51,14 @@ def words(table: Table) -> str:
 
 
 def published(table: Table) -> list[str]:
-    """The published ratio with what was measured, by server CPU per request."""
+    """The published ratio with what was measured, by the ratios of server CPU per request."""
     found = []
     for parser, name in C_PARSERS.items():
-        ours, theirs = table.median(name), table.median(NODE)
+        ours, theirs = table.median(name, "ratio"), table.median(NODE, "ratio")
         claim = f"{table.title}: {PUBLISHED}, with {parser}"
         if ours is None or theirs is None:
             found.append(f"{claim}: not measured.")
             continue
-        times = theirs / ours
+        times = ours / theirs
         found.append(f"{claim}: {times:.2f} times; {'holds' if times > 1 else 'no more'}.")
     return found

@@ -4,7 +4,7 @@ import statistics
 import subprocess
 
 from benchmarks import alone
-from benchmarks.load import HERE, compiled
+from benchmarks.compiled import CLIENTS, compiled
 from benchmarks.machine import ROOT, SERVER_CORE, missing_tool
 from benchmarks.requests import COUNTS, NAMED, with_headers
 from benchmarks.results import Lines, Row, Section, Table
@@ -99,7 +99,7 @@ def llhttp_in_c(
     for name, flags in builds.items():
         try:
             program = compiled(
-                HERE / "llhttp_alone.c", *flags, f"-I{VENDOR / 'include'}", *sources, name=name
+                CLIENTS / "llhttp_alone.c", *flags, f"-I{VENDOR / 'include'}", *sources, name=name
             )
         except subprocess.CalledProcessError:
             return {name: "it did not compile"}

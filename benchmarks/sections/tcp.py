@@ -32,14 +32,14 @@ def run(context: Context) -> Section:
 
 
 def verdicts(table: Table) -> list[str]:
-    """Each published ratio with what was measured, by server CPU per message."""
+    """Each published ratio with what was measured, by the ratios of server CPU per message."""
     words = []
     for claim, fast, slow, low, high in PUBLISHED:
-        ours, theirs = table.median(fast), table.median(slow)
+        ours, theirs = table.median(fast, "ratio"), table.median(slow, "ratio")
         if ours is None or theirs is None:
             words.append(f"{table.title}: {claim}: not measured.")
             continue
-        times = theirs / ours
+        times = ours / theirs
         holds = "holds" if low <= times <= high else "more than that" if times > high else "no more"
         words.append(f"{table.title}: {claim}: {times:.2f} times; {holds}.")
     return words

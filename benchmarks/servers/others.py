@@ -3,7 +3,7 @@
 import subprocess
 
 from benchmarks.apps.bodies import BODIES
-from benchmarks.load import BUILD, compiled
+from benchmarks.compiled import BUILD, compiled
 from benchmarks.machine import ROOT, missing_tool
 from benchmarks.servers.contestant import Contestant, needs
 

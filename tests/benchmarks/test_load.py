@@ -6,7 +6,7 @@ from benchmarks.load import LoadError, Wrk, parse_wrk
 
 OUTPUT = """Running 1s test @ http://127.0.0.1:8000
   2000 requests in 1.01s, 300KB read
-figures requests=2000 duration_us=1010000 p50_us=31 p99_us=77 connect=0 read=1 write=0 status=2 \
+figures requests=2000 bytes=250000 duration_us=1010000 p50_us=31 p99_us=77 connect=0 read=1 write=0 status=2 \
 timeout=0
 """
 
@@ -14,7 +14,7 @@ timeout=0
 def test_wrk_figures():
     found = parse_wrk(OUTPUT, 0.5)
     assert (found.requests, found.seconds, found.p50_us, found.p99_us) == (2000, 1.01, 31, 77)
-    assert (found.errors, found.client_seconds) == (3, 0.5)
+    assert (found.errors, found.client_seconds, found.bytes) == (3, 0.5, 250_000)
 
 
 def test_wrk_without_figures_says_what_it_printed():

@@ -1,11 +1,14 @@
 """Medians, ratios within a round, and what is refused with which reason."""
 
+import math
+import random
 from dataclasses import replace
 
 import pytest
 
-from benchmarks import rounds
+from benchmarks import machine, rounds
 from benchmarks.rounds import (
+    CONFIDENCE,
     Plan,
     Reading,
     Readings,
@@ -13,6 +16,7 @@ from benchmarks.rounds import (
     bottleneck,
     figure,
     is_wide,
+    median_interval,
     rotated,
     summary,
 )
@@ -20,6 +24,8 @@ from benchmarks.rounds import (
 PLAN = Plan(rounds=3, spread=0.25)
 READING = Reading(
     cpu_us=10,
+    whole_us=11,
+    quiet=0.8,
     rate=100_000,
     p50_us=600,
     p99_us=900,
@@ -40,28 +46,55 @@ def readings(*cpu_us, repeated=0, beside=(), **changes):
 
 def test_a_figure_is_the_median_with_its_range():
     assert (figure([3, 1, 2]).median, figure([3, 1, 2]).low, figure([3, 1, 2]).high) == (2, 1, 3)
-    assert figure([3, 1, 2]).spread == 0.5, "of the middle half"
+    assert figure([3, 1, 2]).spread == 1
     assert figure([7]).spread == 0
 
 
-def test_one_slow_round_of_five_is_not_a_wide_spread():
-    row = summary("ours", readings(10, 10, 10, 10, 17), PLAN)
+@pytest.mark.parametrize(("rounds", "aside"), [(1, 0), (5, 0), (7, 0), (9, 1), (13, 3), (20, 5)])
+def test_the_interval_of_the_median_leaves_out_what_the_binomial_distribution_allows(rounds, aside):
+    assert median_interval(list(range(rounds, 0, -1))) == (1 + aside, rounds - aside)
+
+
+def test_the_interval_holds_the_median_as_often_as_it_says():
+    chance = random.Random(7)
+    for count in (5, 9, 13):
+        held = 0
+        for _ in range(2000):
+            low, high = median_interval([chance.expovariate(1) for _ in range(count)])
+            held += low <= math.log(2) <= high
+        assert held / 2000 >= CONFIDENCE - 0.02, count
+
+
+def test_further_rounds_make_up_for_a_slow_one():
+    assert summary("ours", readings(10, 10, 10, 10, 17), PLAN).refused
+    row = summary("ours", readings(10, 10, 10, 10, 17, 10, 10, 10), PLAN)
     assert not row.refused
     assert (row.figures["cpu_us"].median, row.figures["cpu_us"].high) == (10, 17)
+    assert row.rounds["cpu_us"] == [10, 10, 10, 10, 17, 10, 10, 10]
 
 
 def test_further_rounds_are_for_what_is_too_wide_or_disturbed():
     assert not is_wide(readings(10, 10, 11), PLAN)
     assert is_wide(readings(5, 10, 12), PLAN)
-    assert is_wide(readings(10, 10, 10, foreign=0.3), PLAN)
-    found = readings(10, 10, 10)
+    found = readings(10, 10)
     found.taken.append(replace(READING, foreign=0.3))
+    assert is_wide(found, PLAN)
+    found.taken.append(READING)
     assert not is_wide(found, PLAN), "enough are left without it"
 
 
 def test_a_ratio_needs_a_reading_of_the_baseline_beside_it():
     ours = readings(5, 10, 20, 1, beside=(10, 20, 40, 0))
     assert summary("ours", ours, PLAN).figures["ratio"].high == 2
+
+
+def test_a_ratio_of_too_few_rounds_is_refused():
+    ours = readings(10, 10, 10, 10, beside=(20, 0, 20, 0))
+    assert is_wide(ours, PLAN)
+    row = summary("ours", ours, PLAN)
+    assert "ratio" not in row.figures
+    assert row.notes == ["ratio refused: the baseline was undisturbed beside 2 alone"]
+    assert not row.refused
 
 
 def test_ratios_are_taken_side_by_side():
@@ -73,14 +106,14 @@ def test_ratios_are_taken_side_by_side():
 
 def test_a_wide_ratio_is_refused():
     row = summary("ours", readings(5, 10, 14, beside=(10, 10, 10)), PLAN)
-    assert row.refused == "refused: cpu_us 5 to 14 (45%)"
+    assert row.refused == "refused: cpu_us 5 to 14 (90%)"
 
 
 def test_a_baseline_that_wavers_spoils_the_ratio_alone():
     row = summary("ours", readings(10, 10, 10, beside=(10, 20, 40)), PLAN)
     assert not row.refused
     assert "ratio" not in row.figures
-    assert row.notes == ["ratio refused: 1 to 4, a spread of 75%"]
+    assert row.notes == ["ratio refused: 1 to 4, a spread of 150%"]
     assert row.figures["cpu_us"].median == 10
 
 
@@ -112,7 +145,7 @@ def test_the_baseline_is_measured_before_and_after_every_four_others(monkeypatch
 
 def test_a_wide_cpu_is_refused_where_there_is_no_baseline():
     row = summary("ours", readings(5, 10, 12), PLAN)
-    assert row.refused == "refused: cpu_us 5 to 12 (35%)"
+    assert row.refused == "refused: cpu_us 5 to 12 (70%)"
 
 
 def test_latencies_that_were_not_taken_are_not_printed():
@@ -150,11 +183,16 @@ def test_a_paced_load_needs_no_saturation_but_its_rate():
 
 
 def test_what_others_disturbed_is_refused_unless_asked_for():
-    disturbed = readings(10, 10, foreign=0.3, repeated=4)
-    assert summary("a", disturbed, PLAN).refused == "refused: others used up to 30% of a core"
-    row = summary("a", disturbed, replace(PLAN, noisy=True))
-    assert not row.refused
-    assert row.notes == ["4 repeated: others used the cores", "others used up to 30% of a core"]
+    for what in ({"foreign": 0.3}, {"quiet": 0.1}):
+        disturbed = readings(10, 10, repeated=4, **what)
+        row = summary("a", disturbed, PLAN)
+        assert row.refused == "refused: others disturbed 2 of 2 measurements"
+        row = summary("a", disturbed, replace(PLAN, noisy=True))
+        assert not row.refused
+        assert row.notes == [
+            "4 repeated: others used the cores",
+            "others disturbed 2 of 2 measurements",
+        ]
 
 
 def test_each_round_begins_with_another():
@@ -165,3 +203,14 @@ def test_each_round_begins_with_another():
         ["a", "b", "c"],
     ]
     assert rotated([], 1) == []
+
+
+def test_others_have_what_neither_the_idle_loop_nor_the_two_sides_had(monkeypatch):
+    idle = iter([{0: 5.0, 1: 7.0}, {0: 5.1, 1: 7.4}])
+    clock = iter([100.0, 101.0])
+    monkeypatch.setattr(machine, "SERVER_CORE", 0)
+    monkeypatch.setattr(machine, "CLIENT_CORE", 1)
+    monkeypatch.setattr(machine, "_idle_times", lambda: next(idle))
+    monkeypatch.setattr(machine.time, "monotonic", lambda: next(clock))
+    watch = machine.Watch()
+    assert watch.foreign(server_seconds=0.88, client_seconds=0.4) == pytest.approx(0.2)

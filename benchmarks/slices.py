@@ -1,0 +1,160 @@
+"""A measurement cut into slices, of which only those count in which the core was left alone.
+
+Others on a shared machine make a server slower by up to a half for tenths of a second or for
+minutes, by running on the same physical core; nothing that a virtual machine can read counts that.
+So clients/canary.c runs beside the server, on its core, one hundredth of the time, and tells how
+fast the core is. The server's clock and the bytes that the client has read are sampled meanwhile,
+and the measurement is taken over the slices in which the canary was not slowed: a choice that does
+not look at what the server did in them.
+"""
+
+import atexit
+import contextlib
+import os
+import statistics
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from benchmarks.compiled import CLIENTS, compiled
+from benchmarks.machine import SERVER_CORE
+
+STEP = 0.05  # seconds from one sample to the next
+FEWEST = 4  # words of the canary that tell whether it was slowed
+TURNS = 6  # answers to every connection that a slice holds at least
+SLOWED = 1.1  # times what the canary's loop takes on a core left alone
+ALONE = 0.01  # the share of its loops that were so fast, or faster by chance
+BUCKET = 100  # nanoseconds
+
+
+@dataclass(frozen=True)
+class Sample:
+    """When it was taken, the server's clock in seconds, and the bytes that the client has read."""
+
+    time: float
+    clock: float
+    read: int
+
+
+class Canary:
+    """What clients/canary.c told, read from the pipe `words`."""
+
+    def __init__(self, words: int) -> None:
+        self._words = words
+        self._rest = b""
+        self._told: list[tuple[float, float]] = []
+        self._all: Counter[int] = Counter()
+
+    def listen(self) -> None:
+        """Take in what it told up to now, and forget what it told before."""
+        self._told.clear()
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._words, 1 << 16):
+                *lines, self._rest = (self._rest + data).split(b"\n")
+                for line in lines:
+                    moment, spent = map(float, line.split())
+                    self._told.append((moment, spent))
+        self._all.update(int(spent / BUCKET) for _, spent in self._told)
+
+    @property
+    def alone(self) -> float:
+        """Nanoseconds of its loop on a core left alone, as far as is known."""
+        left = ALONE * self._all.total()
+        for bucket in sorted(self._all):
+            left -= self._all[bucket]
+            if left <= 0:
+                return (bucket + 1) * BUCKET
+        return 0
+
+    def is_quiet(self, begin: float, end: float) -> bool:
+        """Whether the core was left alone for most of it; no, if `listen` took in too little."""
+        told = [spent for moment, spent in self._told if begin <= moment <= end]
+        if len(told) < FEWEST:
+            return False
+        return statistics.quantiles(told, n=4)[2] <= SLOWED * self.alone
+
+
+@contextlib.contextmanager
+def started() -> Iterator[Canary]:
+    """The program, on the server's core."""
+    command = ["taskset", "-c", str(SERVER_CORE), compiled(CLIENTS / "canary.c")]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        os.set_blocking(process.stdout.fileno(), False)
+        try:
+            yield Canary(process.stdout.fileno())
+        finally:
+            process.terminate()
+
+
+@cache
+def canary() -> Canary:
+    """The one of this process, which ends with it."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(started())
+
+
+class Slices:
+    """Samples of a server and of the client that speaks to it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.samples: list[Sample] = []
+
+    def sample(self, client: int) -> None:
+        """Called every STEP while the client with this process id runs."""
+        with contextlib.suppress(OSError):  # it has just ended
+            self.samples.append(Sample(time.monotonic(), self.clock(), bytes_read(client)))
+
+    def cut(self, request_bytes: float, in_flight: int) -> list[tuple[Sample, Sample]]:
+        """Where slices begin and end; without the first, in which the client is set up.
+
+        Each has several answers to every request in flight, so that none has a server's reading
+        and another its writing.
+        """
+        slices = []
+        begin = self.samples[0] if self.samples else None
+        for end in self.samples:
+            assert begin
+            if end.read - begin.read >= TURNS * in_flight * request_bytes:
+                slices.append((begin, end))
+                begin = end
+        return slices[1:]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU seconds for each request, and the share of the time in which that was measured."""
+
+    seconds: float
+    quiet: float
+
+
+def cost(
+    slices: list[tuple[Sample, Sample]],
+    is_quiet: Callable[[float, float], bool],
+    request_bytes: float,
+) -> Cost | None:
+    """Over the quiet ones, or over all when none is; None without any slice."""
+    if not slices:
+        return None
+    quiet = [one for one in slices if is_quiet(one[0].time, one[1].time)]
+    counted = quiet or slices
+    read = sum(end.read - begin.read for begin, end in counted)
+    clock = sum(end.clock - begin.clock for begin, end in counted)
+    return Cost(clock / read * request_bytes, _length(quiet) / _length(slices))
+
+
+def _length(slices: list[tuple[Sample, Sample]]) -> float:
+    return sum(end.time - begin.time for begin, end in slices)
+
+
+def bytes_read(pid: int) -> int:
+    """Bytes that a process got from read(2) so far, from sockets too."""
+    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("rchar:"))

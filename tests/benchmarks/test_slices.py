@@ -1,0 +1,127 @@
+"""A measurement in slices: what is counted, which of them are kept, and what tells that."""
+
+import os
+import socket
+import time
+
+import pytest
+
+from benchmarks.slices import FEWEST, TURNS, Canary, Sample, Slices, bytes_read, cost, started
+
+
+def slices_of(*samples):
+    found = Slices(lambda: 0.0)
+    found.samples = [Sample(*each) for each in samples]
+    return found
+
+
+def begun(slices):
+    return [begin.time for begin, _ in slices]
+
+
+# (time, clock, bytes): 100 bytes an answer; the first slice is the client's start
+SAMPLES = [(0, 0.0, 0), (1, 0.9, 1000), (2, 1.0, 3000), (3, 1.2, 5000), (4, 1.4, 6000)]
+
+
+def everything(begin, end):
+    return True
+
+
+def test_a_measurement_costs_the_clock_over_the_answers_of_its_quiet_slices():
+    slices = slices_of(*SAMPLES).cut(100, 1)
+    assert begun(slices) == [1, 2, 3]
+    found = cost(slices, everything, 100)
+    assert (found.seconds, found.quiet) == (pytest.approx(0.5 / 50), 1)
+    found = cost(slices, lambda begin, end: begin == 1, 100)
+    assert (found.seconds, found.quiet) == (pytest.approx(0.1 / 20), pytest.approx(1 / 3))
+
+
+def test_without_a_quiet_slice_it_costs_what_it_cost_and_says_so():
+    found = cost(slices_of(*SAMPLES).cut(100, 1), lambda begin, end: False, 100)
+    assert (found.seconds, found.quiet) == (pytest.approx(0.5 / 50), 0)
+
+
+def test_a_slice_holds_several_answers_to_every_connection():
+    steps = [(number, number * 0.01, number * 400) for number in range(10)]
+    assert TURNS == 6
+    # 4 answers a step, 2 connections: 12 at least, so every third step ends a slice
+    assert begun(slices_of(*steps).cut(100, 2)) == [3, 6]
+
+
+def test_nothing_sampled_has_no_slice():
+    assert slices_of().cut(100, 1) == []
+    assert cost([], everything, 100) is None
+
+
+def test_a_client_that_has_just_ended_is_not_sampled():
+    found = Slices(lambda: 1.0)
+    found.sample(2**22 + 1)  # beyond the greatest process id
+    assert found.samples == []
+    found.sample(os.getpid())
+    assert len(found.samples) == 1
+
+
+def test_read_counts_what_a_socket_had():
+    one, other = socket.socketpair()
+    with one, other:
+        one.sendall(b"x" * 5000)
+        before = bytes_read(os.getpid())
+        os.read(other.fileno(), 5000)
+        assert bytes_read(os.getpid()) - before >= 5000
+
+
+class Told(Canary):
+    """A canary whose words are given."""
+
+    def __init__(self):
+        heard, self.words = os.pipe()
+        os.set_blocking(heard, False)
+        super().__init__(heard)
+
+    def tell(self, *lines):
+        os.write(self.words, b"".join(b"%f %d\n" % line for line in lines))
+        self.listen()
+
+    def close(self):
+        os.close(self._words)
+        os.close(self.words)
+
+
+@pytest.fixture
+def told():
+    found = Told()
+    yield found
+    found.close()
+
+
+def test_a_core_on_which_the_canary_is_slowed_is_not_quiet(told):
+    told.tell(*[(at / 100, 50_000) for at in range(100)])
+    assert told.alone == pytest.approx(50_000, rel=0.01)
+    assert told.is_quiet(0.2, 0.4)
+    told.tell(*[(1 + at / 100, 50_000 if at % 2 else 70_000) for at in range(100)])
+    assert not told.is_quiet(1.2, 1.4), "half of its loops"
+    assert not told.is_quiet(0.2, 0.4), "that is forgotten"
+    told.tell(*[(2 + at / 100, 90_000 if at == 30 else 51_000) for at in range(100)])
+    assert told.is_quiet(2.2, 2.4), "one of twenty"
+
+
+def test_too_few_words_tell_nothing(told):
+    told.tell(*[(at, 50_000) for at in range(FEWEST)])
+    assert told.is_quiet(0, FEWEST)
+    assert not told.is_quiet(1, FEWEST)
+
+
+def test_half_a_line_waits_for_its_end(told):
+    os.write(told.words, b"1.0 50000\n2.0 50")
+    told.listen()
+    os.write(told.words, b"000\n3.0 50000\n4.0 50000\n5.0 50000\n")
+    told.listen()
+    assert told.is_quiet(2, 5)
+
+
+def test_the_real_one_tells_how_fast_the_core_is():
+    with started() as found:
+        deadline = time.monotonic() + 10
+        while not found.alone and time.monotonic() < deadline:
+            found.listen()
+        assert 1_000 < found.alone < 10_000_000, "nanoseconds of the loop"
