@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from benchmarks.machine import ROOT, SERVER_CORE
+from benchmarks.machine import ROLES, ROOT
 
 
 def measure(
@@ -24,7 +24,7 @@ def measure(
 ) -> tuple[dict[str, dict[str, list[float]]], dict[str, str]]:
     """({request: {parser: nanoseconds of each round}}, {parser: why it was left out})."""
     result = subprocess.run(
-        ["taskset", "-c", str(SERVER_CORE), python, "-m", __name__, str(seconds), str(rounds)],
+        ["taskset", "-c", str(ROLES.server), python, "-m", __name__, str(seconds), str(rounds)],
         input=json.dumps({name: data.decode("latin-1") for name, data in requests.items()}),
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.compiled import CLIENTS, compiled
-from benchmarks.machine import CLIENT_CORE
+from benchmarks.machine import ROLES
 from benchmarks.slices import STEP
 
 BROWSER_HEADERS = {
@@ -106,7 +106,7 @@ class Wrk:
     def command(self, port: int, seconds: float) -> list[str]:
         options = [f"-H{name}: {value}" for name, value in self.headers.items()]
         return [
-            *("taskset", "-c", str(CLIENT_CORE), "wrk", "-t1", f"-c{self.connections}"),
+            *("taskset", "-c", str(ROLES.client), "wrk", "-t1", f"-c{self.connections}"),
             *("-d", f"{max(1, round(seconds))}s", "--timeout", "10s", *options),
             *("-s", str(CLIENTS / "wrk.lua"), f"http://127.0.0.1:{port}{self.path}", "--"),
             *(self.method, str(self.pipelined), str(self.body)),
@@ -214,7 +214,7 @@ class Messages:
             handshake.write_bytes(self.handshake)
             number = connections or self.connections
             command = [
-                *("taskset", "-c", str(CLIENT_CORE), client_program(), str(port), str(number)),
+                *("taskset", "-c", str(ROLES.client), client_program(), str(port), str(number)),
                 *(str(min(self.senders or number, number)), str(self.depth), str(self.reply)),
                 *(str(message), *([str(handshake)] if self.handshake else [])),
             ]

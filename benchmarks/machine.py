@@ -7,11 +7,25 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 CORES = sorted(os.sched_getaffinity(0))
-SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]
 ROOT = Path(__file__).parent.parent
+
+
+@dataclass
+class Roles:
+    """On which core the server runs and on which its client; they may be the same."""
+
+    server: int
+    client: int
+
+    def swap(self) -> None:
+        self.server, self.client = self.client, self.server
+
+
+ROLES = Roles(CORES[0], CORES[-1])
 
 # fmt: off
 PACKAGES = [
@@ -34,7 +48,7 @@ def describe(python: str = sys.executable) -> dict[str, str]:
     """The machine and the system, as short strings."""
     return {
         "processor": _processor(),
-        "cores": f"{len(CORES)} usable; server on {SERVER_CORE}, client on {CLIENT_CORE}",
+        "cores": f"{len(CORES)} usable; the server on one, the client on another",
         "memory": _first_line(Path("/proc/meminfo")).partition(":")[2].strip(),
         "system": f"{platform.system()} {platform.release()}",
         "python": _ask(python, "import sys; print(sys.version.split()[0])") or python,
@@ -93,9 +107,9 @@ class Watch:
         """The share of the interval that someone else used the busier of the two cores."""
         elapsed = time.monotonic() - self.began
         after = _idle_times()
-        ours = {SERVER_CORE: 0.0, CLIENT_CORE: 0.0}
-        ours[SERVER_CORE] += server_seconds
-        ours[CLIENT_CORE] += client_seconds
+        ours = {ROLES.server: 0.0, ROLES.client: 0.0}
+        ours[ROLES.server] += server_seconds
+        ours[ROLES.client] += client_seconds
         idle = {core: after[core] - self.before[core] for core in ours}
         return max(0.0, *(1 - (idle[core] + ours[core]) / elapsed for core in ours))
 

@@ -53,7 +53,7 @@ class Clients:
     def __init__(self, port: int, address: str, number: int) -> None:
         self._popen = subprocess.Popen(
             [
-                *("taskset", "-c", str(machine.CLIENT_CORE), sys.executable, str(PROGRAM)),
+                *("taskset", "-c", str(machine.ROLES.client), sys.executable, str(PROGRAM)),
                 *(str(port), address, str(number)),
             ],
             stdin=subprocess.PIPE,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.machine import ROOT, SERVER_CORE
+from benchmarks.machine import ROLES, ROOT
 
 
 class StartError(Exception):
@@ -25,12 +25,12 @@ class Process:
         command: list[str],
         port: int,
         environment: dict[str, str] | None = None,
-        cores: Sequence[int] = (SERVER_CORE,),
+        cores: Sequence[int] = (),
     ):
         self.port = port
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         self._popen = subprocess.Popen(
-            ["taskset", "-c", ",".join(map(str, cores)), *command],
+            ["taskset", "-c", ",".join(map(str, cores or [ROLES.server])), *command],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -71,6 +71,13 @@ class Process:
         for pid in self.pids():
             _kill(pid, signal.SIGKILL)
         self._log.close()
+
+    def pin(self, core: int) -> None:
+        """Let all of its threads run on this core from now on."""
+        for pid in self.pids():
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                with contextlib.suppress(ProcessLookupError):
+                    os.sched_setaffinity(int(task.name), {core})
 
     def pids(self) -> list[int]:
         """Every process of the session, found by its session id (as a daemon keeps it)."""

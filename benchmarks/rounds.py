@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from benchmarks.load import Load, LoadError, Wrk
-from benchmarks.machine import Watch
+from benchmarks.machine import ROLES, Watch
 from benchmarks.process import Process
 from benchmarks.results import Figure, Row, Table
 from benchmarks.slices import Cost, Slices, canary, cost
@@ -159,7 +159,7 @@ class Contest:
         return reading
 
     def _take(self, name: str) -> Reading | None:
-        """A reading, repeated while others use the cores; None, and a failure, on an error."""
+        """A reading, repeated if others disturb it; None, and a failure, on an error."""
         load, plan, server = self.load, self.plan, self.servers[name]
         try:
             if isinstance(load, Wrk) and (plan.own_client or load.rate):
@@ -170,6 +170,7 @@ class Contest:
                 if not reading.disturbed(plan):
                     break
                 self.readings[name].repeated += 1
+                ROLES.swap()  # what disturbs one core may leave the other alone
                 reading = measure(load, server, plan)
         except LoadError as error:
             self.readings[name].failure = f"left out: {error}"
@@ -185,6 +186,8 @@ def beside_us(around: Iterable[Reading | None], plan: Plan) -> float:
 
 def measure(load: Load, server: Process, plan: Plan) -> Reading:
     """Wake the server, measure it, pause it again."""
+    canary(ROLES.server).listen()
+    server.pin(ROLES.server)
     server.resume()
     try:
         with load.open(server.port) as session:
@@ -200,8 +203,9 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
     if not seen.requests:
         raise LoadError("nothing was answered")
     each, whole = seen.bytes / seen.requests, used / seen.requests
-    canary().listen()
-    quiet = cost(slices.cut(each, load.in_flight), canary().is_quiet, each) or Cost(whole, 1)
+    canary(ROLES.server).listen()
+    found = slices.cut(each, load.in_flight)
+    quiet = cost(found, canary(ROLES.server).is_quiet, each) or Cost(whole, 1)
     return Reading(
         cpu_us=quiet.seconds * 1e6,
         whole_us=whole * 1e6,

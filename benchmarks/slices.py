@@ -21,7 +21,6 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.compiled import CLIENTS, compiled
-from benchmarks.machine import SERVER_CORE
 
 STEP = 0.05  # seconds from one sample to the next
 FEWEST = 4  # words of the canary that tell whether it was slowed
@@ -79,9 +78,9 @@ class Canary:
 
 
 @contextlib.contextmanager
-def started() -> Iterator[Canary]:
-    """The program, on the server's core."""
-    command = ["taskset", "-c", str(SERVER_CORE), compiled(CLIENTS / "canary.c")]
+def started(core: int) -> Iterator[Canary]:
+    """The program, on this core."""
+    command = ["taskset", "-c", str(core), compiled(CLIENTS / "canary.c")]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         assert process.stdout
         os.set_blocking(process.stdout.fileno(), False)
@@ -92,11 +91,11 @@ def started() -> Iterator[Canary]:
 
 
 @cache
-def canary() -> Canary:
-    """The one of this process, which ends with it."""
+def canary(core: int) -> Canary:
+    """The one of this process on this core, which ends with it."""
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
-    return stack.enter_context(started())
+    return stack.enter_context(started(core))
 
 
 class Slices:

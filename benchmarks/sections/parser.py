@@ -5,7 +5,7 @@ import subprocess
 
 from benchmarks import alone
 from benchmarks.compiled import CLIENTS, compiled
-from benchmarks.machine import ROOT, SERVER_CORE, missing_tool
+from benchmarks.machine import ROLES, ROOT, missing_tool
 from benchmarks.requests import COUNTS, NAMED, with_headers
 from benchmarks.results import Lines, Row, Section, Table
 from benchmarks.rounds import figure
@@ -104,7 +104,7 @@ def llhttp_in_c(
         except subprocess.CalledProcessError:
             return {name: "it did not compile"}
         for request, data in requests.items():
-            command = ["taskset", "-c", str(SERVER_CORE), program, str(seconds), str(rounds)]
+            command = ["taskset", "-c", str(ROLES.server), program, str(seconds), str(rounds)]
             result = subprocess.run(command, input=data, capture_output=True, check=True)
             figures[request][name] = [float(line) for line in result.stdout.split()]
     return {}

@@ -208,8 +208,7 @@ def test_each_round_begins_with_another():
 def test_others_have_what_neither_the_idle_loop_nor_the_two_sides_had(monkeypatch):
     idle = iter([{0: 5.0, 1: 7.0}, {0: 5.1, 1: 7.4}])
     clock = iter([100.0, 101.0])
-    monkeypatch.setattr(machine, "SERVER_CORE", 0)
-    monkeypatch.setattr(machine, "CLIENT_CORE", 1)
+    monkeypatch.setattr(machine, "ROLES", machine.Roles(server=0, client=1))
     monkeypatch.setattr(machine, "_idle_times", lambda: next(idle))
     monkeypatch.setattr(machine.time, "monotonic", lambda: next(clock))
     watch = machine.Watch()
