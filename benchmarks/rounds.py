@@ -94,7 +94,9 @@ def compare(
             names = [name for name in names if name in wide or (name == baseline and wide)]
         if names:
             contest.round(names)
-            _progress(f"{load.title}: round {turn + 1}, {len(names)} of {len(servers)}")
+            last = [contest.readings[name].taken[-1] for name in names if name in contest.able()]
+            clean = sum(not one.disturbed(plan) for one in last)
+            _progress(f"{load.title}: round {turn + 1}, {clean} of {len(names)} undisturbed")
     rows = [summary(name, contest.readings[name], plan, load.rate) for name in servers]
     return Table(title=load.title, unit=unit, baseline=baseline, rows=rows)
 
