@@ -205,14 +205,15 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
     if not seen.requests:
         raise LoadError("nothing was answered")
     each, whole = seen.bytes / seen.requests, used / seen.requests
+    rate = seen.requests / seen.seconds
     canary(ROLES.server).listen()
     found = slices.cut(each, load.in_flight)
-    quiet = cost(found, canary(ROLES.server).is_quiet, each) or Cost(whole, 1)
+    quiet = cost(found, canary(ROLES.server).is_quiet, each) or Cost(whole, rate, 1)
     return Reading(
         cpu_us=quiet.seconds * 1e6,
         whole_us=whole * 1e6,
         quiet=quiet.quiet,
-        rate=seen.requests / seen.seconds,
+        rate=rate if load.rate else quiet.rate,
         p50_us=seen.p50_us,
         p99_us=seen.p99_us,
         memory_mb=memory / 1e6,

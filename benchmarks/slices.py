@@ -128,9 +128,10 @@ class Slices:
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU seconds for each request, and the share of the time in which that was measured."""
+    """What was measured in the quiet slices, and their share of the time."""
 
-    seconds: float
+    seconds: float  # of the server's CPU for each request
+    rate: float  # requests a second
     quiet: float
 
 
@@ -146,7 +147,8 @@ def cost(
     counted = quiet or slices
     read = sum(end.read - begin.read for begin, end in counted)
     clock = sum(end.clock - begin.clock for begin, end in counted)
-    return Cost(clock / read * request_bytes, _length(quiet) / _length(slices))
+    requests = read / request_bytes
+    return Cost(clock / requests, requests / _length(counted), _length(quiet) / _length(slices))
 
 
 def _length(slices: list[tuple[Sample, Sample]]) -> float:

@@ -32,9 +32,10 @@ def test_a_measurement_costs_the_clock_over_the_answers_of_its_quiet_slices():
     slices = slices_of(*SAMPLES).cut(100, 1)
     assert begun(slices) == [1, 2, 3]
     found = cost(slices, everything, 100)
-    assert (found.seconds, found.quiet) == (pytest.approx(0.5 / 50), 1)
+    assert (found.seconds, found.rate, found.quiet) == (pytest.approx(0.5 / 50), 50 / 3, 1)
     found = cost(slices, lambda begin, end: begin == 1, 100)
-    assert (found.seconds, found.quiet) == (pytest.approx(0.1 / 20), pytest.approx(1 / 3))
+    assert (found.seconds, found.rate) == (pytest.approx(0.1 / 20), 20)
+    assert found.quiet == pytest.approx(1 / 3)
 
 
 def test_without_a_quiet_slice_it_costs_what_it_cost_and_says_so():
