@@ -1,6 +1,6 @@
 """The figures that README.md and docs/performance.md quote: `python -m benchmarks.quoted`.
 
-They are made from the newest run in results/ and its repetition, and stand between
+They are made from the newest runs in results/, each with its repetition (KINDS), and stand between
 `<!-- quoted: NAME -->` and `<!-- end -->`; a test compares them.
 """
 
@@ -28,6 +28,8 @@ README_ROWS = {
     "Starlette hello": "Starlette hello",
     "access log on, both": "access log on, both",
 }
+# In the names of the files: nothing, the whole; others repeat some sections in another way.
+KINDS = ("", "-field", "-instructions", "-parser")
 EVERY = "reached in every round "
 ANATOMY = ("fastserve llhttp uvloop", "uvicorn httptools uvloop")
 PARTS_LOADS = ("GET hello", "browser's 14 headers")
@@ -209,19 +211,20 @@ def instructions_verdict(_: Runs) -> list[str]:
     return [f"- {word}" for word in words]
 
 
-def field(runs: Runs) -> list[str]:
-    return by_load(runs.section("field").tables, "cpu_us", "CPU us per request")
+def field(_: Runs) -> list[str]:
+    return by_load(latest("-field").section("field").tables, "cpu_us", "CPU us per request")
 
 
-def field_rate(runs: Runs) -> list[str]:
-    return by_load(runs.section("field").tables, "rate", "requests a second")
+def field_rate(_: Runs) -> list[str]:
+    return by_load(latest("-field").section("field").tables, "rate", "requests a second")
 
 
-def tcp(runs: Runs) -> list[str]:
-    return by_load(runs.section("tcp").tables, "cpu_us", "CPU us per message")
+def tcp(_: Runs) -> list[str]:
+    return by_load(latest("-field").section("tcp").tables, "cpu_us", "CPU us per message")
 
 
-def published(runs: Runs) -> list[str]:
+def published(_: Runs) -> list[str]:
+    runs = latest("-field")
     words = [*runs.section("tcp").words, *runs.section("field").words]
     return [f"- {word}" for word in words if " times; " in word]
 
@@ -232,8 +235,8 @@ def parser(_: Runs) -> list[str]:
     return [*by_load(tables, "ns", "ns per message"), "", *agreement(runs)]
 
 
-def websocket(runs: Runs) -> list[str]:
-    tables = [table for table in runs.section("websocket").tables if table.baseline]
+def websocket(_: Runs) -> list[str]:
+    tables = [table for table in latest("-field").section("websocket").tables if table.baseline]
     return by_load(tables, "cpu_us", "CPU us per message")
 
 
@@ -242,6 +245,10 @@ def by_load(tables: list[Table], key: str, what: str) -> list[str]:
     names = [row.name for row in tables[0].rows]
     rows = [[name, *(of(table, name, key, median) for table in tables)] for name in names]
     return markdown([what, *(table.title for table in tables)], rows)
+
+
+def field_agreement(_: Runs) -> list[str]:
+    return agreement(latest("-field"))
 
 
 def agreement(runs: Runs) -> list[str]:
@@ -263,6 +270,7 @@ BLOCKS: dict[str, Callable[[Runs], list[str]]] = {
     "agreement": agreement,
     "anatomy": anatomy,
     "field": field,
+    "field-agreement": field_agreement,
     "field-rate": field_rate,
     "hotpath": hotpath,
     "instructions": instructions,
