@@ -34,7 +34,6 @@ QUICK_PLAN: dict[str, Any] = {
     "extra": 0,
     "spread": 0.35,
     "warmup": 0.1,
-    "retries": 1,
     "foreign": 0.25,
     "quiet": 0,
     "quick": True,

@@ -1,6 +1,6 @@
 """The figures that README.md and docs/performance.md quote: `python -m benchmarks.quoted`.
 
-They are made from the newest runs in results/, each with its repetition (KINDS), and stand between
+They are made from the newest runs in results/, each with its repetition, and stand between
 `<!-- quoted: NAME -->` and `<!-- end -->`; a test compares them.
 """
 
@@ -28,8 +28,6 @@ README_ROWS = {
     "Starlette hello": "Starlette hello",
     "access log on, both": "access log on, both",
 }
-# In the names of the files: nothing, the whole; others repeat some sections in another way.
-KINDS = ("", "-field", "-instructions", "-parser")
 EVERY = "reached in every round "
 ANATOMY = ("fastserve llhttp uvloop", "uvicorn httptools uvloop")
 PARTS_LOADS = ("GET hello", "browser's 14 headers")

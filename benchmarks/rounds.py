@@ -17,7 +17,7 @@ SATURATED = 0.93
 KEPT = 0.98  # of a wanted rate
 FULL = 0.85  # of the client, which has its own start and end besides
 JUDGED = ("ratio", "cpu_us")  # by their spread
-CONFIDENCE = 0.9  # that another run's median lies where the spread says
+CONFIDENCE = 0.9  # that the median of many more rounds lies within the spread
 BETWEEN = 4  # contestants from one reading of the baseline to the next
 KEPT_WHOLE = ("cpu_us", "whole_us", "quiet", "beside_us")  # in the JSON
 FIGURES = ("cpu_us", "rate", "p50_us", "p99_us", "memory_mb")
@@ -193,11 +193,12 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
     server.resume()
     try:
         with load.open(server.port) as session:
-            slices = Slices(server.clock())
+            clock = server.clock()
+            slices = Slices(clock)
             watch = Watch()
-            before = server.cpu_seconds()
+            before = clock()
             seen = session.run(plan.seconds, slices.sample)
-            used = server.cpu_seconds() - before
+            used = clock() - before
             foreign = watch.foreign(used, seen.client_seconds)
             memory = server.memory_bytes()
     finally:
