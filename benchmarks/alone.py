@@ -2,7 +2,7 @@
 
 `python -m benchmarks.alone SECONDS ROUNDS < requests.json` in the Python to measure; prints JSON.
 The requests are {name: latin-1 text}; each result is the nanoseconds of every round. The clock is
-the process's own time on the processor.
+the process's own time on the processor, and the canary of `benchmarks.slices` runs beside it.
 """
 
 import asyncio
@@ -17,6 +17,9 @@ from functools import partial
 from typing import Any
 
 from benchmarks.machine import ROLES, ROOT
+from benchmarks.slices import canary
+
+RETRIES = 1  # of a reading that others disturbed; the median of the rounds bears the rest
 
 
 def measure(
@@ -45,8 +48,20 @@ def interleaved(
     counts = {name: _calls_in(job, seconds) for name, job in jobs.items()}
     for _ in range(rounds):
         for name, job in jobs.items():
-            times[name].append(_time(job, counts[name]))
+            times[name].append(_undisturbed(job, counts[name]))
     return times
+
+
+def _undisturbed(job: Callable[[], object], count: int) -> float:
+    """One reading, taken again while others slow the core (see `benchmarks.slices`)."""
+    ear = canary(ROLES.server)
+    for _ in range(1 + RETRIES):
+        began = time.monotonic()
+        each = _time(job, count)
+        ear.listen()
+        if ear.is_quiet(began, time.monotonic()):
+            break
+    return each
 
 
 def _calls_in(job: Callable[[], object], seconds: float) -> int:

@@ -3,6 +3,7 @@
 import math
 import statistics
 import sys
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +11,7 @@ from benchmarks.load import Load, LoadError, Wrk
 from benchmarks.machine import ROLES, Watch
 from benchmarks.process import Process
 from benchmarks.results import Figure, Row, Table
-from benchmarks.slices import Cost, Slices, canary, cost
+from benchmarks.slices import Sample, Slices, canary, cost
 
 # A core is saturated from this share of its time on; a program's start and end take the rest.
 SATURATED = 0.93
@@ -198,23 +199,24 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
             watch = Watch()
             before = clock()
             seen = session.run(plan.seconds, slices.sample)
-            used = clock() - before
+            ended, used = time.monotonic(), clock() - before
             foreign = watch.foreign(used, seen.client_seconds)
             memory = server.memory_bytes()
     finally:
         server.pause()
     if not seen.requests:
         raise LoadError("nothing was answered")
-    each, whole = seen.bytes / seen.requests, used / seen.requests
-    rate = seen.requests / seen.seconds
+    each = seen.bytes / seen.requests
     canary(ROLES.server).listen()
-    found = slices.cut(each, load.in_flight)
-    quiet = cost(found, canary(ROLES.server).is_quiet, each) or Cost(whole, rate, 1)
+    # The whole counts as one slice for a server so slow that its answers do not fill two.
+    whole = (Sample(ended - seen.seconds, 0, 0), Sample(ended, used, seen.bytes))
+    found = slices.cut(each, load.in_flight) or [whole]
+    quiet = cost(found, canary(ROLES.server).is_quiet, each)
     return Reading(
         cpu_us=quiet.seconds * 1e6,
-        whole_us=whole * 1e6,
+        whole_us=used / seen.requests * 1e6,
         quiet=quiet.quiet,
-        rate=rate if load.rate else quiet.rate,
+        rate=seen.requests / seen.seconds if load.rate else quiet.rate,
         p50_us=seen.p50_us,
         p99_us=seen.p99_us,
         memory_mb=memory / 1e6,

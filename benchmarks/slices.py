@@ -139,10 +139,8 @@ def cost(
     slices: list[tuple[Sample, Sample]],
     is_quiet: Callable[[float, float], bool],
     request_bytes: float,
-) -> Cost | None:
-    """Over the quiet ones, or over all when none is; None without any slice."""
-    if not slices:
-        return None
+) -> Cost:
+    """Over the quiet ones, or over all when none is."""
     quiet = [one for one in slices if is_quiet(one[0].time, one[1].time)]
     counted = quiet or slices
     read = sum(end.read - begin.read for begin, end in counted)

@@ -1,12 +1,16 @@
 """Medians, ratios within a round, and what is refused with which reason."""
 
+import contextlib
 import math
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import machine, rounds
+from benchmarks import alone, machine, rounds
+from benchmarks.alone import RETRIES
+from benchmarks.load import Outcome
 from benchmarks.rounds import (
     CONFIDENCE,
     Plan,
@@ -141,6 +145,61 @@ def test_the_baseline_is_measured_before_and_after_every_four_others(monkeypatch
     assert [one.beside_us for one in contest.readings["a"].taken] == [(1 + 6) / 2]
     assert [one.beside_us for one in contest.readings["e"].taken] == [(6 + 8) / 2]
     assert [one.beside_us for one in contest.readings["base"].taken] == [1, 6, 8]
+
+
+class Slow:
+    """A load, its session, the server and the canary of a measurement without slices."""
+
+    rate = 0
+    in_flight = 300
+    port = 0
+
+    def __init__(self, quiet):
+        self.quiet, self.told, self.clocks = quiet, [], iter([1.0, 1.5])
+
+    @contextlib.contextmanager
+    def open(self, port):
+        yield self
+
+    def run(self, seconds, sample):
+        return Outcome(500, 50_000, seconds, p50_us=1, p99_us=2, errors=0, client_seconds=0.1)
+
+    def pin(self, core):
+        """Nothing runs."""
+
+    resume = pause = listen = lambda self: None
+
+    def clock(self):
+        return lambda: next(self.clocks)
+
+    def memory_bytes(self):
+        return 1_000_000
+
+    def is_quiet(self, begin, end):
+        self.told.append(end - begin)
+        return self.quiet
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_server_too_slow_for_slices_is_judged_by_its_whole_measurement(monkeypatch, quiet):
+    slow = Slow(quiet)
+    monkeypatch.setattr(rounds, "canary", lambda core: slow)
+    found = rounds.measure(slow, slow, replace(PLAN, seconds=2))
+    assert slow.told == [pytest.approx(2)]
+    assert (found.cpu_us, found.whole_us) == (pytest.approx(1000), pytest.approx(1000))
+    assert (found.quiet, found.rate) == (quiet, pytest.approx(250))
+    assert found.disturbed(PLAN) == (not quiet)
+
+
+def test_a_parser_slowed_by_others_is_timed_again(monkeypatch):
+    calls = []
+    for words, expected in ((iter([False, True]), 2), (iter([False] * 9), 1 + RETRIES)):
+        ear = SimpleNamespace(listen=lambda: None, is_quiet=lambda begin, end, w=words: next(w))
+        monkeypatch.setattr(alone, "canary", lambda core, ear=ear: ear)
+        monkeypatch.setattr(alone, "_calls_in", lambda job, seconds: 1)
+        calls.clear()
+        alone.interleaved({"one": lambda: calls.append(1)}, 0.1, 1)
+        assert len(calls) == expected
 
 
 def test_a_wide_cpu_is_refused_where_there_is_no_baseline():

@@ -52,7 +52,6 @@ def test_a_slice_holds_several_answers_to_every_connection():
 
 def test_nothing_sampled_has_no_slice():
     assert slices_of().cut(100, 1) == []
-    assert cost([], everything, 100) is None
 
 
 def test_a_client_that_has_just_ended_is_not_sampled():
