@@ -45,15 +45,13 @@ class Runs:
     def section(self, name: str) -> Section:
         return next(each for each in self.run.sections if each.name == name)
 
-    def hotpaths(self) -> list[tuple[str, Section, Section]]:
-        """For each Python: its name, the run and the repetition on it."""
-        run, again = (
-            [each for each in found.sections if each.name == "hotpath"]
-            for found in (self.run, self.again)
-        )
+    def hotpaths(self) -> list[tuple[str, Section, Section | None]]:
+        """For each Python: its name, the run and, if there is one, the repetition on it."""
+        repeated = {each.title: each for each in self.again.sections}
         return [
-            (f"CPython {each.title.rpartition(' ')[2]}", each, repeated)
-            for each, repeated in zip(run, again, strict=True)
+            (f"CPython {each.title.rpartition(' ')[2]}", each, repeated.get(each.title))
+            for each in self.run.sections
+            if each.name == "hotpath"
         ]
 
 
@@ -140,7 +138,7 @@ def targets(runs: Runs) -> list[str]:
         cells = [row.name]
         for _, run, again in found:
             cells.append(target_cell(run.tables[0].row(row.name), with_range))
-            cells.append(target_cell(again.tables[0].row(row.name), median))
+            cells.append(target_cell(again.tables[0].row(row.name) if again else None, median))
         at_least = row.figures.get("at_least")
         rows.append([*cells, number(at_least.median) if at_least else ""])
     return markdown([*heading, "target"], rows)
@@ -209,32 +207,30 @@ def instructions_verdict(_: Runs) -> list[str]:
     return [f"- {word}" for word in words]
 
 
-def field(_: Runs) -> list[str]:
-    return by_load(latest("-field").section("field").tables, "cpu_us", "CPU us per request")
+def field(runs: Runs) -> list[str]:
+    return by_load(runs.section("field").tables, "cpu_us", "CPU us per request")
 
 
-def field_rate(_: Runs) -> list[str]:
-    return by_load(latest("-field").section("field").tables, "rate", "requests a second")
+def field_rate(runs: Runs) -> list[str]:
+    return by_load(runs.section("field").tables, "rate", "requests a second")
 
 
-def tcp(_: Runs) -> list[str]:
-    return by_load(latest("-field").section("tcp").tables, "cpu_us", "CPU us per message")
+def tcp(runs: Runs) -> list[str]:
+    return by_load(runs.section("tcp").tables, "cpu_us", "CPU us per message")
 
 
-def published(_: Runs) -> list[str]:
-    runs = latest("-field")
+def published(runs: Runs) -> list[str]:
     words = [*runs.section("tcp").words, *runs.section("field").words]
     return [f"- {word}" for word in words if " times; " in word]
 
 
-def parser(_: Runs) -> list[str]:
-    runs = latest("-parser")
+def parser(runs: Runs) -> list[str]:
     tables = [table for table in runs.section("parser").tables if table.baseline]
-    return [*by_load(tables, "ns", "ns per message"), "", *agreement(runs)]
+    return by_load(tables, "ns", "ns per message")
 
 
-def websocket(_: Runs) -> list[str]:
-    tables = [table for table in latest("-field").section("websocket").tables if table.baseline]
+def websocket(runs: Runs) -> list[str]:
+    tables = [table for table in runs.section("websocket").tables if table.baseline]
     return by_load(tables, "cpu_us", "CPU us per message")
 
 
@@ -243,10 +239,6 @@ def by_load(tables: list[Table], key: str, what: str) -> list[str]:
     names = [row.name for row in tables[0].rows]
     rows = [[name, *(of(table, name, key, median) for table in tables)] for name in names]
     return markdown([what, *(table.title for table in tables)], rows)
-
-
-def field_agreement(_: Runs) -> list[str]:
-    return agreement(latest("-field"))
 
 
 def agreement(runs: Runs) -> list[str]:
@@ -268,7 +260,6 @@ BLOCKS: dict[str, Callable[[Runs], list[str]]] = {
     "agreement": agreement,
     "anatomy": anatomy,
     "field": field,
-    "field-agreement": field_agreement,
     "field-rate": field_rate,
     "hotpath": hotpath,
     "instructions": instructions,

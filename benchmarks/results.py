@@ -1,6 +1,8 @@
 """The results as plain data: figures in rows, rows in tables, tables in sections."""
 
 import json
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,22 +141,31 @@ def differences(old: Results, new: Results) -> list[tuple[str, float, float]]:
 
     Tables without a baseline sum up others (targets, shares of the gain).
     """
-    before = _ratios(old)
-    return [(name, before[name], now) for name, now in _ratios(new).items() if name in before]
+    several = _several(old) | _several(new)
+    before = _ratios(old, several)
+    return [
+        (name, before[name], now) for name, now in _ratios(new, several).items() if name in before
+    ]
 
 
 def agree(old: float, new: float) -> bool:
     return abs(new / old - 1) <= RATIO_TOLERANCE
 
 
-def _ratios(results: Results) -> dict[str, float]:
-    names = [section.name for section in results.sections]
-    return {  # a section measured on several Pythons is told apart by its title
-        f"{section.name if names.count(section.name) == 1 else section.title} / {table.title} / "
-        f"{row.name}": row.figures["ratio"].median
-        for section in results.sections
-        for table in section.tables
-        if table.baseline
-        for row in table.rows
-        if "ratio" in row.figures and not row.refused and row.name != table.baseline
-    }
+def _several(results: Results) -> set[str]:
+    """The sections measured on several Pythons, told apart by their titles."""
+    counted = Counter(section.name for section in results.sections)
+    return {name for name, times in counted.items() if times > 1}
+
+
+def _ratios(results: Results, several: Collection[str]) -> dict[str, float]:
+    found = {}
+    for section in results.sections:
+        title = section.title if section.name in several else section.name
+        for table in section.tables:
+            for row in table.rows:
+                compared = table.baseline and row.name != table.baseline and not row.refused
+                if compared and "ratio" in row.figures:
+                    name = f"{title} / {table.title} / {row.name}"
+                    found[name] = row.figures["ratio"].median
+    return found

@@ -51,6 +51,17 @@ def test_ratios_within_a_tenth_agree():
     assert not agree(2.0, 2.3)
 
 
+def test_a_section_measured_on_several_pythons_is_compared_by_its_title():
+    both, one = results(), results(2.1)
+    both.sections += results(3.0).sections
+    both.sections[0].title, both.sections[1].title = "on 3.11", "on 3.13"
+    one.sections[0].title = "on 3.11"
+    for old, new in ((both, one), (one, both)):
+        found = differences(old, new)
+        assert [name for name, _, _ in found] == ["on 3.11 / GET / fastserve"]
+        assert {found[0][1], found[0][2]} == {2.0, 2.1}
+
+
 def test_a_comparison_fails_when_ratios_are_apart(capsys):
     assert tables.show_differences(results(), results(2.1))
     assert not tables.show_differences(results(), results(2.3))
