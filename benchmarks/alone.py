@@ -59,7 +59,7 @@ def _undisturbed(job: Callable[[], object], count: int) -> float:
         began = time.monotonic()
         each = _time(job, count)
         ear.listen()
-        if ear.is_quiet(began, time.monotonic()):
+        if not ear.is_slowed(began, time.monotonic()):
             break
     return each
 

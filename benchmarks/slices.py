@@ -71,9 +71,18 @@ class Canary:
 
     def is_quiet(self, begin: float, end: float) -> bool:
         """Whether the core was left alone for most of it; no, if `listen` took in too little."""
-        told = [spent for moment, spent in self._told if begin <= moment <= end]
-        if len(told) < FEWEST:
-            return False
+        told = self._between(begin, end)
+        return len(told) >= FEWEST and self._is_fast(told)
+
+    def is_slowed(self, begin: float, end: float) -> bool:
+        """Whether it was not; no, if `listen` took in too little."""
+        told = self._between(begin, end)
+        return len(told) >= FEWEST and not self._is_fast(told)
+
+    def _between(self, begin: float, end: float) -> list[float]:
+        return [spent for moment, spent in self._told if begin <= moment <= end]
+
+    def _is_fast(self, told: list[float]) -> bool:
         return statistics.quantiles(told, n=4)[2] <= SLOWED * self.alone
 
 

@@ -193,8 +193,8 @@ def test_a_server_too_slow_for_slices_is_judged_by_its_whole_measurement(monkeyp
 
 def test_a_parser_slowed_by_others_is_timed_again(monkeypatch):
     calls = []
-    for words, expected in ((iter([False, True]), 2), (iter([False] * 9), 1 + RETRIES)):
-        ear = SimpleNamespace(listen=lambda: None, is_quiet=lambda begin, end, w=words: next(w))
+    for words, expected in ((iter([True, False]), 2), (iter([True] * 9), 1 + RETRIES)):
+        ear = SimpleNamespace(listen=lambda: None, is_slowed=lambda begin, end, w=words: next(w))
         monkeypatch.setattr(alone, "canary", lambda core, ear=ear: ear)
         monkeypatch.setattr(alone, "_calls_in", lambda job, seconds: 1)
         calls.clear()

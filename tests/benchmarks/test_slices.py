@@ -101,6 +101,7 @@ def test_a_core_on_which_the_canary_is_slowed_is_not_quiet(told):
     assert told.is_quiet(0.2, 0.4)
     told.tell(*[(1 + at / 100, 50_000 if at % 2 else 70_000) for at in range(100)])
     assert not told.is_quiet(1.2, 1.4), "half of its loops"
+    assert told.is_slowed(1.2, 1.4)
     assert not told.is_quiet(0.2, 0.4), "that is forgotten"
     told.tell(*[(2 + at / 100, 90_000 if at == 30 else 51_000) for at in range(100)])
     assert told.is_quiet(2.2, 2.4), "one of twenty"
@@ -110,6 +111,9 @@ def test_too_few_words_tell_nothing(told):
     told.tell(*[(at, 50_000) for at in range(FEWEST)])
     assert told.is_quiet(0, FEWEST)
     assert not told.is_quiet(1, FEWEST)
+    told.tell(*[(10 + at, 70_000) for at in range(FEWEST)])
+    assert told.is_slowed(10, 10 + FEWEST)
+    assert not told.is_slowed(11, 10 + FEWEST)
 
 
 def test_half_a_line_waits_for_its_end(told):
