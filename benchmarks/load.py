@@ -3,11 +3,14 @@
 import contextlib
 import http.client
 import json
+import math
 import resource
 import select
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -107,7 +110,7 @@ class Wrk:
         options = [f"-H{name}: {value}" for name, value in self.headers.items()]
         return [
             *("taskset", "-c", str(ROLES.client), "wrk", "-t1", f"-c{self.connections}"),
-            *("-d", f"{max(1, round(seconds))}s", "--timeout", "10s", *options),
+            *("-d", f"{max(1, math.ceil(seconds))}s", "--timeout", "10s", *options),
             *("-s", str(CLIENTS / "wrk.lua"), f"http://127.0.0.1:{port}{self.path}", "--"),
             *(self.method, str(self.pipelined), str(self.body)),
         ]
@@ -150,6 +153,8 @@ class _WrkSession:
         before = _children_seconds()
         pipe = subprocess.PIPE
         command = self.load.command(self.port, seconds)
+        # wrk itself takes whole seconds only; told to stop, it prints its figures all the same
+        ends = math.inf if seconds == round(seconds) else time.monotonic() + seconds
         with subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True) as wrk:
             while True:
                 try:
@@ -157,6 +162,8 @@ class _WrkSession:
                     break
                 except subprocess.TimeoutExpired:
                     sample(wrk.pid)
+                if time.monotonic() >= ends:
+                    wrk.send_signal(signal.SIGINT)
         used = _children_seconds() - before
         if wrk.returncode != 0:
             raise LoadError(f"wrk: {output.strip()[-200:]}")

@@ -4,7 +4,7 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from benchmarks.load import Load, LoadError, Wrk
@@ -17,7 +17,7 @@ from benchmarks.slices import Sample, Slices, canary, cost
 SATURATED = 0.93
 KEPT = 0.98  # of a wanted rate
 FULL = 0.85  # of the client, which has its own start and end besides
-JUDGED = ("ratio", "cpu_us")  # by their spread
+JUDGED = ("ratio", "cpu_us")  # by their spread, the first that there is
 CONFIDENCE = 0.9  # that the median of many more rounds lies within the spread
 BETWEEN = 4  # contestants from one reading of the baseline to the next
 KEPT_WHOLE = ("cpu_us", "whole_us", "quiet", "beside_us")  # in the JSON
@@ -38,7 +38,7 @@ class Plan:
     quiet: float = 0.15  # the share of it in which the core must have been left alone
     noisy: bool = False  # print what was measured while others used the cores
     quick: bool = False  # fewer loads
-    own_client: bool = False  # instead of wrk, whose shortest run is a second
+    own_client: bool = False  # instead of wrk
 
 
 @dataclass(frozen=True)
@@ -78,39 +78,42 @@ class Readings:
 
 
 def compare(
-    load: Load,
+    loads: Sequence[Load],
     servers: dict[str, Process],
     plan: Plan,
     baseline: str = "",
     unit: str = "request",
     unchecked: Collection[str] = (),
-) -> Table:
-    """Measure all servers under one load, interleaved; the servers are left paused."""
-    contest = Contest(load, servers, plan, baseline)
-    contest.warm_up(unchecked)
+) -> list[Table]:
+    """Measure all servers under each load, a table for each; the servers are left paused.
+
+    Every round is of all servers under all loads: a machine that is slower for some minutes is so
+    for a few rounds of each load, not for all rounds of one.
+    """
+    contests = [Contest(load, servers, plan, baseline) for load in loads]
+    for contest in contests:
+        contest.warm_up(unchecked)
     for turn in range(plan.rounds + plan.extra):
-        names = rotated(contest.able(), turn)
-        if turn >= plan.rounds:
-            wide = [name for name in names if is_wide(contest.readings[name], plan)]
-            names = [name for name in names if name in wide or (name == baseline and wide)]
-        if names:
-            contest.round(names)
-            last = [contest.readings[name].taken[-1] for name in names if name in contest.able()]
-            clean = sum(not one.disturbed(plan) for one in last)
-            _progress(f"{load.title}: round {turn + 1}, {clean} of {len(names)} undisturbed")
-    rows = [summary(name, contest.readings[name], plan, load.rate) for name in servers]
-    return Table(title=load.title, unit=unit, baseline=baseline, rows=rows)
+        for contest in contests:
+            names = rotated(contest.able(), turn)
+            if turn >= plan.rounds:
+                wide = [name for name in names if is_wide(contest.readings[name], plan)]
+                names = [name for name in names if name in wide or (name == baseline and wide)]
+            if names:
+                contest.round(names)
+                _progress(f"{contest.load.title}: round {turn + 1}, {contest.clean(names)}")
+    return [contest.table(unit) for contest in contests]
 
 
 def is_wide(readings: Readings, plan: Plan) -> bool:
-    """Whether further rounds could make a row printable that is not so yet."""
+    """Whether further rounds could make a row printable whole that is not so yet."""
     taken = readings.kept(plan)
     figures = figures_of(taken)
-    if 0 < with_baseline(taken) < plan.rounds:
+    if 0 < with_baseline(taken) < plan.rounds or any(one.disturbed(plan) for one in taken):
         return True
-    return any(figures[key].spread > plan.spread for key in JUDGED if key in figures) or any(
-        one.disturbed(plan) for one in taken
-    )
+    # Where there is a ratio, a wide figure beside it only says that the machine's speed changed.
+    judged = next(figures[key] for key in JUDGED if key in figures)
+    return judged.spread > plan.spread
 
 
 class Contest:
@@ -135,6 +138,18 @@ class Contest:
             except LoadError as error:
                 self.readings[name].failure = f"left out: {error}"
             server.pause()
+
+    def table(self, unit: str) -> Table:
+        rows = [
+            summary(name, self.readings[name], self.plan, self.load.rate) for name in self.servers
+        ]
+        return Table(title=self.load.title, unit=unit, baseline=self.baseline, rows=rows)
+
+    def clean(self, names: list[str]) -> str:
+        """How many of the last readings count."""
+        last = [self.readings[name].taken[-1] for name in names if name in self.able()]
+        count = sum(not one.disturbed(self.plan) for one in last)
+        return f"{count} of {len(names)} undisturbed"
 
     def round(self, names: list[str]) -> None:
         """One reading of each, with the baseline before and after every few of them.

@@ -85,9 +85,10 @@ def run(context: Context) -> Section:
 def _measure(
     pair: Pair, servers: dict[str, Process], section: Section, targets: Table, context: Context
 ) -> None:
-    for load, least in context.first(pair.loads, 3):
-        table = compare(load, servers, context.plan, BASELINE)
-        section.tables.append(table)
+    chosen = context.first(pair.loads, 3)
+    tables = compare([load for load, _ in chosen], servers, context.plan, BASELINE)
+    section.tables += tables
+    for (load, least), table in zip(chosen, tables, strict=True):
         targets.rows.append(judged(load.title, table.row(OURS), least))
 
 
@@ -128,7 +129,7 @@ def half_load(
         targets.rows.append(target(name, None, 1.0))
         return
     load = Wrk(f"half load: {most / 2:,.0f} a second", rate=most / 2)
-    table = compare(load, servers, context.plan, BASELINE)
+    (table,) = compare([load], servers, context.plan, BASELINE)
     section.tables.append(table)
     theirs, ours = table.median(BASELINE, "p99_us"), table.median(OURS, "p99_us")
     ratio = Figure(theirs / ours, theirs / ours, theirs / ours) if theirs and ours else None

@@ -49,9 +49,7 @@ def run(context: Context) -> Section:
     floors = [each.name for each in chosen if each.name.startswith("floor")]
     loads = context.first(LOADS, 1)
     with fleet(chosen, context.python) as (servers, section.left_out):
-        for load in loads:
-            table = compare(load, servers, context.plan, BASELINE, unchecked=floors)
-            section.tables.append(table)
+        section.tables = compare(loads, servers, context.plan, BASELINE, unchecked=floors)
     alone_us = parts_alone(loads, context)
     for load, table in zip(loads, section.tables, strict=True):
         section.stacks[load.title] = stacks(table, alone_us[load.title])

@@ -24,9 +24,11 @@ PUBLISHED = [
 def run(context: Context) -> Section:
     section = Section("tcp", "TCP echo")
     with fleet(context.chosen(ECHO, BASELINE), context.python) as (servers, section.left_out):
-        for name, size in context.first(list(SIZES.items()), 1):
-            load = Messages(f"echo {name}, 10 connections", b"x" * size, size, connections=10)
-            section.tables.append(compare(load, servers, context.plan, BASELINE, "message"))
+        loads = [
+            Messages(f"echo {name}, 10 connections", b"x" * size, size, connections=10)
+            for name, size in context.first(list(SIZES.items()), 1)
+        ]
+        section.tables = compare(loads, servers, context.plan, BASELINE, "message")
     section.words = [word for table in section.tables for word in verdicts(table)]
     return section
 

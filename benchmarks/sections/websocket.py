@@ -23,8 +23,9 @@ def run(context: Context) -> Section:
     section = Section("websocket", "WebSocket")
     contestants = context.chosen(WEBSOCKET, BASELINE)
     with fleet(contestants, context.python) as (servers, section.left_out):
-        for load in context.first(loads(), 1):
-            section.tables.append(compare(load, servers, context.plan, BASELINE, "message"))
+        section.tables = compare(
+            context.first(loads(), 1), servers, context.plan, BASELINE, "message"
+        )
     if not context.plan.quick:
         idle = Messages("idle", frame(b"x" * 32), handshake=handshake("/echo"), connections=1000)
         section.tables.append(

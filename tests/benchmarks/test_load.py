@@ -1,5 +1,7 @@
 """What wrk prints, and the requests that are sent."""
 
+import sys
+
 import pytest
 
 from benchmarks.load import LoadError, Wrk, parse_wrk
@@ -29,6 +31,19 @@ def test_the_command_carries_headers_method_and_pipelining():
     assert "-HA: b" in command
     assert command[-4:] == ["--", "POST", "4", "10"]
     assert "http://127.0.0.1:8000/p" in command
+
+
+def test_wrk_is_told_to_stop_when_the_time_is_not_whole_seconds(monkeypatch):
+    figures = OUTPUT.splitlines()[2]
+    script = f"""
+import signal, sys
+def stop(number, frame): print({figures!r}); sys.exit()
+signal.signal(signal.SIGINT, stop)
+signal.pause()"""
+    command = [sys.executable, "-c", script]
+    monkeypatch.setattr(Wrk, "command", lambda *arguments: command)
+    with Wrk("x").open(0) as session:
+        assert session.run(1.5).requests == 2000
 
 
 def test_our_own_client_sends_the_same_request():

@@ -87,6 +87,11 @@ def test_further_rounds_are_for_what_is_too_wide_or_disturbed():
     assert not is_wide(found, PLAN), "enough are left without it"
 
 
+def test_further_rounds_are_for_the_ratio_where_there_is_one():
+    assert not is_wide(readings(5, 10, 20, beside=(10, 20, 40)), PLAN), "the machine slowed down"
+    assert is_wide(readings(10, 10, 10, beside=(10, 20, 40)), PLAN), "the baseline wavered"
+
+
 def test_a_ratio_needs_a_reading_of_the_baseline_beside_it():
     ours = readings(5, 10, 20, 1, beside=(10, 20, 40, 0))
     assert summary("ours", ours, PLAN).figures["ratio"].high == 2
@@ -145,6 +150,28 @@ def test_the_baseline_is_measured_before_and_after_every_four_others(monkeypatch
     assert [one.beside_us for one in contest.readings["a"].taken] == [(1 + 6) / 2]
     assert [one.beside_us for one in contest.readings["e"].taken] == [(6 + 8) / 2]
     assert [one.beside_us for one in contest.readings["base"].taken] == [1, 6, 8]
+
+
+def test_every_round_is_under_all_loads_and_further_ones_where_a_row_is_wide(monkeypatch):
+    order = []
+
+    def measured(load, server, plan):
+        order.append((load.title, server))
+        wavers = load.title == "second" and server == "ours"
+        return replace(READING, cpu_us=len(order) if wavers else 10)
+
+    monkeypatch.setattr(rounds, "measure", measured)
+    monkeypatch.setattr(rounds.Contest, "warm_up", lambda contest, unchecked: None)
+    loads = [SimpleNamespace(title=title, rate=0) for title in ("first", "second")]
+    plan = replace(PLAN, rounds=3, extra=2)
+    first, second = rounds.compare(loads, {"base": "base", "ours": "ours"}, plan, "base", "message")
+    turn = [(title, name) for title in ("first", "second") for name in ("base", "ours", "base")]
+    assert order == 3 * turn + 2 * turn[3:]
+    assert (first.title, second.title, first.baseline, first.unit) == (
+        *("first", "second"),
+        *("base", "message"),
+    )
+    assert [len(table.row("ours").rounds["cpu_us"]) for table in (first, second)] == [3, 5]
 
 
 class Slow:
