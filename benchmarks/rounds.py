@@ -11,7 +11,7 @@ from benchmarks.load import Load, LoadError, Wrk
 from benchmarks.machine import ROLES, Watch
 from benchmarks.process import Process
 from benchmarks.results import Figure, Row, Table
-from benchmarks.slices import Sample, Slices, canary, cost
+from benchmarks.slices import Patience, Sample, Slices, canary, cost
 
 # A core is saturated from this share of its time on; a program's start and end take the rest.
 SATURATED = 0.93
@@ -33,9 +33,10 @@ class Plan:
     extra: int = 8  # further rounds for those whose spread is too wide
     warmup: float = 1  # before the first round
     spread: float = 0.1
-    retries: int = 1  # of a measurement that others disturbed
+    retries: int = 2  # of a measurement that others disturbed
     foreign: float = 0.15  # the share of a core that others may use before it is repeated
     quiet: float = 0.15  # the share of it in which the core must have been left alone
+    patience: float = 300  # seconds that a comparison waits in all for others to leave the cores
     noisy: bool = False  # print what was measured while others used the cores
     quick: bool = False  # fewer loads
     own_client: bool = False  # instead of wrk
@@ -90,7 +91,8 @@ def compare(
     Every round is of all servers under all loads: a machine that is slower for some minutes is so
     for a few rounds of each load, not for all rounds of one.
     """
-    contests = [Contest(load, servers, plan, baseline) for load in loads]
+    patience = Patience(0 if plan.noisy else plan.patience)
+    contests = [Contest(load, servers, plan, baseline, patience) for load in loads]
     for contest in contests:
         contest.warm_up(unchecked)
     for turn in range(plan.rounds + plan.extra):
@@ -119,8 +121,16 @@ def is_wide(readings: Readings, plan: Plan) -> bool:
 class Contest:
     """The servers under one load, and the readings of each."""
 
-    def __init__(self, load: Load, servers: dict[str, Process], plan: Plan, baseline: str) -> None:
+    def __init__(
+        self,
+        load: Load,
+        servers: dict[str, Process],
+        plan: Plan,
+        baseline: str,
+        patience: Patience,
+    ) -> None:
         self.load, self.servers, self.plan, self.baseline = load, servers, plan, baseline
+        self.patience = patience
         self.readings = {name: Readings() for name in servers}
 
     def able(self) -> list[str]:
@@ -189,6 +199,7 @@ class Contest:
                     break
                 self.readings[name].repeated += 1
                 ROLES.swap()  # what disturbs one core may leave the other alone
+                self.patience.wait()
                 reading = measure(load, server, plan)
         except LoadError as error:
             self.readings[name].failure = f"left out: {error}"

@@ -24,6 +24,7 @@ from benchmarks.rounds import (
     rotated,
     summary,
 )
+from benchmarks.slices import Patience
 
 PLAN = Plan(rounds=3, spread=0.25)
 READING = Reading(
@@ -144,7 +145,7 @@ def test_the_baseline_is_measured_before_and_after_every_four_others(monkeypatch
 
     monkeypatch.setattr(rounds, "measure", measured)
     servers = {name: name for name in ("a", "b", "base", "c", "d", "e")}
-    contest = rounds.Contest(None, servers, PLAN, "base")
+    contest = rounds.Contest(None, servers, PLAN, "base", Patience(0))
     contest.round(list(servers))
     assert order == ["base", "a", "b", "c", "d", "base", "e", "base"]
     assert [one.beside_us for one in contest.readings["a"].taken] == [(1 + 6) / 2]
@@ -172,6 +173,25 @@ def test_every_round_is_under_all_loads_and_further_ones_where_a_row_is_wide(mon
         *("base", "message"),
     )
     assert [len(table.row("ours").rounds["cpu_us"]) for table in (first, second)] == [3, 5]
+
+
+def test_a_disturbed_reading_is_repeated_when_the_cores_are_left_alone(monkeypatch):
+    seen = []
+    quiet = iter([0.0, 0.0, 0.0, 0.9])
+
+    def measured(load, server, plan):
+        seen.append("measured")
+        return replace(READING, quiet=next(quiet))
+
+    monkeypatch.setattr(rounds, "measure", measured)
+    patience = SimpleNamespace(wait=lambda: seen.append("waited"))
+    contest = rounds.Contest(None, {"ours": "ours"}, replace(PLAN, retries=2), "", patience)
+    contest.round(["ours"])
+    assert seen == ["measured", "waited", "measured", "waited", "measured"]
+    contest.round(["ours"])
+    assert seen[5:] == ["measured"]
+    assert [one.quiet for one in contest.readings["ours"].taken] == [0, 0.9]
+    assert contest.readings["ours"].repeated == 2
 
 
 class Slow:
