@@ -5,15 +5,15 @@ import resource
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmarks import machine, report, results, tables
-from benchmarks.results import Results, Section
+from benchmarks.results import Results
 from benchmarks.rounds import Plan
 from benchmarks.sections import field, hotpath, instructions, matrix, parser, tcp, websocket
 from benchmarks.sections.context import Context
@@ -61,6 +61,7 @@ DEFAULT_FOLDER = Path("reports")
 @click.option("--python", "pythons", multiple=True, help="the Python that runs the servers")
 @click.option("--noisy", is_flag=True, help="print what others on the cores disturbed")
 @click.option("--own-client", is_flag=True, help="send HTTP with our own client instead of wrk")
+@click.option("--twice", is_flag=True, help="every section twice, and compare")
 @click.option("--json", "json_path", type=Path, help="where the results go")
 @click.option("--html", "html_path", type=Path, help="where the report goes")
 @click.option("--compare", type=click.Path(exists=True, path_type=Path), help="older results")
@@ -75,6 +76,7 @@ def main(
     pythons: tuple[str, ...],
     noisy: bool,
     own_client: bool,
+    twice: bool,
     json_path: Path | None,
     html_path: Path | None,
     compare: Path | None,
@@ -96,15 +98,25 @@ def main(
         wanted = wanted or list(QUICK)
     _raise_file_limit()
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # ends the servers too
-    found = _nothing_yet(plan, pythons or (sys.executable,))
-    stem = DEFAULT_FOLDER / f"bench-{found.date[:16].replace(':', '')}"
+    pythons = pythons or (sys.executable,)
+    runs = [_nothing_yet(plan, pythons) for _ in range(2 if twice else 1)]
+    stem = DEFAULT_FOLDER / f"bench-{runs[0].date[:16].replace(':', '')}"
     json_path = json_path or stem.with_suffix(".json")
     html_path = html_path or stem.with_suffix(".html")
-    for _ in _measure(found, wanted, plan, pythons or (sys.executable,), only):
-        found.save(json_path)  # after each section: a long run is not lost with its last one
-        report.write(found, html_path)
+    for name, python in _parts(wanted, pythons):
+        for found, mark in zip(runs, ("", "-again"), strict=False):
+            section = SECTIONS[name](Context(plan, python, only))
+            if len(pythons) > 1:
+                section.title += f", Python {machine.describe(python)['python']}"
+            tables.show(section)
+            found.sections.append(section)
+            # after each section: a long run is not lost with its last one
+            found.save(json_path.with_stem(json_path.stem + mark))
+            report.write(found, html_path.with_stem(html_path.stem + mark))
     click.echo(f"\n{json_path}\n{html_path}")
-    if compare and not tables.show_differences(results.load(compare), found):
+    older = [results.load(compare)] if compare else []
+    alike = [tables.show_differences(old, new) for old, new in pairwise([*older, *runs])]
+    if not all(alike):
         sys.exit(1)
 
 
@@ -119,19 +131,13 @@ def _nothing_yet(plan: Plan, pythons: tuple[str, ...]) -> Results:
     )
 
 
-def _measure(
-    found: Results, wanted: list[str], plan: Plan, pythons: tuple[str, ...], only: tuple[str, ...]
-) -> Iterator[Section]:
-    """Add each section to the results as it is done."""
-    for name in wanted:
-        # only the hot path has targets for more than one Python
-        for python in pythons if name == "hotpath" else pythons[:1]:
-            section = SECTIONS[name](Context(plan, python, only))
-            if len(pythons) > 1:
-                section.title += f", Python {machine.describe(python)['python']}"
-            tables.show(section)
-            found.sections.append(section)
-            yield section
+def _parts(wanted: list[str], pythons: tuple[str, ...]) -> list[tuple[str, str]]:
+    """(section, Python): only the hot path has targets for more than one Python."""
+    return [
+        (name, python)
+        for name in wanted
+        for python in (pythons if name == "hotpath" else pythons[:1])
+    ]
 
 
 def _has_wrk() -> bool:

@@ -35,7 +35,7 @@ class Plan:
     spread: float = 0.1
     retries: int = 2  # of a measurement that others disturbed
     foreign: float = 0.15  # the share of a core that others may use before it is repeated
-    quiet: float = 0.15  # the share of it in which the core must have been left alone
+    quiet: float = 0.1  # the share of it in which the core must have been left alone
     patience: float = 300  # seconds that a comparison waits in all for others to leave the cores
     noisy: bool = False  # print what was measured while others used the cores
     quick: bool = False  # fewer loads

@@ -289,7 +289,7 @@ def test_a_paced_load_needs_no_saturation_but_its_rate():
 
 
 def test_what_others_disturbed_is_refused_unless_asked_for():
-    for what in ({"foreign": 0.3}, {"quiet": 0.1}):
+    for what in ({"foreign": 0.3}, {"quiet": 0.05}):
         disturbed = readings(10, 10, repeated=4, **what)
         row = summary("a", disturbed, PLAN)
         assert row.refused == "refused: others disturbed 2 of 2 measurements"
