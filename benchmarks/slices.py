@@ -27,7 +27,7 @@ STEP = 0.05  # seconds from one sample to the next
 FEWEST = 4  # words of the canary that tell whether it was slowed
 TURNS = 6  # answers to every connection that a slice holds at least
 SLOWED = 1.1  # times what the canary's loop takes on a core left alone
-MOMENT = 0.2  # seconds for which a core must have been left alone to begin with it
+MOMENT = 0.1  # seconds for which a core must have been left alone to begin with it
 ALONE = 0.01  # the share of its loops that were so fast, or faster by chance
 BUCKET = 100  # nanoseconds
 
