@@ -32,11 +32,11 @@ QUICK_PLAN: dict[str, Any] = {
     "seconds": 0.25,
     "rounds": 3,
     "extra": 0,
+    "most": 3,
     "spread": 0.35,
     "warmup": 0.1,
     "foreign": 0.25,
     "quiet": 0,
-    "patience": 0,
     "quick": True,
     "own_client": True,
 }
@@ -50,13 +50,6 @@ DEFAULT_FOLDER = Path("reports")
 @click.option("--warmup", type=float, default=1, show_default=True, help="before the first round")
 @click.option("--rounds", type=int, default=5, show_default=True, help="of each contestant")
 @click.option("--spread", type=float, default=0.1, show_default=True, help="widest that is printed")
-@click.option(
-    "--patience",
-    type=float,
-    default=300,
-    show_default=True,
-    help="seconds that a section waits in all for others to leave the cores",
-)
 @click.option("--only", multiple=True, help="contestants whose name has this; may be repeated")
 @click.option("--python", "pythons", multiple=True, help="the Python that runs the servers")
 @click.option("--noisy", is_flag=True, help="print what others on the cores disturbed")
@@ -71,7 +64,6 @@ def main(
     warmup: float,
     rounds: int,
     spread: float,
-    patience: float,
     only: tuple[str, ...],
     pythons: tuple[str, ...],
     noisy: bool,
@@ -83,15 +75,7 @@ def main(
 ) -> None:
     """Measure the named sections; `all` is every one, `quick` a cut of most in two minutes."""
     own_client = own_client or not _has_wrk()
-    plan = Plan(
-        seconds,
-        rounds,
-        warmup=warmup,
-        spread=spread,
-        patience=patience,
-        noisy=noisy,
-        own_client=own_client,
-    )
+    plan = Plan(seconds, rounds, warmup=warmup, spread=spread, noisy=noisy, own_client=own_client)
     wanted = list(SECTIONS) if "all" in names else [name for name in SECTIONS if name in names]
     if "quick" in names:
         plan = replace(plan, **QUICK_PLAN)

@@ -11,7 +11,7 @@ from benchmarks.load import Load, LoadError, Wrk
 from benchmarks.machine import ROLES, Watch
 from benchmarks.process import Process
 from benchmarks.results import Figure, Row, Table
-from benchmarks.slices import Patience, Sample, Slices, canary, cost
+from benchmarks.slices import Sample, Slices, canary, cost
 
 # A core is saturated from this share of its time on; a program's start and end take the rest.
 SATURATED = 0.93
@@ -31,12 +31,12 @@ class Plan:
     seconds: float = 2
     rounds: int = 5
     extra: int = 8  # further rounds for those whose spread is too wide
+    most: int = 24  # rounds in all, for those that others disturb again and again
     warmup: float = 1  # before the first round
     spread: float = 0.1
-    retries: int = 2  # of a measurement that others disturbed
+    retries: int = 1  # of a measurement that others disturbed
     foreign: float = 0.15  # the share of a core that others may use before it is repeated
     quiet: float = 0.1  # the share of it in which the core must have been left alone
-    patience: float = 300  # seconds that a comparison waits in all for others to leave the cores
     noisy: bool = False  # print what was measured while others used the cores
     quick: bool = False  # fewer loads
     own_client: bool = False  # instead of wrk
@@ -91,15 +91,14 @@ def compare(
     Every round is of all servers under all loads: a machine that is slower for some minutes is so
     for a few rounds of each load, not for all rounds of one.
     """
-    patience = Patience(0 if plan.noisy else plan.patience)
-    contests = [Contest(load, servers, plan, baseline, patience) for load in loads]
+    contests = [Contest(load, servers, plan, baseline) for load in loads]
     for contest in contests:
         contest.warm_up(unchecked)
-    for turn in range(plan.rounds + plan.extra):
+    for turn in range(plan.most):
         for contest in contests:
             names = rotated(contest.able(), turn)
             if turn >= plan.rounds:
-                wide = [name for name in names if is_wide(contest.readings[name], plan)]
+                wide = [name for name in names if is_wide(contest.compared(name), plan)]
                 names = [name for name in names if name in wide or (name == baseline and wide)]
             if names:
                 contest.round(names)
@@ -113,6 +112,8 @@ def is_wide(readings: Readings, plan: Plan) -> bool:
     figures = figures_of(taken)
     if 0 < with_baseline(taken) < plan.rounds or any(one.disturbed(plan) for one in taken):
         return True
+    if len(taken) >= plan.rounds + plan.extra:
+        return False
     # Where there is a ratio, a wide figure beside it only says that the machine's speed changed.
     judged = next(figures[key] for key in JUDGED if key in figures)
     return judged.spread > plan.spread
@@ -121,16 +122,8 @@ def is_wide(readings: Readings, plan: Plan) -> bool:
 class Contest:
     """The servers under one load, and the readings of each."""
 
-    def __init__(
-        self,
-        load: Load,
-        servers: dict[str, Process],
-        plan: Plan,
-        baseline: str,
-        patience: Patience,
-    ) -> None:
+    def __init__(self, load: Load, servers: dict[str, Process], plan: Plan, baseline: str) -> None:
         self.load, self.servers, self.plan, self.baseline = load, servers, plan, baseline
-        self.patience = patience
         self.readings = {name: Readings() for name in servers}
 
     def able(self) -> list[str]:
@@ -151,9 +144,21 @@ class Contest:
 
     def table(self, unit: str) -> Table:
         rows = [
-            summary(name, self.readings[name], self.plan, self.load.rate) for name in self.servers
+            summary(name, self.compared(name), self.plan, self.load.rate) for name in self.servers
         ]
         return Table(title=self.load.title, unit=unit, baseline=self.baseline, rows=rows)
+
+    def compared(self, name: str) -> Readings:
+        """Readings beside which the baseline was disturbed, with its median of the others."""
+        readings = self.readings[name]
+        if self.baseline not in self.readings:
+            return readings
+        clean = [one for one in self.readings[self.baseline].taken if not one.disturbed(self.plan)]
+        if len(clean) < self.plan.rounds:
+            return readings
+        usual = statistics.median(one.cpu_us for one in clean)
+        taken = [replace(one, beside_us=one.beside_us or usual) for one in readings.taken]
+        return replace(readings, taken=taken)
 
     def clean(self, names: list[str]) -> str:
         """How many of the last readings count."""
@@ -199,7 +204,6 @@ class Contest:
                     break
                 self.readings[name].repeated += 1
                 ROLES.swap()  # what disturbs one core may leave the other alone
-                self.patience.wait()
                 reading = measure(load, server, plan)
         except LoadError as error:
             self.readings[name].failure = f"left out: {error}"

@@ -21,13 +21,11 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.compiled import CLIENTS, compiled
-from benchmarks.machine import ROLES
 
 STEP = 0.05  # seconds from one sample to the next
 FEWEST = 4  # words of the canary that tell whether it was slowed
 TURNS = 6  # answers to every connection that a slice holds at least
 SLOWED = 1.1  # times what the canary's loop takes on a core left alone
-MOMENT = 0.1  # seconds for which a core must have been left alone to begin with it
 ALONE = 0.01  # the share of its loops that were so fast, or faster by chance
 BUCKET = 100  # nanoseconds
 
@@ -107,36 +105,6 @@ def canary(core: int) -> Canary:
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
     return stack.enter_context(started(core))
-
-
-class Patience:
-    """Waits for others to leave one of the two cores alone, so many seconds in all."""
-
-    def __init__(self, seconds: float) -> None:
-        self.left = seconds
-
-    def wait(self) -> bool:
-        """Give the first core that is left alone to the server; False when there was none."""
-        while self.left > 0:
-            for _ in ROLES, ROLES:
-                if _was_quiet(ROLES.server):
-                    return True
-                ROLES.swap()
-                self.left -= MOMENT
-        return False
-
-
-def _was_quiet(core: int) -> bool:
-    """Whether it was left alone for a moment in which this process used it: an idle one is slow."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    canary(core).listen()
-    begin = time.monotonic()
-    while time.monotonic() < begin + MOMENT:
-        pass
-    canary(core).listen()
-    os.sched_setaffinity(0, before)
-    return canary(core).is_quiet(begin, begin + MOMENT)
 
 
 class Slices:

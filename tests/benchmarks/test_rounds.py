@@ -24,7 +24,6 @@ from benchmarks.rounds import (
     rotated,
     summary,
 )
-from benchmarks.slices import Patience
 
 PLAN = Plan(rounds=3, spread=0.25)
 READING = Reading(
@@ -86,6 +85,11 @@ def test_further_rounds_are_for_what_is_too_wide_or_disturbed():
     assert is_wide(found, PLAN)
     found.taken.append(READING)
     assert not is_wide(found, PLAN), "enough are left without it"
+    plan = replace(PLAN, extra=2)
+    assert is_wide(readings(5, 10, 12, 12), plan)
+    assert not is_wide(readings(5, 10, 12, 12, 5), plan), "they do not narrow"
+    many = readings(5, 10, 12, 12, 5, quiet=0.0)
+    assert is_wide(many, plan), "none of them counts"
 
 
 def test_further_rounds_are_for_the_ratio_where_there_is_one():
@@ -145,7 +149,7 @@ def test_the_baseline_is_measured_before_and_after_every_four_others(monkeypatch
 
     monkeypatch.setattr(rounds, "measure", measured)
     servers = {name: name for name in ("a", "b", "base", "c", "d", "e")}
-    contest = rounds.Contest(None, servers, PLAN, "base", Patience(0))
+    contest = rounds.Contest(None, servers, PLAN, "base")
     contest.round(list(servers))
     assert order == ["base", "a", "b", "c", "d", "base", "e", "base"]
     assert [one.beside_us for one in contest.readings["a"].taken] == [(1 + 6) / 2]
@@ -164,7 +168,7 @@ def test_every_round_is_under_all_loads_and_further_ones_where_a_row_is_wide(mon
     monkeypatch.setattr(rounds, "measure", measured)
     monkeypatch.setattr(rounds.Contest, "warm_up", lambda contest, unchecked: None)
     loads = [SimpleNamespace(title=title, rate=0) for title in ("first", "second")]
-    plan = replace(PLAN, rounds=3, extra=2)
+    plan = replace(PLAN, rounds=3, extra=2, most=9)
     first, second = rounds.compare(loads, {"base": "base", "ours": "ours"}, plan, "base", "message")
     turn = [(title, name) for title in ("first", "second") for name in ("base", "ours", "base")]
     assert order == 3 * turn + 2 * turn[3:]
@@ -175,23 +179,14 @@ def test_every_round_is_under_all_loads_and_further_ones_where_a_row_is_wide(mon
     assert [len(table.row("ours").rounds["cpu_us"]) for table in (first, second)] == [3, 5]
 
 
-def test_a_disturbed_reading_is_repeated_when_the_cores_are_left_alone(monkeypatch):
-    seen = []
-    quiet = iter([0.0, 0.0, 0.0, 0.9])
-
-    def measured(load, server, plan):
-        seen.append("measured")
-        return replace(READING, quiet=next(quiet))
-
-    monkeypatch.setattr(rounds, "measure", measured)
-    patience = SimpleNamespace(wait=lambda: seen.append("waited"))
-    contest = rounds.Contest(None, {"ours": "ours"}, replace(PLAN, retries=2), "", patience)
-    contest.round(["ours"])
-    assert seen == ["measured", "waited", "measured", "waited", "measured"]
-    contest.round(["ours"])
-    assert seen[5:] == ["measured"]
-    assert [one.quiet for one in contest.readings["ours"].taken] == [0, 0.9]
-    assert contest.readings["ours"].repeated == 2
+def test_where_the_baseline_was_disturbed_its_other_readings_stand_in():
+    contest = rounds.Contest(None, {"base": "", "ours": ""}, PLAN, "base")
+    contest.readings["base"] = readings(10, 12, 14, beside=(10, 12, 14))
+    contest.readings["base"].taken.append(replace(READING, cpu_us=50, quiet=0))
+    contest.readings["ours"] = readings(5, 5, 5, beside=(10, 0, 0))
+    assert [one.beside_us for one in contest.compared("ours").taken] == [10, 12, 12]
+    contest.readings["base"].taken.pop(0)
+    assert [one.beside_us for one in contest.compared("ours").taken] == [10, 0, 0], "too few"
 
 
 class Slow:

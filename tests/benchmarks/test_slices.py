@@ -6,13 +6,11 @@ import time
 
 import pytest
 
-from benchmarks import machine, slices
+from benchmarks import machine
 from benchmarks.slices import (
     FEWEST,
-    MOMENT,
     TURNS,
     Canary,
-    Patience,
     Sample,
     Slices,
     bytes_read,
@@ -133,35 +131,6 @@ def test_half_a_line_waits_for_its_end(told):
     os.write(told.words, b"000\n3.0 50000\n4.0 50000\n5.0 50000\n")
     told.listen()
     assert told.is_quiet(2, 5)
-
-
-def test_the_core_that_is_left_alone_first_is_the_servers(monkeypatch):
-    monkeypatch.setattr(slices, "ROLES", roles := machine.Roles(server=0, client=1))
-    asked, quiet = [], iter([False, False, False, True])
-
-    def was_quiet(core):
-        asked.append(core)
-        return next(quiet)
-
-    monkeypatch.setattr(slices, "_was_quiet", was_quiet)
-    patience = Patience(60)
-    assert patience.wait()
-    assert asked == [0, 1, 0, 1]
-    assert (roles.server, patience.left) == (1, pytest.approx(60 - 3 * MOMENT))
-
-
-def test_patience_ends(monkeypatch):
-    monkeypatch.setattr(slices, "_was_quiet", lambda core: False)
-    patience = Patience(1)
-    assert not patience.wait()
-    assert patience.left <= 0
-    assert not patience.wait(), "it is for all together"
-
-
-def test_a_real_core_is_asked_and_the_process_may_run_where_it_did():
-    before = os.sched_getaffinity(0)
-    assert slices._was_quiet(machine.CORES[0]) in (True, False)
-    assert os.sched_getaffinity(0) == before
 
 
 def test_the_real_one_tells_how_fast_the_core_is():
