@@ -18,6 +18,7 @@ cdef class Connection(Ending):
     cdef int consume(self, bytes data) except -1
     cdef int after_consuming(self, bytes data, Py_ssize_t at) except -1
     cdef Py_ssize_t parse(self, bytes data, Py_ssize_t start) except -1
+    cdef int note_opening(self, bytes data, Py_ssize_t start) except -1
     cdef int begin_request(self, RequestHead head) except -1
     cdef dict make_scope(self, RequestHead head)
     cdef int run_app(self) except -1

@@ -29,6 +29,9 @@ __all__ = ("Connection",)
 cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
 cdef bytes SLASH = b"/", EMPTY = b""
 
+cdef enum:
+    OPENING = 16  # bytes that tell a method, behind the empty line of RFC 9112 2.2
+
 
 cdef class Connection(Ending):
     def __init__(self, Service service not None):
@@ -110,6 +113,8 @@ cdef class Connection(Ending):
                 if self.stage != QUIET or at == length:
                     break
         except (HttpParserError, HandshakeRefusal) as error:
+            if self.stage != BUSY:
+                self.note_opening(data, at)
             self.refuse(error)
         finally:
             self.consuming = False
@@ -145,10 +150,21 @@ cdef class Connection(Ending):
                                            PyBytes_GET_SIZE(data) - start)
         else:
             consumed = self.port.feed(data[start:] if start else data)
+        if self.stage < BUSY:
+            self.note_opening(data, start)
         if self.stage == QUIET:
             self.stage = ARRIVING
             self.deadline = self.service.after(self.service.head_timeout)
         return consumed
+
+    cdef int note_opening(self, bytes data, Py_ssize_t start) except -1:
+        """Whether it is a HEAD, even if its head never becomes whole. RFC 9110 9.3.2"""
+        if self.stage == QUIET:
+            self.opening = b""
+        if PyBytes_GET_SIZE(self.opening) < OPENING:
+            self.opening = (self.opening + data[start:start + OPENING]).lstrip(b"\r\n")
+        self.refused_head = self.opening.startswith(b"HEAD ")
+        return 0
 
     cdef int on_head(self, object head) except -1:
         self.begin_request(<RequestHead> head)
@@ -189,6 +205,7 @@ cdef class Connection(Ending):
         self.deadline = 0
         self.thrown_away = 0
         self.message_ended = False
+        self.refused_head = False
         self.keep_alive = head.keep_alive and not service.draining
         if head.method == "CONNECT":  # an origin server is no tunnel
             raise Refusal(501, "CONNECT is not supported")

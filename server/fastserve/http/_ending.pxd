@@ -21,6 +21,7 @@ cdef class Ending(Wire):
     cdef bytes pending  # raw input behind the request being answered
     cdef size_t thrown_away
     cdef object client
+    cdef bytes opening  # the first bytes of a request whose head is not whole
     cdef bint refused_head  # a HEAD request that never becomes a cycle
 
     cdef int pause_reading(self) except -1

@@ -191,6 +191,33 @@ def head_refused(peer):
         client.closed()
 
 
+def head_malformed(peer):
+    """Nor has one whose head is wrong, however it arrives."""
+    pieces = (b"HEAD / HTTP/1.1\r\nHost: h\r\n", b"no colon\r\n\r\n")
+    for parts in ([b"".join(pieces)], pieces, [b"\r\nHE", b"AD" + pieces[0][4:], pieces[1]]):
+        with peer.connect() as client:
+            client.send(*parts)
+            assert client.response("HEAD").status == 400
+            client.closed()
+
+
+def refusal_says_why(peer):
+    """The refusal of another method says why, also behind a HEAD."""
+    with peer.connect() as client:
+        client.send(b"GET / HTTP/1.1\r\nno colon\r\n\r\n")
+        assert client.response().body
+        client.closed()
+    peer.begin([("reply",)])
+    with peer.connect() as client:
+        client.send(b"HEAD / HTTP", b"/1.1\r\nHost: h\r\n\r\n")
+        assert client.response("HEAD").status == 200
+        client.send(b"CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n")
+        response = client.response()
+        assert response.status in (400, 405, 501)
+        assert response.body
+        client.closed()
+
+
 def half_closed(peer):
     """A client that has no more to send still gets its answer, then the close."""
     run = peer.begin([("tell", "called"), ("wait", "go"), ("reply", b"abc")])
@@ -362,6 +389,8 @@ STEPS = {
     "rfc9112-9.3.2-pipelined-bounded": ("little is read ahead", pipelined_bounded),
     "rfc9112-9.3.2-pipelined-segments": ("across segments", pipelined_across_segments),
     "rfc9110-9.3.2-head-refused": ("a refused HEAD is answered without content", head_refused),
+    "rfc9110-9.3.2-head-malformed": ("nor a malformed one", head_malformed),
+    "rfc9110-15.5-refusal-says-why": ("a refusal says why, also behind a HEAD", refusal_says_why),
     "rfc9112-9.6-half-closed": ("half-closed clients are answered", half_closed),
     "rfc9112-9.6-half-closed-pipelined": ("all their requests", half_closed_pipelined),
     "rfc9112-9.6-half-closed-stream": ("to the end", half_closed_stream),

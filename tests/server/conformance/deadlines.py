@@ -24,6 +24,12 @@ def head(peer, client):
     client.closed()
 
 
+def late_head(peer, client):
+    """RFC 9110 9.3.2: no content."""
+    assert client.response("HEAD").status == 408
+    client.closed()
+
+
 def idle(peer, client):
     assert client.response().status == 200
     client.closed()
@@ -39,6 +45,7 @@ DEADLINES = {
     "rfc9112-9.5-first-byte": ("a client that says nothing is let go", b"", first_byte),
     "rfc9110-15.5.9-request-line": ("a request line that does not end: 408", b"GET / HT", head),
     "rfc9110-15.5.9-head": ("a head that does not end: 408", GET[:-2], head),
+    "rfc9110-9.3.2-head-late": ("to a HEAD without content", b"HEAD" + GET[3:-2], late_head),
     "rfc9110-15.5.9-body": ("a body that stops: 408", POST, head),
     "rfc9110-15.5.9-chunk": ("a chunk that stops: 408", b"POST / HTTP/1.1\r\nHost: h\r\n"
                              b"Transfer-Encoding: chunked\r\n\r\n9\r\nabc", head),
