@@ -28,11 +28,11 @@ FIGURES = ("cpu_us", "rate", "p50_us", "p99_us", "memory_mb")
 class Plan:
     """How long and how often; `spread` is the widest that is printed (see `Figure`)."""
 
-    seconds: float = 2
+    seconds: float = 0.5
     rounds: int = 5
     extra: int = 8  # further rounds for those whose spread is too wide
     most: int = 24  # rounds in all, for those that others disturb again and again
-    warmup: float = 1  # before the first round
+    warmup: float = 0.5  # before the first round
     spread: float = 0.1
     retries: int = 1  # of a measurement that others disturbed
     foreign: float = 0.15  # the share of a core that others may use before it is repeated

@@ -18,7 +18,7 @@ VENDOR = ROOT / "vendor" / "llhttp"
 
 def run(context: Context) -> Section:
     # Short and often: those that are compared meet the same machine.
-    seconds = min(context.plan.seconds / 5, 0.3) / SLICES
+    seconds = min(context.plan.seconds * (0.2 if context.plan.quick else 0.4), 0.3) / SLICES
     rounds = context.plan.rounds * SLICES
     section = Section("parser", "The parser alone")
     by_count = {f"{count} headers": with_headers(count) for count in COUNTS}
