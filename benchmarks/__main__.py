@@ -89,6 +89,8 @@ def main(
     html_path = html_path or stem.with_suffix(".html")
     for name, python in _parts(wanted, pythons):
         for found, mark in zip(runs, ("", "-again"), strict=False):
+            if not found.sections:
+                found.date = _now()
             section = SECTIONS[name](Context(plan, python, only))
             if len(pythons) > 1:
                 section.title += f", Python {machine.describe(python)['python']}"
@@ -106,7 +108,7 @@ def main(
 
 def _nothing_yet(plan: Plan, pythons: tuple[str, ...]) -> Results:
     return Results(
-        date=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        date=_now(),
         command=shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
         revision=machine.revision(),
         machine=machine.describe(pythons[0]),
@@ -122,6 +124,10 @@ def _parts(wanted: list[str], pythons: tuple[str, ...]) -> list[tuple[str, str]]
         for name in wanted
         for python in (pythons if name == "hotpath" else pythons[:1])
     ]
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _has_wrk() -> bool:

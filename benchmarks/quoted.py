@@ -49,8 +49,13 @@ class Runs:
     def hotpaths(self) -> list[tuple[str, Section, Section | None]]:
         """For each Python: its name, the run and, if there is one, the repetition on it."""
         repeated = {each.title: each for each in self.again.sections}
+        only = self.run.machine["python"]  # titles name it when there are several
         return [
-            (f"CPython {each.title.rpartition(' ')[2]}", each, repeated.get(each.title))
+            (
+                f"CPython {each.title.partition(', Python ')[2] or only}",
+                each,
+                repeated.get(each.title),
+            )
             for each in self.run.sections
             if each.name == "hotpath"
         ]

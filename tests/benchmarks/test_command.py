@@ -1,5 +1,7 @@
 """`python -m benchmarks`: where the results go, and what two runs say together."""
 
+import itertools
+
 import pytest
 from click.testing import CliRunner
 
@@ -20,7 +22,9 @@ def run(monkeypatch, tmp_path):
             row = Row("ours", {"cpu_us": Figure(1, 1, 1), "ratio": Figure(ratio, ratio, ratio)})
             return Section("field", "The field", [Table("hello", [row], baseline="theirs")])
 
+        times = itertools.count(1)  # the command's own two come first
         monkeypatch.setattr(command, "SECTIONS", {"field": section})
+        monkeypatch.setattr(command, "_now", lambda: f"started {next(times)}")
         files = ["--json", str(tmp_path / "run.json"), "--html", str(tmp_path / "run.html")]
         return CliRunner().invoke(command.main, ["field", *files, *options])
 
@@ -37,6 +41,8 @@ def test_twice_makes_two_runs_and_compares_them(run, tmp_path):
     assert "1 of 1 ratios agree within 10%." in found.output
     assert ratio_in(tmp_path / "run.json") == 2.0
     assert ratio_in(tmp_path / "run-again.json") == 2.1
+    dates = [results.load(tmp_path / name).date for name in ("run.json", "run-again.json")]
+    assert dates == ["started 3", "started 4"], "each when its first section begins"
     assert {each.name for each in tmp_path.iterdir()} == {
         *("run.json", "run.html"),
         *("run-again.json", "run-again.html"),

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import quoted
-from benchmarks.results import Figure, Row, Table
+from benchmarks.results import Figure, Results, Row, Section, Table
 
 
 @pytest.mark.parametrize("page", quoted.PAGES, ids=lambda page: page.name)
@@ -25,6 +25,14 @@ def test_the_committed_runs_have_the_same_settings(kind):
 )
 def test_numbers_have_three_digits_or_all_before_the_point(value, text):
     assert quoted.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("title", "name"), [("The hot path", "CPython 3.12.1"), ("It, Python 3.13.0", "CPython 3.13.0")]
+)
+def test_a_title_without_a_python_is_of_the_runs_own(title, name):
+    run = Results("", "", "", {"python": "3.12.1"}, {}, {}, [Section("hotpath", title)])
+    assert [found[0] for found in quoted.Runs(run, run).hotpaths()] == [name]
 
 
 def test_what_was_refused_is_a_dash():
