@@ -7,16 +7,7 @@ import time
 import pytest
 
 from benchmarks import machine
-from benchmarks.slices import (
-    FEWEST,
-    TURNS,
-    Canary,
-    Sample,
-    Slices,
-    bytes_read,
-    cost,
-    started,
-)
+from benchmarks.slices import FEWEST, TURNS, Canary, Sample, Slices, bytes_read, cost, started
 
 
 def slices_of(*samples):

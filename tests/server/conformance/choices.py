@@ -64,7 +64,8 @@ CHOICES = {
     "RFC 9110 8.6 and 9.3.2 let a server leave Content-Length out": """
         rfc9110-8.6-send-length-added-empty rfc9110-9.3.2-head-length-added
         rfc9110-8.6-304-length-kept""",
-    "RFC 9110 7.8 lets a server ignore Upgrade; a WebSocket handshake that is none is refused": "rfc9110-9.3.2-head-refused",
+    "RFC 9110 7.8 lets a server ignore Upgrade; a WebSocket handshake that is none is"
+    " refused": "rfc9110-9.3.2-head-refused",
     "RFC 9110 15.5 wants a server to explain an error in the content, but does not"
     " insist": "rfc9110-15.5-refusal-says-why",
     "ASGI does not say what becomes of a body behind a 204 or 304; it is left out": """
