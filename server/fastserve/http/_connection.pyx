@@ -163,7 +163,7 @@ cdef class Connection(Ending):
             self.opening = b""
         if PyBytes_GET_SIZE(self.opening) < OPENING:
             self.opening = (self.opening + data[start:start + OPENING]).lstrip(b"\r\n")
-        self.refused_head = self.opening.startswith(b"HEAD ")
+        self.is_head = self.opening.startswith(b"HEAD ")
         return 0
 
     cdef int on_head(self, object head) except -1:
@@ -205,7 +205,7 @@ cdef class Connection(Ending):
         self.deadline = 0
         self.thrown_away = 0
         self.message_ended = False
-        self.refused_head = False
+        self.is_head = head.method is not GET and head.method == "HEAD"
         self.keep_alive = head.keep_alive and not service.draining
         if head.method == "CONNECT":  # an origin server is no tunnel
             raise Refusal(501, "CONNECT is not supported")
@@ -213,10 +213,8 @@ cdef class Connection(Ending):
         if head.method is not GET and head.method != head.method.upper():
             raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
-            self.refused_head = head.method == "HEAD"
             raise Refusal(503, "too many requests at once")
         if head.upgrade is not None and websocket_is_wanted(head.upgrade):
-            self.refused_head = head.method == "HEAD"
             self.handshake = read_handshake(head.method, head.version, head.headers)
             self.upgrade = head
             return 0

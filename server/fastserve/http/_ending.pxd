@@ -22,7 +22,7 @@ cdef class Ending(Wire):
     cdef size_t thrown_away
     cdef object client
     cdef bytes opening  # the first bytes of a request whose head is not whole
-    cdef bint refused_head  # a HEAD request that never becomes a cycle
+    cdef bint is_head  # whether the last request, whole or not, is a HEAD
 
     cdef int pause_reading(self) except -1
     cdef int resume_reading(self) except -1

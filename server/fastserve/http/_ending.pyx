@@ -43,10 +43,7 @@ cdef class Ending(Wire):
         return self.answer_error(error.status, str(error), getattr(error, "headers", ()))
 
     cdef int answer_error(self, int status, str text, object headers=()) except -1:
-        cdef bint is_head = self.refused_head or (
-            self.cycle is not None and self.cycle.head.method == "HEAD"
-        )
-        write_error(self.output(), self.service, status, text, is_head, headers)
+        write_error(self.output(), self.service, status, text, self.is_head, headers)
         self.service.logger.debug("refused %s: %d %s", text_of(self.client), status, text)
         self.flush()
         return self.linger()
