@@ -32,7 +32,7 @@ QUICK_PLAN: dict[str, Any] = {
     "seconds": 0.25,
     "rounds": 3,
     "extra": 0,
-    "most": 3,
+    "most": 4,
     "spread": 0.35,
     "warmup": 0.1,
     "foreign": 0.25,

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.machine import ROLES, ROOT
 from benchmarks.slices import canary
 
-RETRIES = 1  # of a reading that others disturbed; the median of the rounds bears the rest
+RETRIES = 7  # of a reading that others disturbed; the median of the rounds bears the rest
 
 
 def measure(
@@ -56,6 +56,7 @@ def _undisturbed(job: Callable[[], object], count: int) -> float:
     """One reading, taken again while others slow the core (see `benchmarks.slices`)."""
     ear = canary(ROLES.server)
     for _ in range(1 + RETRIES):
+        ear.forget()
         began = time.monotonic()
         each = _time(job, count)
         ear.listen()

@@ -39,7 +39,7 @@ BROWSER_HEADERS = {
     "Priority": "u=0, i",
 }  # with Host, a browser's fourteen
 
-Sampler = Callable[[int], object]
+Sampler = Callable[[int], bool]
 
 
 class LoadError(Exception):
@@ -62,10 +62,16 @@ class Outcome:
 class Session(Protocol):
     """A client with its connections, able to run several times.
 
-    `sample` is called with its process id every slices.STEP while it runs.
+    `sample` is called with its process id every slices.STEP while it runs, and tells whether it has
+    seen enough: it runs for `seconds`, and on until then, for `longest` at the most.
     """
 
-    def run(self, seconds: float, sample: Sampler = ...) -> Outcome: ...
+    def run(self, seconds: float, sample: Sampler = ..., longest: float = 0) -> Outcome: ...
+
+
+def enough(_pid: int) -> bool:
+    """The sampler that needs nothing."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -149,20 +155,21 @@ class _WrkSession:
     load: Wrk
     port: int
 
-    def run(self, seconds: float, sample: Sampler = lambda pid: None) -> Outcome:
+    def run(self, seconds: float, sample: Sampler = enough, longest: float = 0) -> Outcome:
         before = _children_seconds()
         pipe = subprocess.PIPE
-        command = self.load.command(self.port, seconds)
-        # wrk itself takes whole seconds only; told to stop, it prints its figures all the same
-        ends = math.inf if seconds == round(seconds) else time.monotonic() + seconds
+        longest = max(seconds, longest)
+        command = self.load.command(self.port, longest)
+        began = time.monotonic()
         with subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True) as wrk:
             while True:
                 try:
                     output, _ = wrk.communicate(timeout=STEP)
                     break
                 except subprocess.TimeoutExpired:
-                    sample(wrk.pid)
-                if time.monotonic() >= ends:
+                    ends = seconds if sample(wrk.pid) else longest
+                if time.monotonic() >= began + ends:
+                    # wrk itself takes whole seconds only; told to stop, it prints its figures
                     wrk.send_signal(signal.SIGINT)
         used = _children_seconds() - before
         if wrk.returncode != 0:
@@ -249,12 +256,16 @@ class Client:
             assert self._popen.stderr
             raise LoadError(self._popen.stderr.read().strip() or "the client did not start")
 
-    def run(self, seconds: float, sample: Sampler = lambda pid: None) -> Outcome:
-        """Send for so long; 0 seconds: one message on every connection."""
-        self._orders.write(f"{seconds} {self.rate}\n")
+    def run(self, seconds: float, sample: Sampler = enough, longest: float = 0) -> Outcome:
+        """See `Session`; 0 seconds: one message on every connection."""
+        longest = max(seconds, longest)
+        began = time.monotonic()
+        self._orders.write(f"{longest} {self.rate}\n")
         self._orders.flush()
         while not select.select([self._answers], [], [], STEP)[0]:
-            sample(self._popen.pid)
+            ends = seconds if sample(self._popen.pid) else longest
+            if time.monotonic() >= began + ends < began + longest:
+                self._popen.send_signal(signal.SIGINT)
         line = self._answers.readline()
         if not line:
             raise LoadError("the client ended early")

@@ -6,12 +6,13 @@ import sys
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from benchmarks.load import Load, LoadError, Wrk
 from benchmarks.machine import ROLES, Watch
 from benchmarks.process import Process
 from benchmarks.results import Figure, Row, Table
-from benchmarks.slices import Sample, Slices, canary, cost
+from benchmarks.slices import Sample, Slices, canary, cost, length, quiet_ones
 
 # A core is saturated from this share of its time on; a program's start and end take the rest.
 SATURATED = 0.93
@@ -28,15 +29,15 @@ FIGURES = ("cpu_us", "rate", "p50_us", "p99_us", "memory_mb")
 class Plan:
     """How long and how often; `spread` is the widest that is printed (see `Figure`)."""
 
-    seconds: float = 0.5
+    seconds: float = 0.5  # of a measurement, which goes on
     rounds: int = 5
     extra: int = 8  # further rounds for those whose spread is too wide
-    most: int = 24  # rounds in all, for those that others disturb again and again
+    most: int = 40  # rounds in all, for those that others disturb again and again
     warmup: float = 0.5  # before the first round
     spread: float = 0.1
-    retries: int = 1  # of a measurement that others disturbed
-    foreign: float = 0.15  # the share of a core that others may use before it is repeated
-    quiet: float = 0.1  # the share of it in which the core must have been left alone
+    quiet: float = 0.25  # until the core was left alone for so many seconds of it
+    longest: float = 1.5  # but no longer than this; the rest is left to the next round
+    foreign: float = 0.15  # the share of a core that others may use before it does not count
     noisy: bool = False  # print what was measured while others used the cores
     quick: bool = False  # fewer loads
     own_client: bool = False  # instead of wrk
@@ -48,7 +49,7 @@ class Reading:
 
     cpu_us: float  # over its quiet slices
     whole_us: float
-    quiet: float  # their share of the time
+    quiet: float  # seconds of these
     rate: float
     p50_us: float
     p99_us: float
@@ -57,11 +58,7 @@ class Reading:
     server_busy: float
     client_busy: float
     foreign: float
-    beside_us: float = 0  # the baseline's CPU just before and after, their mean; 0 without one
-
-    def disturbed(self, plan: Plan) -> bool:
-        """Whether others used the cores, by the system's accounts or by the canary's."""
-        return not plan.noisy and (self.foreign > plan.foreign or self.quiet < plan.quiet)
+    beside_us: float = 0  # the baseline's CPU just before and after; 0 without one
 
 
 @dataclass
@@ -69,13 +66,37 @@ class Readings:
     """All of one server's: one in each round, of the baseline several."""
 
     taken: list[Reading] = field(default_factory=list)
-    repeated: int = 0
+    rest: Reading | None = None  # a part of the next one
+    measured: int = 0
+    disturbed: int = 0  # measurements that were not enough for a reading, or did not count
+    answer: float = 1  # bytes of one, about
     failure: str = ""
 
-    def kept(self, plan: Plan) -> list[Reading]:
-        """Without those during which others used the cores, if enough are left."""
-        clean = [one for one in self.taken if not one.disturbed(plan)]
-        return clean if len(clean) >= plan.rounds else self.taken
+    def add(self, found: Reading | None, plan: Plan) -> None:
+        """A measurement; with others before it a reading, once they were quiet for long enough."""
+        self.measured += 1
+        self.disturbed += found is None or found.quiet < plan.quiet
+        if found is None:
+            return
+        if self.rest:
+            found = together(self.rest, found)
+        whole = found.quiet >= plan.quiet or plan.noisy or found.errors
+        if whole:
+            self.taken.append(found)
+        self.rest = found if found.quiet and not whole else None
+
+
+def together(one: Reading, other: Reading) -> Reading:
+    """Two parts of a reading, each for as much as it was quiet."""
+    quiet = one.quiet + other.quiet
+    share = other.quiet / quiet if quiet else 0.5
+    mixed = {
+        name: (1 - share) * value + share * getattr(other, name)
+        for name, value in vars(one).items()
+    }
+    if not (one.beside_us and other.beside_us):
+        mixed["beside_us"] = one.beside_us + other.beside_us
+    return Reading(**{**mixed, "quiet": quiet, "errors": one.errors + other.errors})
 
 
 def compare(
@@ -101,20 +122,22 @@ def compare(
                 wide = [name for name in names if is_wide(contest.compared(name), plan)]
                 names = [name for name in names if name in wide or (name == baseline and wide)]
             if names:
+                before = contest.count(names)
                 contest.round(names)
-                _progress(f"{contest.load.title}: round {turn + 1}, {contest.clean(names)}")
+                made = contest.count(names) - before
+                _progress(f"{contest.load.title}: round {turn + 1}, {made} of {len(names)}")
     return [contest.table(unit) for contest in contests]
 
 
 def is_wide(readings: Readings, plan: Plan) -> bool:
     """Whether further rounds could make a row printable whole that is not so yet."""
-    taken = readings.kept(plan)
-    figures = figures_of(taken)
-    if 0 < with_baseline(taken) < plan.rounds or any(one.disturbed(plan) for one in taken):
+    taken = readings.taken
+    if len(taken) < plan.rounds or 0 < with_baseline(taken) < plan.rounds:
         return True
     if len(taken) >= plan.rounds + plan.extra:
         return False
     # Where there is a ratio, a wide figure beside it only says that the machine's speed changed.
+    figures = figures_of(taken)
     judged = next(figures[key] for key in JUDGED if key in figures)
     return judged.spread > plan.spread
 
@@ -137,7 +160,10 @@ class Contest:
                 if name not in unchecked:
                     self.load.check(server.port)
                 with self.load.open(server.port) as session:
-                    session.run(self.plan.warmup)
+                    seen = session.run(self.plan.warmup)
+                if not seen.requests:
+                    raise LoadError("nothing was answered")
+                self.readings[name].answer = seen.bytes / seen.requests
             except LoadError as error:
                 self.readings[name].failure = f"left out: {error}"
             server.pause()
@@ -149,22 +175,23 @@ class Contest:
         return Table(title=self.load.title, unit=unit, baseline=self.baseline, rows=rows)
 
     def compared(self, name: str) -> Readings:
-        """Readings beside which the baseline was disturbed, with its median of the others."""
+        """Its readings; beside which the baseline was disturbed, with the median of all of its."""
         readings = self.readings[name]
         if self.baseline not in self.readings:
             return readings
-        clean = [one for one in self.readings[self.baseline].taken if not one.disturbed(self.plan)]
-        if len(clean) < self.plan.rounds:
+        beside = self.readings[self.baseline].taken
+        if name == self.baseline:
+            taken = [replace(one, beside_us=one.cpu_us) for one in beside]
+        elif len(beside) >= self.plan.rounds:
+            usual = statistics.median(one.cpu_us for one in beside)
+            taken = [replace(one, beside_us=one.beside_us or usual) for one in readings.taken]
+        else:
             return readings
-        usual = statistics.median(one.cpu_us for one in clean)
-        taken = [replace(one, beside_us=one.beside_us or usual) for one in readings.taken]
         return replace(readings, taken=taken)
 
-    def clean(self, names: list[str]) -> str:
-        """How many of the last readings count."""
-        last = [self.readings[name].taken[-1] for name in names if name in self.able()]
-        count = sum(not one.disturbed(self.plan) for one in last)
-        return f"{count} of {len(names)} undisturbed"
+    def count(self, names: list[str]) -> int:
+        """Readings of them, without the baseline's."""
+        return sum(len(self.readings[name].taken) for name in names if name != self.baseline)
 
     def round(self, names: list[str]) -> None:
         """One reading of each, with the baseline before and after every few of them.
@@ -178,57 +205,63 @@ class Contest:
             after = self._take_baseline()
             for name, reading in group:
                 if reading is not None:
-                    beside = beside_us([before, after], self.plan)
-                    self.readings[name].taken.append(replace(reading, beside_us=beside))
+                    reading = replace(reading, beside_us=beside_us([before, after], self.plan))
+                self.readings[name].add(reading, self.plan)
             before = after
 
     def _take_baseline(self) -> Reading | None:
         if self.baseline not in self.able():
             return None
         reading = self._take(self.baseline)
-        if reading is not None:
-            kept = replace(reading, beside_us=reading.cpu_us)
-            self.readings[self.baseline].taken.append(kept)
+        self.readings[self.baseline].add(reading, self.plan)
         return reading
 
     def _take(self, name: str) -> Reading | None:
-        """A reading, repeated if others disturb it; None, and a failure, on an error."""
+        """One measurement; None when others used the cores, and, with a failure, on an error."""
         load, plan, server = self.load, self.plan, self.servers[name]
+        answer = self.readings[name].answer
         try:
             if isinstance(load, Wrk) and (plan.own_client or load.rate):
                 server.resume()
                 load = load.for_own_client(server.port)
-            reading = measure(load, server, plan)
-            for _ in range(plan.retries):
-                if not reading.disturbed(plan):
-                    break
-                self.readings[name].repeated += 1
-                ROLES.swap()  # what disturbs one core may leave the other alone
-                reading = measure(load, server, plan)
+            reading = measure(load, server, plan, answer)
         except LoadError as error:
             self.readings[name].failure = f"left out: {error}"
             return None
-        return reading
+        if plan.noisy:
+            return reading
+        if reading.foreign > plan.foreign or reading.quiet < plan.quiet / 2:
+            ROLES.swap()  # what disturbs one core may leave the other alone
+        return reading if reading.foreign <= plan.foreign else None
 
 
 def beside_us(around: Iterable[Reading | None], plan: Plan) -> float:
-    """The mean of the baseline's readings around another one, without disturbed ones; 0: none."""
-    kept = [one.cpu_us for one in around if one and not one.disturbed(plan)]
-    return statistics.fmean(kept) if kept else 0
+    """The baseline's CPU around another reading; 0: it was hardly left alone there."""
+    kept = [one for one in around if one and (one.quiet or plan.noisy or not plan.quiet)]
+    found = reduce(together, kept) if kept else None
+    return found.cpu_us if found and (plan.noisy or found.quiet >= plan.quiet / 2) else 0
 
 
-def measure(load: Load, server: Process, plan: Plan) -> Reading:
-    """Wake the server, measure it, pause it again."""
-    canary(ROLES.server).listen()
+def measure(load: Load, server: Process, plan: Plan, answer: float) -> Reading:
+    """Wake the server, measure it, pause it again; `answer` is about how many bytes it sends."""
+    ear = canary(ROLES.server)
+    ear.forget()
     server.pin(ROLES.server)
     server.resume()
     try:
         with load.open(server.port) as session:
             clock = server.clock()
             slices = Slices(clock)
+
+            def sampled(client: int) -> bool:
+                slices.sample(client)
+                ear.listen()
+                found = slices.cut(answer, load.in_flight)
+                return plan.noisy or length(quiet_ones(found, ear.is_quiet)) >= plan.quiet
+
             watch = Watch()
             before = clock()
-            seen = session.run(plan.seconds, slices.sample)
+            seen = session.run(plan.seconds, sampled, plan.longest)
             ended, used = time.monotonic(), clock() - before
             foreign = watch.foreign(used, seen.client_seconds)
             memory = server.memory_bytes()
@@ -237,16 +270,16 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
     if not seen.requests:
         raise LoadError("nothing was answered")
     each = seen.bytes / seen.requests
-    canary(ROLES.server).listen()
+    ear.listen()
     # The whole counts as one slice for a server so slow that its answers do not fill two.
     whole = (Sample(ended - seen.seconds, 0, 0), Sample(ended, used, seen.bytes))
     found = slices.cut(each, load.in_flight) or [whole]
-    quiet = cost(found, canary(ROLES.server).is_quiet, each)
+    spent = cost(found, ear.is_quiet, each)
     return Reading(
-        cpu_us=quiet.seconds * 1e6,
+        cpu_us=spent.seconds * 1e6,
         whole_us=used / seen.requests * 1e6,
-        quiet=quiet.quiet,
-        rate=seen.requests / seen.seconds if load.rate else quiet.rate,
+        quiet=spent.quiet,
+        rate=seen.requests / seen.seconds if load.rate else spent.rate,
         p50_us=seen.p50_us,
         p99_us=seen.p99_us,
         memory_mb=memory / 1e6,
@@ -259,13 +292,16 @@ def measure(load: Load, server: Process, plan: Plan) -> Reading:
 
 def summary(name: str, readings: Readings, plan: Plan, paced: float = 0) -> Row:
     """Medians with their spread, and what must not be printed, with the reason."""
-    if readings.failure or not readings.taken:
-        return Row(name=name, refused=readings.failure or "left out: no reading")
-    taken = readings.kept(plan)
+    taken = readings.taken
+    others = f"others disturbed {readings.disturbed} of {readings.measured} measurements"
+    if readings.failure or not taken:
+        return Row(name=name, refused=readings.failure or f"refused: {others}")
     figures = figures_of(taken)
-    row = Row(name=name, figures=figures, notes=[*_notes(taken, readings.repeated, plan)])
+    row = Row(name=name, figures=figures, notes=[others] if readings.disturbed else [])
     row.rounds = {key: [round(getattr(one, key), 3) for one in taken] for key in KEPT_WHOLE}
     row.refused = refusal(taken, figures, plan, paced)
+    if len(taken) < plan.rounds and readings.disturbed:
+        row.refused = row.refused or f"refused: {row.notes.pop(0)}"
     if 0 < (beside := with_baseline(taken)) < min(plan.rounds, len(taken)):
         del figures["ratio"]
         row.notes.append(f"ratio refused: the baseline was undisturbed beside {beside} alone")
@@ -297,8 +333,6 @@ def refusal(taken: list[Reading], figures: dict[str, Figure], plan: Plan, paced:
     )
     if errors := sum(one.errors for one in taken):
         return f"refused: {errors} errors"
-    if bad := [one for one in taken if one.disturbed(plan)]:
-        return f"refused: others disturbed {len(bad)} of {len(taken)} measurements"
     if judged.spread > plan.spread:
         return f"refused: {what} {judged.low:.3g} to {judged.high:.3g} ({judged.spread:.0%})"
     if paced and figures["rate"].median < KEPT * paced:
@@ -314,13 +348,6 @@ def bottleneck(taken: list[Reading]) -> str:
         return ""
     who = "the client is the bottleneck" if client >= FULL else "neither side was saturated"
     return f"rate refused: {who} (client {client:.0%} busy, server {server:.0%})"
-
-
-def _notes(taken: list[Reading], repeated: int, plan: Plan) -> Iterable[str]:
-    if repeated:
-        yield f"{repeated} repeated: others used the cores"
-    if plan.noisy and (bad := [one for one in taken if one.disturbed(replace(plan, noisy=False))]):
-        yield f"others disturbed {len(bad)} of {len(taken)} measurements"
 
 
 def figures_of(taken: list[Reading]) -> dict[str, Figure]:

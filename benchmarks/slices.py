@@ -14,6 +14,7 @@ import os
 import statistics
 import subprocess
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,10 +24,10 @@ from pathlib import Path
 from benchmarks.compiled import CLIENTS, compiled
 
 STEP = 0.05  # seconds from one sample to the next
-FEWEST = 4  # words of the canary that tell whether it was slowed
-TURNS = 6  # answers to every connection that a slice holds at least
-SLOWED = 1.1  # times what the canary's loop takes on a core left alone
-ALONE = 0.01  # the share of its loops that were so fast, or faster by chance
+FEWEST = 15  # words of the canary that tell whether it was slowed
+TURNS = 4  # answers to every connection that a slice holds at least
+SLOWED = 1.06  # times what the canary's loop takes on a core left alone, on average
+ALONE = 0.002  # the share of its loops that were so fast, or faster by chance
 BUCKET = 100  # nanoseconds
 
 
@@ -39,6 +40,9 @@ class Sample:
     read: int
 
 
+Slice = tuple[Sample, Sample]  # its begin and its end
+
+
 class Canary:
     """What clients/canary.c told, read from the pipe `words`."""
 
@@ -48,16 +52,22 @@ class Canary:
         self._told: list[tuple[float, float]] = []
         self._all: Counter[int] = Counter()
 
-    def listen(self) -> None:
-        """Take in what it told up to now, and forget what it told before."""
+    def forget(self) -> None:
+        """What it told up to now; not how fast the core is."""
+        self.listen()
         self._told.clear()
+
+    def listen(self) -> None:
+        """Take in what it told up to now."""
+        told = []
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self._words, 1 << 16):
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 for line in lines:
                     moment, spent = map(float, line.split())
-                    self._told.append((moment, spent))
-        self._all.update(int(spent / BUCKET) for _, spent in self._told)
+                    told.append((moment, spent))
+        self._all.update(int(spent / BUCKET) for _, spent in told)
+        self._told += told
 
     @property
     def alone(self) -> float:
@@ -70,7 +80,7 @@ class Canary:
         return 0
 
     def is_quiet(self, begin: float, end: float) -> bool:
-        """Whether the core was left alone for most of it; no, if `listen` took in too little."""
+        """Whether the core was left alone; no, if `listen` took in too little."""
         told = self._between(begin, end)
         return len(told) >= FEWEST and self._is_fast(told)
 
@@ -80,10 +90,11 @@ class Canary:
         return len(told) >= FEWEST and not self._is_fast(told)
 
     def _between(self, begin: float, end: float) -> list[float]:
-        return [spent for moment, spent in self._told if begin <= moment <= end]
+        told = self._told
+        return [spent for _, spent in told[bisect_left(told, (begin,)) : bisect_left(told, (end,))]]
 
     def _is_fast(self, told: list[float]) -> bool:
-        return statistics.quantiles(told, n=4)[2] <= SLOWED * self.alone
+        return statistics.fmean(told) <= SLOWED * self.alone
 
 
 @contextlib.contextmanager
@@ -119,7 +130,7 @@ class Slices:
         with contextlib.suppress(OSError):  # it has just ended
             self.samples.append(Sample(time.monotonic(), self.clock(), bytes_read(client)))
 
-    def cut(self, request_bytes: float, in_flight: int) -> list[tuple[Sample, Sample]]:
+    def cut(self, request_bytes: float, in_flight: int) -> list[Slice]:
         """Where slices begin and end; without the first, in which the client is set up.
 
         Each has several answers to every request in flight, so that none has a server's reading
@@ -137,28 +148,31 @@ class Slices:
 
 @dataclass(frozen=True)
 class Cost:
-    """What was measured in the quiet slices, and their share of the time."""
+    """What was measured in the quiet slices, and how long they are together."""
 
     seconds: float  # of the server's CPU for each request
     rate: float  # requests a second
-    quiet: float
+    quiet: float  # seconds
 
 
 def cost(
-    slices: list[tuple[Sample, Sample]],
-    is_quiet: Callable[[float, float], bool],
-    request_bytes: float,
+    slices: list[Slice], is_quiet: Callable[[float, float], bool], request_bytes: float
 ) -> Cost:
     """Over the quiet ones, or over all when none is."""
-    quiet = [one for one in slices if is_quiet(one[0].time, one[1].time)]
+    quiet = quiet_ones(slices, is_quiet)
     counted = quiet or slices
     read = sum(end.read - begin.read for begin, end in counted)
     clock = sum(end.clock - begin.clock for begin, end in counted)
     requests = read / request_bytes
-    return Cost(clock / requests, requests / _length(counted), _length(quiet) / _length(slices))
+    return Cost(clock / requests, requests / length(counted), length(quiet))
 
 
-def _length(slices: list[tuple[Sample, Sample]]) -> float:
+def quiet_ones(slices: list[Slice], is_quiet: Callable[[float, float], bool]) -> list[Slice]:
+    return [(begin, end) for begin, end in slices if is_quiet(begin.time, end.time)]
+
+
+def length(slices: list[Slice]) -> float:
+    """Seconds, of all of them together."""
     return sum(end.time - begin.time for begin, end in slices)
 
 

@@ -6,7 +6,8 @@
    REPLY is the length of every answer, or 0 when answers are WebSocket frames. HANDSHAKE is sent
    first on each connection and answered by a head that ends in an empty line with status 101.
    Prints "ready", then obeys lines on stdin until its end:
-     SECONDS RATE   send for so long, RATE messages a second by the clock (0: as fast as answered);
+     SECONDS RATE   send for so long or up to a SIGINT, RATE messages a second by the clock (0: as
+                    fast as answered);
                     SECONDS 0 sends one message on every connection and waits for the answers
    and prints one JSON object for each. Latency is counted from when a message was due. */
 #define _GNU_SOURCE
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +49,9 @@ static char chunk[CHUNK];
 static uint32_t histogram[SLOWEST + 1];
 static uint64_t replies, answered, errors, bytes;
 static double interval, begun, next_due;
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number) { interrupted = number; }
 
 static double now(void) {
   struct timespec t;
@@ -197,6 +202,7 @@ static void phase(double seconds, double rate) {
   memset(histogram, 0, sizeof histogram);
   replies = answered = errors = bytes = 0;
   interval = rate > 0 ? 1 / rate : 0;
+  interrupted = 0;
   double cpu_before = cpu();
   begun = next_due = now();
   running = seconds > 0;
@@ -206,7 +212,7 @@ static void phase(double seconds, double rate) {
       for (int k = 0; k < (running ? depth : 1); k++) queue(&connections[i], begun);
       flush(&connections[i]);
     }
-  while (running && now() - begun < seconds) {
+  while (running && !interrupted && now() - begun < seconds) {
     if (interval > 0) send_what_is_due(now());
     turn(interval > 0 ? 0 : 10);
   }
@@ -262,6 +268,7 @@ int main(int argc, char **argv) {
   for (int i = 0; i <= depth; i++) memcpy(message + i * message_length, once, message_length);
   connections = calloc(count, sizeof *connections);
   epoll = epoll_create1(0);
+  signal(SIGINT, interrupt);
   setvbuf(stdout, NULL, _IOLBF, 0);
   connect_all(atoi(argv[1]), handshake, handshake_length);
   printf("ready\n");
