@@ -160,7 +160,7 @@ class _WrkSession:
         pipe = subprocess.PIPE
         longest = max(seconds, longest)
         command = self.load.command(self.port, longest)
-        began = time.monotonic()
+        began, told = time.monotonic(), False
         with subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True) as wrk:
             while True:
                 try:
@@ -168,9 +168,10 @@ class _WrkSession:
                     break
                 except subprocess.TimeoutExpired:
                     ends = seconds if sample(wrk.pid) else longest
-                if time.monotonic() >= began + ends:
+                if time.monotonic() >= began + ends and not told:
                     # wrk itself takes whole seconds only; told to stop, it prints its figures
                     wrk.send_signal(signal.SIGINT)
+                    told = True
         used = _children_seconds() - before
         if wrk.returncode != 0:
             raise LoadError(f"wrk: {output.strip()[-200:]}")

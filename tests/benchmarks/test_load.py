@@ -1,10 +1,12 @@
 """What wrk prints, and the requests that are sent."""
 
+import socket
 import sys
+import threading
 
 import pytest
 
-from benchmarks.load import LoadError, Wrk, parse_wrk
+from benchmarks.load import LoadError, Messages, Wrk, parse_wrk
 
 OUTPUT = """Running 1s test @ http://127.0.0.1:8000
   2000 requests in 1.01s, 300KB read
@@ -33,7 +35,9 @@ def test_the_command_carries_headers_method_and_pipelining():
     assert "http://127.0.0.1:8000/p" in command
 
 
-def test_wrk_is_told_to_stop_when_the_time_is_not_whole_seconds(monkeypatch):
+@pytest.fixture
+def fake_wrk(monkeypatch):
+    """A session with a program that prints wrk's figures when it is told to stop."""
     figures = OUTPUT.splitlines()[2]
     script = f"""
 import signal, sys
@@ -43,7 +47,55 @@ signal.pause()"""
     command = [sys.executable, "-c", script]
     monkeypatch.setattr(Wrk, "command", lambda *arguments: command)
     with Wrk("x").open(0) as session:
-        assert session.run(1.5).requests == 2000
+        yield session
+
+
+def test_wrk_is_told_to_stop_after_the_time(fake_wrk):
+    assert fake_wrk.run(1.5).requests == 2000
+
+
+class Counting:
+    """A sampler that has seen enough at its fortieth call, by then well after `seconds`."""
+
+    calls = 0
+
+    def __call__(self, pid):
+        self.calls += 1
+        return self.calls >= 40
+
+
+def test_wrk_goes_on_until_enough_was_seen(fake_wrk):
+    sample = Counting()
+    assert fake_wrk.run(0.1, sample, longest=60).requests == 2000
+    assert sample.calls >= 40
+
+
+def test_wrk_does_not_go_on_for_ever(fake_wrk):
+    assert fake_wrk.run(0.1, lambda pid: False, longest=1.5).requests == 2000
+
+
+def echo(server):
+    connection, _ = server.accept()
+    with connection:
+        while data := connection.recv(4096):
+            connection.sendall(data)
+
+
+def test_our_own_client_goes_on_until_enough_was_seen():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=echo, args=(server,))
+        thread.start()
+        sample = Counting()
+        load = Messages("x", b"ping", reply=4, connections=1)
+        with load.open(server.getsockname()[1]) as session:
+            found = session.run(0.1, sample, longest=60)
+            again = session.run(0.1)
+        thread.join()
+    assert sample.calls >= 40
+    assert found.requests > 0
+    assert found.seconds < 60
+    assert (found.errors, again.errors) == (0, 0)
+    assert again.requests > 0, "it still obeys"
 
 
 def test_our_own_client_sends_the_same_request():

@@ -41,11 +41,11 @@ READING = Reading(
 )
 
 
-def readings(*cpu_us, repeated=0, beside=(), **changes):
+def readings(*cpu_us, disturbed=0, beside=(), **changes):
     taken = [replace(READING, cpu_us=each, **changes) for each in cpu_us]
     if beside:
         taken = [replace(one, beside_us=us) for one, us in zip(taken, beside, strict=True)]
-    return Readings(taken, repeated)
+    return Readings(taken, measured=len(taken) + disturbed, disturbed=disturbed)
 
 
 def test_a_figure_is_the_median_with_its_range():
@@ -77,19 +77,49 @@ def test_further_rounds_make_up_for_a_slow_one():
     assert row.rounds["cpu_us"] == [10, 10, 10, 10, 17, 10, 10, 10]
 
 
-def test_further_rounds_are_for_what_is_too_wide_or_disturbed():
+def test_further_rounds_are_for_what_is_too_wide_or_not_there():
     assert not is_wide(readings(10, 10, 11), PLAN)
     assert is_wide(readings(5, 10, 12), PLAN)
-    found = readings(10, 10)
-    found.taken.append(replace(READING, foreign=0.3))
-    assert is_wide(found, PLAN)
-    found.taken.append(READING)
-    assert not is_wide(found, PLAN), "enough are left without it"
+    assert is_wide(readings(10, 10), PLAN)
+    assert is_wide(Readings(), PLAN)
     plan = replace(PLAN, extra=2)
     assert is_wide(readings(5, 10, 12, 12), plan)
     assert not is_wide(readings(5, 10, 12, 12, 5), plan), "they do not narrow"
-    many = readings(5, 10, 12, 12, 5, quiet=0.0)
-    assert is_wide(many, plan), "none of them counts"
+
+
+def test_measurements_are_added_up_until_they_were_quiet_for_long_enough():
+    found = Readings()
+    part = replace(READING, quiet=0.1)
+    for each in (
+        replace(part, cpu_us=10, beside_us=30, memory_mb=10),
+        None,
+        replace(part, cpu_us=90, quiet=0),
+        replace(part, cpu_us=13, beside_us=0),
+    ):
+        found.add(each, PLAN)
+        assert found.taken == []
+    found.add(replace(part, cpu_us=16, quiet=0.2, beside_us=60, memory_mb=30), PLAN)
+    (one,) = found.taken
+    assert one.quiet == pytest.approx(0.4)
+    assert one.cpu_us == pytest.approx((10 * 0.1 + 13 * 0.1 + 16 * 0.2) / 0.4)
+    assert one.memory_mb == pytest.approx((10 * 0.1 + 20 * 0.1 + 30 * 0.2) / 0.4)
+    assert one.beside_us == pytest.approx(45), "of the two halves that have one"
+    assert (found.measured, found.disturbed, found.rest) == (5, 5, None)
+    found.add(READING, PLAN)
+    assert found.taken[1] == READING, "alone: it was quiet for long enough"
+    assert (found.measured, found.disturbed) == (6, 5)
+
+
+def test_an_error_counts_however_noisy_it_was():
+    found = Readings()
+    found.add(replace(READING, quiet=0, errors=2), PLAN)
+    assert summary("ours", found, PLAN).refused == "refused: 2 errors"
+
+
+def test_what_takes_noise_takes_every_measurement():
+    found = Readings()
+    found.add(replace(READING, quiet=0), replace(PLAN, noisy=True))
+    assert [one.quiet for one in found.taken] == [0]
 
 
 def test_further_rounds_are_for_the_ratio_where_there_is_one():
@@ -132,18 +162,21 @@ def test_a_baseline_that_wavers_spoils_the_ratio_alone():
 
 
 def test_the_baseline_beside_a_reading_is_the_mean_of_those_around_it():
-    quiet, busy = replace(READING, cpu_us=30), replace(READING, cpu_us=90, foreign=0.3)
+    quiet, busy = replace(READING, cpu_us=30), replace(READING, cpu_us=90, quiet=0)
     assert beside_us([READING, quiet], PLAN) == 20
+    assert beside_us([READING, replace(quiet, quiet=0.2)], PLAN) == pytest.approx(14)
     assert beside_us([READING, busy], PLAN) == 10, "without what others disturbed"
-    assert beside_us([READING, busy], replace(PLAN, noisy=True)) == 50
+    assert beside_us([busy, busy], replace(PLAN, noisy=True)) == 90
     assert beside_us([None, quiet], PLAN) == 30
     assert beside_us([None, busy], PLAN) == 0
+    assert beside_us([None, replace(quiet, quiet=0.1)], PLAN) == 0, "too little"
+    assert beside_us([None, busy], replace(PLAN, quiet=0)) == 90, "nothing is wanted"
 
 
 def test_the_baseline_is_measured_before_and_after_every_four_others(monkeypatch):
     order = []
 
-    def measured(load, server, plan):
+    def measured(load, server, plan, answer):
         order.append(server)
         return replace(READING, cpu_us=len(order))
 
@@ -154,13 +187,14 @@ def test_the_baseline_is_measured_before_and_after_every_four_others(monkeypatch
     assert order == ["base", "a", "b", "c", "d", "base", "e", "base"]
     assert [one.beside_us for one in contest.readings["a"].taken] == [(1 + 6) / 2]
     assert [one.beside_us for one in contest.readings["e"].taken] == [(6 + 8) / 2]
-    assert [one.beside_us for one in contest.readings["base"].taken] == [1, 6, 8]
+    base = contest.compared("base").taken
+    assert [one.cpu_us for one in base] == [one.beside_us for one in base] == [1, 6, 8]
 
 
 def test_every_round_is_under_all_loads_and_further_ones_where_a_row_is_wide(monkeypatch):
     order = []
 
-    def measured(load, server, plan):
+    def measured(load, server, plan, answer):
         order.append((load.title, server))
         wavers = load.title == "second" and server == "ours"
         return replace(READING, cpu_us=len(order) if wavers else 10)
@@ -182,7 +216,6 @@ def test_every_round_is_under_all_loads_and_further_ones_where_a_row_is_wide(mon
 def test_where_the_baseline_was_disturbed_its_other_readings_stand_in():
     contest = rounds.Contest(None, {"base": "", "ours": ""}, PLAN, "base")
     contest.readings["base"] = readings(10, 12, 14, beside=(10, 12, 14))
-    contest.readings["base"].taken.append(replace(READING, cpu_us=50, quiet=0))
     contest.readings["ours"] = readings(5, 5, 5, beside=(10, 0, 0))
     assert [one.beside_us for one in contest.compared("ours").taken] == [10, 12, 12]
     contest.readings["base"].taken.pop(0)
@@ -197,19 +230,21 @@ class Slow:
     port = 0
 
     def __init__(self, quiet):
-        self.quiet, self.told, self.clocks = quiet, [], iter([1.0, 1.5])
+        self.quiet, self.told, self.clocks = quiet, [], iter([1.0, 1.2, 1.5])
+        self.enough = None
 
     @contextlib.contextmanager
     def open(self, port):
         yield self
 
-    def run(self, seconds, sample):
+    def run(self, seconds, sample, longest):
+        self.enough = sample(2**22 + 1)
         return Outcome(500, 50_000, seconds, p50_us=1, p99_us=2, errors=0, client_seconds=0.1)
 
     def pin(self, core):
         """Nothing runs."""
 
-    resume = pause = listen = lambda self: None
+    resume = pause = listen = forget = lambda self: None
 
     def clock(self):
         return lambda: next(self.clocks)
@@ -226,17 +261,18 @@ class Slow:
 def test_a_server_too_slow_for_slices_is_judged_by_its_whole_measurement(monkeypatch, quiet):
     slow = Slow(quiet)
     monkeypatch.setattr(rounds, "canary", lambda core: slow)
-    found = rounds.measure(slow, slow, replace(PLAN, seconds=2))
+    found = rounds.measure(slow, slow, replace(PLAN, seconds=2), answer=100)
+    assert not slow.enough, "there may be slices yet"
     assert slow.told == [pytest.approx(2)]
     assert (found.cpu_us, found.whole_us) == (pytest.approx(1000), pytest.approx(1000))
-    assert (found.quiet, found.rate) == (quiet, pytest.approx(250))
-    assert found.disturbed(PLAN) == (not quiet)
+    assert (found.quiet, found.rate) == (pytest.approx(2 if quiet else 0), pytest.approx(250))
 
 
 def test_a_parser_slowed_by_others_is_timed_again(monkeypatch):
     calls = []
     for words, expected in ((iter([True, False]), 2), (iter([True] * 9), 1 + RETRIES)):
-        ear = SimpleNamespace(listen=lambda: None, is_slowed=lambda begin, end, w=words: next(w))
+        ear = SimpleNamespace(is_slowed=lambda begin, end, w=words: next(w))
+        ear.listen = ear.forget = lambda: None
         monkeypatch.setattr(alone, "canary", lambda core, ear=ear: ear)
         monkeypatch.setattr(alone, "_calls_in", lambda job, seconds: 1)
         calls.clear()
@@ -283,17 +319,26 @@ def test_a_paced_load_needs_no_saturation_but_its_rate():
     assert lost.refused == "refused: 100,000 a second of 200,000 wanted"
 
 
-def test_what_others_disturbed_is_refused_unless_asked_for():
-    for what in ({"foreign": 0.3}, {"quiet": 0.05}):
-        disturbed = readings(10, 10, repeated=4, **what)
-        row = summary("a", disturbed, PLAN)
-        assert row.refused == "refused: others disturbed 2 of 2 measurements"
-        row = summary("a", disturbed, replace(PLAN, noisy=True))
-        assert not row.refused
-        assert row.notes == [
-            "4 repeated: others used the cores",
-            "others disturbed 2 of 2 measurements",
-        ]
+def test_what_others_disturbed_too_often_is_refused():
+    refused = "refused: others disturbed 4 of 6 measurements"
+    row = summary("a", readings(10, 10, disturbed=4), PLAN)
+    assert (row.refused, row.notes) == (refused, [])
+    row = summary("a", Readings(measured=6, disturbed=4), PLAN)
+    assert row.refused == refused
+    row = summary("a", readings(10, 10, 10, disturbed=4), PLAN)
+    assert (row.refused, row.notes) == ("", ["others disturbed 4 of 7 measurements"])
+
+
+@pytest.mark.parametrize("noisy", [True, False])
+def test_a_measurement_during_which_others_used_the_cores_does_not_count(monkeypatch, noisy):
+    found = replace(READING, foreign=0.3)
+    swapped = []
+    monkeypatch.setattr(rounds, "measure", lambda *arguments: found)
+    monkeypatch.setattr(machine.Roles, "swap", lambda roles: swapped.append(roles))
+    contest = rounds.Contest(None, {"ours": "ours"}, replace(PLAN, noisy=noisy), "")
+    contest.round(["ours"])
+    assert contest.readings["ours"].taken == ([found] if noisy else [])
+    assert len(swapped) == (not noisy), "the other core may be left alone"
 
 
 def test_each_round_begins_with_another():
