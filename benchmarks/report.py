@@ -155,18 +155,19 @@ def _method(results: Results) -> str:
     plan = results.settings
     return f"""<h2>Method, machine, versions</h2>
 <p>The server is pinned to one core and the client to another. In each of {plan["rounds"]} rounds
-every contestant is woken, measured for {plan["seconds"]} s and stopped (SIGSTOP) again;
+every contestant is woken, measured for {plan["seconds"]} s or more and stopped (SIGSTOP) again;
 the order shifts with each round. The first figure is the server's time on a processor by the
 scheduler's clock, over all its processes and threads, divided by the requests answered, over those
 slices of a measurement, 50 ms or longer, in which a loop that runs beside it showed that the core
-was left alone. A ratio is the baseline's figure over the row's: the mean of the two readings of the
+was left alone: a measurement goes on until it has {plan.get("quiet", 0)} s of these, or the next
+round adds what is missing. A ratio is the baseline's figure over the row's: the mean of the two readings of the
 baseline around it, which is measured before and after every four others.
 Every figure is the median of the rounds,
 the range in brackets their least and greatest; the thin line in a bar is the same range. A row is
 refused when its median is not known within {plan["spread"]:.0%}, end to end and with a confidence
 of 90% (by the order of its rounds), after up to {plan.get("extra", 0)} further ones, or when there
 were errors; rate and latencies are refused when the server was not saturated, and the note says by
-whom. A measurement during which others used more than {plan["foreign"]:.0%} of a core, or left it
-alone for less than {plan.get("quiet", 0):.0%} of the time, is repeated once.</p>
+whom. A measurement during which others used more than {plan["foreign"]:.0%} of a core does not
+count.</p>
 <pre>{escape(results.command)}</pre>
 <div class=scroll><table>{rows}</table></div>"""

@@ -35,7 +35,7 @@ class Plan:
     most: int = 40  # rounds in all, for those that others disturb again and again
     warmup: float = 0.5  # before the first round
     spread: float = 0.1
-    quiet: float = 0.25  # until the core was left alone for so many seconds of it
+    quiet: float = 0.2  # until the core was left alone for so many seconds of it
     longest: float = 1.5  # but no longer than this; the rest is left to the next round
     foreign: float = 0.15  # the share of a core that others may use before it does not count
     noisy: bool = False  # print what was measured while others used the cores
