@@ -25,7 +25,7 @@ from benchmarks.rounds import (
     summary,
 )
 
-PLAN = Plan(rounds=3, spread=0.25)
+PLAN = Plan(rounds=3, spread=0.25, quiet=0.25)
 READING = Reading(
     cpu_us=10,
     whole_us=11,
