@@ -51,6 +51,7 @@ DEFAULT_FOLDER = Path("reports")
 @click.option("--rounds", type=int, default=5, show_default=True, help="of each contestant")
 @click.option("--spread", type=float, default=0.1, show_default=True, help="widest that is printed")
 @click.option("--only", multiple=True, help="contestants whose name has this; may be repeated")
+@click.option("--load", "under", multiple=True, help="loads whose title has this; may be repeated")
 @click.option("--python", "pythons", multiple=True, help="the Python that runs the servers")
 @click.option("--noisy", is_flag=True, help="print what others on the cores disturbed")
 @click.option("--own-client", is_flag=True, help="send HTTP with our own client instead of wrk")
@@ -65,6 +66,7 @@ def main(
     rounds: int,
     spread: float,
     only: tuple[str, ...],
+    under: tuple[str, ...],
     pythons: tuple[str, ...],
     noisy: bool,
     own_client: bool,
@@ -91,7 +93,7 @@ def main(
         for found, mark in zip(runs, ("", "-again"), strict=False):
             if not found.sections:
                 found.date = _now()
-            section = SECTIONS[name](Context(plan, python, only))
+            section = SECTIONS[name](Context(plan, python, only, under))
             if len(pythons) > 1:
                 section.title += f", Python {machine.describe(python)['python']}"
             tables.show(section)
@@ -99,6 +101,11 @@ def main(
             # after each section: a long run is not lost with its last one
             found.save(json_path.with_stem(json_path.stem + mark))
             report.write(found, html_path.with_stem(html_path.stem + mark))
+    if under and not any(section.tables for section in runs[0].sections):
+        titles = " or ".join(under)
+        raise click.ClickException(
+            f"no load of {', '.join(wanted)} has this in its title: {titles}"
+        )
     click.echo(f"\n{json_path}\n{html_path}")
     older = [results.load(compare)] if compare else []
     alike = [tables.show_differences(old, new) for old, new in pairwise([*older, *runs])]

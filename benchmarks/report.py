@@ -160,8 +160,8 @@ the order shifts with each round. The first figure is the server's time on a pro
 scheduler's clock, over all its processes and threads, divided by the requests answered, over those
 slices of a measurement, 50 ms or longer, in which a loop that runs beside it showed that the core
 was left alone: a measurement goes on until it has {plan.get("quiet", 0)} s of these, or the next
-round adds what is missing. A ratio is the baseline's figure over the row's: the mean of the two readings of the
-baseline around it, which is measured before and after every four others.
+round adds what is missing. A ratio is the baseline's figure over the row's: the mean of the two
+readings of the baseline around it, which is measured before and after every four others.
 Every figure is the median of the rounds,
 the range in brackets their least and greatest; the thin line in a bar is the same range. A row is
 refused when its median is not known within {plan["spread"]:.0%}, end to end and with a confidence

@@ -30,7 +30,7 @@ def run(context: Context) -> Section:
     if context.plan.quick:
         contestants = [each for each in contestants if each.name in QUICK]
     with fleet(contestants, context.python) as (servers, section.left_out):
-        section.tables = compare(context.first(LOADS, 1), servers, context.plan, BASELINE)
+        section.tables = compare(context.loads(LOADS, 1), servers, context.plan, BASELINE)
     section.words = [words(table) for table in section.tables]
     section.words += [word for table in section.tables for word in published(table)]
     return section

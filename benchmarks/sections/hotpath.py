@@ -62,16 +62,16 @@ OTHERS = [
 def run(context: Context) -> Section:
     section = Section("hotpath", "The hot path against its targets")
     targets = Table("Targets: uvicorn's CPU per request over ours", [])
-    with fleet(MAIN.contestants, context.python) as (servers, left_out):
-        section.left_out.update(left_out)
-        _measure(MAIN, servers, section, targets, context)
-        if not context.plan.quick:
-            half_load(servers, section, targets, context)
-    for each in context.first(OTHERS, 0):
+    whole = not context.plan.quick and not context.under
+    for each in [MAIN, *context.first(OTHERS, 0)]:
+        if not _chosen(each, context):
+            continue
         with fleet(each.contestants, context.python) as (servers, left_out):
             section.left_out.update(left_out)
             _measure(each, servers, section, targets, context)
-    if not context.plan.quick:
+            if each is MAIN and whole:
+                half_load(servers, section, targets, context)
+    if whole:
         idle(section, targets, context)
     section.tables.insert(0, targets)
     missed = [row.name for row in targets.rows if not row.notes[0].startswith("reached")]
@@ -85,11 +85,15 @@ def run(context: Context) -> Section:
 def _measure(
     pair: Pair, servers: dict[str, Process], section: Section, targets: Table, context: Context
 ) -> None:
-    chosen = context.first(pair.loads, 3)
-    tables = compare([load for load, _ in chosen], servers, context.plan, BASELINE)
+    tables = compare(_chosen(pair, context), servers, context.plan, BASELINE)
     section.tables += tables
-    for (load, least), table in zip(chosen, tables, strict=True):
-        targets.rows.append(judged(load.title, table.row(OURS), least))
+    least = {load.title: ratio for load, ratio in pair.loads}
+    for table in tables:
+        targets.rows.append(judged(table.title, table.row(OURS), least[table.title]))
+
+
+def _chosen(pair: Pair, context: Context) -> list[Wrk]:
+    return context.loads([load for load, _ in pair.loads], 3)
 
 
 def judged(name: str, found: Row | None, least: float) -> Row:

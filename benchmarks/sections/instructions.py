@@ -34,7 +34,7 @@ def run(context: Context) -> Section:
     if reason := missing_tool("valgrind"):
         section.left_out["all"] = reason
         return section
-    loads = context.first(matrix.LOADS, 1)
+    loads = context.loads(matrix.LOADS, 1)
     section.tables = [Table(load.title, [], "request", matrix.BASELINE) for load in loads]
     for each in context.chosen(matrix.contestants(context.plan.quick), matrix.BASELINE):
         if each.name.startswith("floor"):

@@ -47,7 +47,7 @@ def run(context: Context) -> Section:
     section = Section("matrix", "The matrix: parser or loop")
     chosen = context.chosen(contestants(context.plan.quick), BASELINE)
     floors = [each.name for each in chosen if each.name.startswith("floor")]
-    loads = context.first(LOADS, 1)
+    loads = context.loads(LOADS, 1)
     with fleet(chosen, context.python) as (servers, section.left_out):
         section.tables = compare(loads, servers, context.plan, BASELINE, unchecked=floors)
     alone_us = parts_alone(loads, context)

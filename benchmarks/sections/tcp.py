@@ -26,9 +26,11 @@ def run(context: Context) -> Section:
     with fleet(context.chosen(ECHO, BASELINE), context.python) as (servers, section.left_out):
         loads = [
             Messages(f"echo {name}, 10 connections", b"x" * size, size, connections=10)
-            for name, size in context.first(list(SIZES.items()), 1)
+            for name, size in SIZES.items()
         ]
-        section.tables = compare(loads, servers, context.plan, BASELINE, "message")
+        section.tables = compare(
+            context.loads(loads, 1), servers, context.plan, BASELINE, "message"
+        )
     section.words = [word for table in section.tables for word in verdicts(table)]
     return section
 

@@ -23,10 +23,9 @@ def run(context: Context) -> Section:
     section = Section("websocket", "WebSocket")
     contestants = context.chosen(WEBSOCKET, BASELINE)
     with fleet(contestants, context.python) as (servers, section.left_out):
-        section.tables = compare(
-            context.first(loads(), 1), servers, context.plan, BASELINE, "message"
-        )
-    if not context.plan.quick:
+        chosen = context.loads(loads(), 1)
+        section.tables = compare(chosen, servers, context.plan, BASELINE, "message")
+    if not context.plan.quick and not context.under:
         idle = Messages("idle", frame(b"x" * 32), handshake=handshake("/echo"), connections=1000)
         section.tables.append(
             memory_table("Idle WebSocket, 1,000 connections", idle, contestants, context)

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from benchmarks import __main__ as command
 from benchmarks import results
 from benchmarks.results import Figure, Row, Section, Table
+from benchmarks.sections import field
 
 
 @pytest.fixture
@@ -53,6 +54,23 @@ def test_two_runs_that_differ_fail(run):
     found = run(2.0, 2.3, options=["--twice"])
     assert found.exit_code == 1
     assert "differs by more than 10%" in found.output
+
+
+def test_a_load_that_nobody_has_is_told(monkeypatch, tmp_path):
+    seen = []
+
+    def section(context):
+        seen.append([load.title for load in context.loads(field.LOADS, 1)])
+        return Section("field", "The field", [Table("one", [])] if seen[-1] else [])
+
+    monkeypatch.setattr(command, "SECTIONS", {"field": section})
+    for title in ("KB", "hello", "2 KB"):
+        files = ["--json", str(tmp_path / "run.json"), "--html", str(tmp_path / "run.html")]
+        found = CliRunner().invoke(command.main, ["field", "--load", title, *files])
+    hello, *sizes = [load.title for load in field.LOADS]
+    assert seen == [sizes, [hello], []]
+    assert found.exit_code == 1
+    assert "no load of field has this in its title: 2 KB" in found.output
 
 
 def test_a_run_is_compared_with_an_older_one(run, tmp_path):
