@@ -47,6 +47,11 @@ def key() -> str:
 
 def counted(repeat: int = REPEAT) -> dict[str, int]:
     """{part: instructions per call}."""
+    return {name: round(total(dump) / repeat) for name, dump in dumps(repeat).items()}
+
+
+def dumps(repeat: int) -> dict[str, str]:
+    """{part: what callgrind wrote of so many calls}."""
     with tempfile.TemporaryDirectory() as folder:
         result = subprocess.run(
             [
@@ -62,12 +67,12 @@ def counted(repeat: int = REPEAT) -> dict[str, int]:
         if result.returncode != 0:
             raise click.ClickException(f"callgrind: {result.stderr.strip()[-600:]}")
         names = result.stdout.splitlines()
-        dumps = sorted(Path(folder).glob("out.*"), key=lambda path: int(path.suffix[1:]))
-        totals = [total(path.read_text()) for path in dumps]
+        paths = sorted(Path(folder).glob("out.*"), key=lambda path: int(path.suffix[1:]))
+        found = [path.read_text() for path in paths]
     # Each part has a mark before and one after it: every second dump is the part itself.
-    if len(totals) < 2 * len(names):
-        raise click.ClickException(f"callgrind wrote {len(totals)} of {2 * len(names)} counts")
-    return {name: round(totals[2 * at + 1] / repeat) for at, name in enumerate(names)}
+    if len(found) < 2 * len(names):
+        raise click.ClickException(f"callgrind wrote {len(found)} of {2 * len(names)} counts")
+    return {name: found[2 * at + 1] for at, name in enumerate(names)}
 
 
 def total(dump: str) -> int:
