@@ -45,7 +45,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Reading:
-    """One measurement of one server."""
+    """What one measurement of a server says, or several together."""
 
     cpu_us: float  # over its quiet slices
     whole_us: float
@@ -63,7 +63,7 @@ class Reading:
 
 @dataclass
 class Readings:
-    """All of one server's: one in each round, of the baseline several."""
+    """All of one server's: of the baseline several in each round, of others one at the most."""
 
     taken: list[Reading] = field(default_factory=list)
     rest: Reading | None = None  # a part of the next one
@@ -122,10 +122,8 @@ def compare(
                 wide = [name for name in names if is_wide(contest.compared(name), plan)]
                 names = [name for name in names if name in wide or (name == baseline and wide)]
             if names:
-                before = contest.count(names)
-                contest.round(names)
-                made = contest.count(names) - before
-                _progress(f"{contest.load.title}: round {turn + 1}, {made} of {len(names)}")
+                made = contest.round(names)
+                _progress(f"{contest.load.title}: round {turn + 1}, {made} of {len(names)} read")
     return [contest.table(unit) for contest in contests]
 
 
@@ -189,15 +187,13 @@ class Contest:
             return readings
         return replace(readings, taken=taken)
 
-    def count(self, names: list[str]) -> int:
-        """Readings of them, without the baseline's."""
-        return sum(len(self.readings[name].taken) for name in names if name != self.baseline)
-
-    def round(self, names: list[str]) -> None:
-        """One reading of each, with the baseline before and after every few of them.
+    def round(self, names: list[str]) -> int:
+        """Measure each, and the baseline before and after every few of them.
 
         A single baseline that wavers from second to second would move a whole table with it.
+        Returns of how many there is a further reading.
         """
+        had = {name: len(self.readings[name].taken) for name in names}
         others = [name for name in names if name != self.baseline]
         before = self._take_baseline()
         for at in range(0, len(others), BETWEEN):
@@ -208,6 +204,7 @@ class Contest:
                     reading = replace(reading, beside_us=beside_us([before, after], self.plan))
                 self.readings[name].add(reading, self.plan)
             before = after
+        return sum(len(self.readings[name].taken) > count for name, count in had.items())
 
     def _take_baseline(self) -> Reading | None:
         if self.baseline not in self.able():

@@ -183,7 +183,7 @@ def test_the_baseline_is_measured_before_and_after_every_four_others(monkeypatch
     monkeypatch.setattr(rounds, "measure", measured)
     servers = {name: name for name in ("a", "b", "base", "c", "d", "e")}
     contest = rounds.Contest(None, servers, PLAN, "base")
-    contest.round(list(servers))
+    assert contest.round(list(servers)) == len(servers)
     assert order == ["base", "a", "b", "c", "d", "base", "e", "base"]
     assert [one.beside_us for one in contest.readings["a"].taken] == [(1 + 6) / 2]
     assert [one.beside_us for one in contest.readings["e"].taken] == [(6 + 8) / 2]
@@ -336,7 +336,7 @@ def test_a_measurement_during_which_others_used_the_cores_does_not_count(monkeyp
     monkeypatch.setattr(rounds, "measure", lambda *arguments: found)
     monkeypatch.setattr(machine.Roles, "swap", lambda roles: swapped.append(roles))
     contest = rounds.Contest(None, {"ours": "ours"}, replace(PLAN, noisy=noisy), "")
-    contest.round(["ours"])
+    assert contest.round(["ours"]) == noisy
     assert contest.readings["ours"].taken == ([found] if noisy else [])
     assert len(swapped) == (not noisy), "the other core may be left alone"
 
