@@ -268,9 +268,20 @@ def agreement(runs: Runs) -> list[str]:
     return [f"{words}; the largest difference is {most:.1%}."]
 
 
+def apart(_: Runs) -> list[str]:
+    """What was apart and was measured twice more: each pair, and how well they agree."""
+    runs = latest("-apart")
+    pairs = [
+        f"{name} {number(before)} and {number(now)}"
+        for name, before, now in results.differences(runs.run, runs.again)
+    ]
+    return [f"{agreement(runs)[0]} {'; '.join(pairs)}."]
+
+
 BLOCKS: dict[str, Callable[[Runs], list[str]]] = {
     "agreement": agreement,
     "anatomy": anatomy,
+    "apart": apart,
     "field": field,
     "field-rate": field_rate,
     "hotpath": hotpath,
