@@ -269,13 +269,15 @@ def agreement(runs: Runs) -> list[str]:
 
 
 def apart(_: Runs) -> list[str]:
-    """What was apart and was measured twice more: each pair, and how well they agree."""
-    runs = latest("-apart")
-    pairs = [
-        f"{name} {number(before)} and {number(now)}"
-        for name, before, now in results.differences(runs.run, runs.again)
-    ]
-    return [f"{agreement(runs)[0]} {'; '.join(pairs)}."]
+    """What was apart, and more, measured twice again: how well that agrees, and each ratio."""
+    found = []
+    for runs in map(latest, ("-apart", "-more")):
+        pairs = [
+            f"{name} {number(before)} and {number(now)}"
+            for name, before, now in results.differences(runs.run, runs.again)
+        ]
+        found.append(f"- {agreement(runs)[0]} {'; '.join(pairs)}.")
+    return found
 
 
 BLOCKS: dict[str, Callable[[Runs], list[str]]] = {

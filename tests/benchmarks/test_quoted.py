@@ -13,7 +13,7 @@ def test_a_page_quotes_the_committed_runs(page):
     assert quoted.filled(text, quoted.latest()) == text, "run: python -m benchmarks.quoted"
 
 
-@pytest.mark.parametrize("kind", ["", "-instructions", "-apart"])
+@pytest.mark.parametrize("kind", ["", "-instructions", "-apart", "-more"])
 def test_the_committed_runs_have_the_same_settings(kind):
     runs = quoted.latest(kind)
     assert runs.run.settings == runs.again.settings
