@@ -29,14 +29,14 @@ FIGURES = ("cpu_us", "rate", "p50_us", "p99_us", "memory_mb")
 class Plan:
     """How long and how often; `spread` is the widest that is printed (see `Figure`)."""
 
-    seconds: float = 0.5  # of a measurement, which goes on
+    seconds: float = 0.5  # of a measurement, at least
     rounds: int = 5
     extra: int = 8  # further rounds for those whose spread is too wide
     most: int = 40  # rounds in all, for those that others disturb again and again
     warmup: float = 0.5  # before the first round
     spread: float = 0.1
-    quiet: float = 0.2  # until the core was left alone for so many seconds of it
-    longest: float = 1.5  # but no longer than this; the rest is left to the next round
+    quiet: float = 0.2  # seconds in which the core was left alone that make a reading
+    longest: float = 1.5  # of a measurement that waits for them; the next round adds the rest
     foreign: float = 0.15  # the share of a core that others may use before it does not count
     noisy: bool = False  # print what was measured while others used the cores
     quick: bool = False  # fewer loads

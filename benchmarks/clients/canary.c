@@ -1,5 +1,6 @@
-/* Tells how fast the core is on which it runs: every millisecond a line with the time (CLOCK_MONOTONIC)
-   and the nanoseconds of its own CPU time that a loop took, some 11000 on a core left alone.
+/* Tells how fast the core is on which it runs: every millisecond a line with the time
+   (CLOCK_MONOTONIC) and the nanoseconds of its own CPU time that a loop took, some 11000 on a core
+   left alone.
 
    The loop has several independent chains of additions in registers, so that it needs all of a
    core's execution units and no memory: it is slower while another thread runs on the same
