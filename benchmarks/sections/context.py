@@ -1,6 +1,7 @@
 """What every section is given, and how `--only` and `--load` narrow it."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,11 +28,11 @@ class Context:
     def wants(self, name: str) -> bool:
         return not self.only or any(part in name for part in self.only)
 
-    def loads(self, every: list[AnyLoad], number: int) -> list[AnyLoad]:
+    def loads(self, all_of_them: Sequence[AnyLoad], number: int) -> list[AnyLoad]:
         """Those named; if none is, all in a full run, so many in a quick one."""
         if self.under:
-            return [load for load in every if any(part in load.title for part in self.under)]
-        return self.first(every, number)
+            return [load for load in all_of_them if any(part in load.title for part in self.under)]
+        return self.first([*all_of_them], number)
 
     def first(self, items: list[Named], number: int) -> list[Named]:
         """All of them in a full run, so many in a quick one."""
