@@ -1,4 +1,6 @@
-"""Why a server does not start."""
+"""Why a server does not start, why it refuses a request, and that the client has gone."""
+
+from collections.abc import Sequence
 
 
 class StartError(Exception):
@@ -31,3 +33,18 @@ class LifespanError(StartError):
 
 class WorkerError(StartError):
     """The worker processes do not start."""
+
+
+class ClientDisconnected(OSError):
+    """`send()` after the client has gone; the ASGI specification asks for an OSError."""
+
+
+class Refusal(Exception):
+    """A request that the server refuses: answer with `status` and `headers`, then close."""
+
+    def __init__(
+        self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.headers = headers

@@ -63,23 +63,25 @@ def make_service(
     state: dict[str, Any],
     access_log: AccessLog | None,
 ) -> Service:
-    http: Any = importlib.import_module("fastserve.http")
-    service: Service = http.Service(
+    from .asgi import Service as HttpService
+    from .http1 import Connection
+
+    return HttpService(
         app,
         config,
         loop,
+        Connection,
         state=state,
         access_log=access_log,
         parser_factory=load_port(config.http),
     )
-    return service
 
 
 def load_port(name: str) -> Any:
     """The parser port of the option `http`; None for llhttp, which needs none. ConfigError."""
     if name in ("auto", "llhttp"):
         return None
-    module, _, attribute = ("fastserve.http.h11:H11Port" if name == "h11" else name).partition(":")
+    module, _, attribute = ("fastserve.http1.h11:H11Port" if name == "h11" else name).partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:

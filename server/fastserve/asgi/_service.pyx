@@ -1,4 +1,4 @@
-"""What all connections of a process share: the app, the options, the clock, the counters."""
+"""What the connections of one event loop share: the app, the options, the clock, the counters."""
 
 from libc.time cimport time, time_t
 
@@ -6,27 +6,48 @@ import contextvars
 import logging
 from email.utils import formatdate
 
-from httpparser._core cimport Limits
-from httpparser._response cimport Output
-from fastserve.http._task cimport Runner
+from httpparser cimport Limits, Output
+from fastserve.asgi._task cimport Runner
 
-from fastserve.http.tls_scope import server_certificate
+from fastserve.asgi.tls_scope import server_certificate
 from fastserve.proxy import Proxies
 
-__all__ = ("Service",)
+__all__ = ("DefaultFields", "Service")
+
+
+cdef class DefaultFields:
+    """The server, date and configured fields of every response, as lines ready to send."""
+
+    def __cinit__(self, bint server_header=True, bint date_header=True, extra=()):
+        self.server_line = b"server: fastserve\r\n" if server_header else b""
+        self.extra_lines = b"".join([b"%b: %b\r\n" % pair for pair in extra])
+        self.date_header = date_header
+        self.renew()
+
+    cdef int renew(self) except -1:
+        """Make the date anew when the second has changed. RFC 9110 6.6.1"""
+        cdef time_t second = time(NULL)
+        if second == self.second:
+            return 0
+        self.second = second
+        self.date_line = b""
+        if self.date_header:
+            self.date_line = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
+        self.lines = self.server_line + self.date_line + self.extra_lines
+        return 0
 
 
 cdef class Service:
-    """One per process. `connection()` is the protocol factory for the loop's servers.
+    """One per loop. `connection()` is the protocol factory for the loop's servers.
 
-    `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `state` the lifespan's state or
-    None when the app has no lifespan, `access_log` has `record(…)` or is None.
+    `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `protocol` makes a connection from a
+    service, `state` is the lifespan's state or None when the app has no lifespan, `access_log` has
+    `record(…)` or is None, `parser_factory` is None for llhttp.
     """
 
-    def __init__(self, app, config, loop, *, state=None, access_log=None, parser_factory=None):
-        from fastserve.http._connection import Connection  # which needs this module first
-
-        self.protocol = Connection
+    def __init__(self, app, config, loop, protocol, *, state=None, access_log=None,
+                 parser_factory=None):
+        self.protocol = protocol
         self.app = app
         self.config = config
         self.loop = loop
@@ -41,7 +62,9 @@ cdef class Service:
         self.connections = set()
         self.websockets = set()
         self.output = Output.__new__(Output)
-        self.direct = Output.__new__(Output)
+        self.default_fields = DefaultFields(
+            config.server_header, config.date_header, config.extra_headers
+        )
         self.now = loop.time()
         self.limits = Limits(
             request_line=config.limit_request_line,
@@ -61,9 +84,6 @@ cdef class Service:
         self.write_high_water = config.write_high_water
         self.drain_body = config.drain_body
         self.limit_concurrency = config.limit_concurrency
-        self.server_header = config.server_header
-        self.date_header = config.date_header
-        self.extra_lines = b"".join(b"%b: %b\r\n" % pair for pair in config.extra_headers)
         self.server_certificate = server_certificate(config)
         self.asgi = {"version": "3.0", "spec_version": "2.5"}
         self.extensions_1_0 = {
@@ -90,7 +110,6 @@ cdef class Service:
         }
         if state is not None:
             self.scope["state"] = None
-        self.renew()
 
     cdef dict scope_of(self, object server, str scheme):
         """The template for connections that came in there; all of them share it."""
@@ -101,24 +120,6 @@ cdef class Service:
             if len(self.scopes) < 1000:  # a server may listen on any number of addresses
                 self.scopes[key] = scope
         return scope
-
-    cdef int renew(self) except -1:
-        """Make the default fields anew when the second has changed. RFC 9110 6.6.1."""
-        cdef time_t second = time(NULL)
-        if second == self.second:
-            return 0
-        self.second = second
-        self.date_line = b""
-        if self.date_header:
-            self.date_line = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
-        self.server_line = b"server: fastserve\r\n" if self.server_header else b""
-        self.both = self.server_line + self.date_line + self.extra_lines
-        return 0
-
-    def default_headers(self):
-        """The lines that every response gets: server, date and the configured ones, as bytes."""
-        self.renew()
-        return self.both
 
     def connection(self):
         """A new protocol: the factory for `loop.create_server()`."""
@@ -173,6 +174,13 @@ cdef class Service:
             finally:
                 if self.closed is closed:  # a second caller may wait by now
                     self.closed = None
+
+    cdef int leave(self) except -1:
+        """A request's app has returned."""
+        self.active -= 1
+        if self.closed is not None:
+            self.notice()
+        return 0
 
     cdef int forget(self, object connection) except -1:
         self.connections.discard(connection)
