@@ -806,7 +806,6 @@ def test_exports() -> None:
         "get_include",
         "install_as_httptools",
         "parse_url",
-        "parser",
         "write_response_head",
     ]
     for name in httpparser.__all__:

@@ -11,7 +11,7 @@ from httpparser import HttpParserError, Leniency, Limits
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "parser.md").read_text()
-SOURCES = [*(ROOT / "httpparser").glob("*.pyx"), *(ROOT / "httpparser").glob("*.py")]
+SOURCES = [*(ROOT / "httpparser").rglob("*.pyx"), *(ROOT / "httpparser").rglob("*.py")]
 ERRORS = [
     found
     for name in httpparser.__all__

@@ -9,15 +9,17 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
 )
-from cpython.mem cimport PyMem_Free
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from libc.stdint cimport uint8_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memcmp
 
-from . cimport llhttp
-from ._headers cimport spelled_name
-from ._span cimport Span, extend, forget, keep
+from httpparser._threads cimport HAS_GIL, acquire, release
+from httpparser.http1 cimport llhttp
+from httpparser.http1._span cimport Span, copy_span, extend, forget
 
-from .errors import (
+from httpparser.errors import (
     HttpParserCallbackError,
     HttpParserError,
     HttpParserInvalidMethodError,
@@ -28,18 +30,11 @@ from .errors import (
 
 __all__ = ("HttpRequestParser", "HttpResponseParser")
 
-cdef extern from *:
-    """
-    #ifdef Py_GIL_DISABLED
-    #define enter_feed(flag) (!__atomic_exchange_n(flag, 1, __ATOMIC_ACQUIRE))
-    #define leave_feed(flag) __atomic_store_n(flag, 0, __ATOMIC_RELEASE)
-    #else
-    #define enter_feed(flag) (*(flag) ? 0 : (*(flag) = 1))
-    #define leave_feed(flag) (*(flag) = 0)
-    #endif
-    """
-    bint enter_feed(char *flag)
-    void leave_feed(char *flag)
+cdef enum:
+    SPELLED_SLOTS = 512
+    LONGEST_SPELLED = 40
+
+cdef PyObject *spelled[SPELLED_SLOTS]  # each owned; a name takes the place of one it collides with
 
 cdef extern from "Python.h":
     bint PyMethod_Check(object)
@@ -69,7 +64,7 @@ cdef bint is_method_of(protocol, callback) noexcept:
 cdef class _Parser:
     cdef llhttp.llhttp_t state
     cdef llhttp.llhttp_settings_t settings  # only what the protocol has
-    cdef char feeding
+    cdef uint8_t feeding  # a feed_data() is under way
     cdef object on_message_begin
     cdef object on_url
     cdef object on_status
@@ -144,8 +139,8 @@ cdef class _Parser:
         return 0
 
     def __dealloc__(self):
-        PyMem_Free(self.name.kept)
-        PyMem_Free(self.value.kept)
+        free(self.name.buffer)
+        free(self.value.buffer)
 
     def feed_data(self, data):
         """Parse more input, calling the protocol's methods.
@@ -156,7 +151,7 @@ cdef class _Parser:
         protocol's first byte.
         """
         cdef Py_buffer view
-        if not enter_feed(&self.feeding):
+        if not acquire(&self.feeding):
             raise HttpParserError(
                 "feed_data() called while the parser is being fed: from one of its callbacks or "
                 "from another thread",
@@ -172,7 +167,7 @@ cdef class _Parser:
                 finally:
                     PyBuffer_Release(&view)
         finally:
-            leave_feed(&self.feeding)
+            release(&self.feeding)
 
     cdef int execute(self, const char *data, size_t length) except -1:
         cdef bint failed_before = self.state.error != llhttp.HPE_OK
@@ -180,7 +175,7 @@ cdef class _Parser:
         try:
             errno = llhttp.llhttp_execute(&self.state, data, length)
             if errno == llhttp.HPE_OK:
-                self.keep_field()
+                self.copy_field()
                 self.consumed += length
                 return 0
         except BaseException:
@@ -194,12 +189,12 @@ cdef class _Parser:
         self.note_failure(data, failed_before)
         raise self.failure(errno)
 
-    cdef int keep_field(self) except -1:
-        """The input goes away: own what there is of a field that is not complete."""
+    cdef int copy_field(self) except -1:
+        """The input goes away: copy what has arrived of a field that is not complete."""
         if self.name.length:
-            keep(&self.name, 0)
+            copy_span(&self.name, 0)
         if self.value.length:
-            keep(&self.value, 0)
+            copy_span(&self.value, 0)
         return 0
 
     cdef int note_failure(self, const char *data, bint failed_before) except -1:
@@ -207,7 +202,7 @@ cdef class _Parser:
             return 0
         forget(&self.name)
         forget(&self.value)
-        if self.state.error == llhttp.HPE_OK:  # no memory for what keep_field() wanted
+        if self.state.error == llhttp.HPE_OK:  # no memory for copy_field()
             self.state.error = llhttp.HPE_USER
             self.state.reason = "Span callback error in on_header"
             self.state.error_pos = data
@@ -315,6 +310,31 @@ cdef tuple METHODS = tuple(
 
 
 # --- calling the protocol ---
+cdef bytes spelled_name(const char *at, size_t length):
+    """A name in the spelling that it was sent in; the same object when it comes again."""
+    cdef size_t slot
+    cdef PyObject *known
+    cdef bytes name
+    if not HAS_GIL or length == 0 or length > LONGEST_SPELLED:
+        return PyBytes_FromStringAndSize(at, length)
+    slot = (
+        length * 37 + <unsigned char> at[0] * 5 + <unsigned char> at[length - 1] * 17
+        + <unsigned char> at[length >> 1] * 3
+    ) % SPELLED_SLOTS
+    known = spelled[slot]
+    if (
+        known != NULL
+        and <size_t> len(<bytes> known) == length
+        and memcmp(PyBytes_AS_STRING(<bytes> known), at, length) == 0
+    ):
+        return <bytes> known
+    name = PyBytes_FromStringAndSize(at, length)
+    Py_INCREF(name)
+    spelled[slot] = <PyObject *> name
+    Py_XDECREF(known)
+    return name
+
+
 cdef inline int call(_Parser self, object callback) except -1:
     cdef PyObject *arguments[1]
     if self.instance is None:

@@ -24,15 +24,10 @@ cdef extern from "llhttp.h":
 
     ctypedef enum llhttp_errno_t:
         HPE_OK
-        HPE_INTERNAL
-        HPE_CLOSED_CONNECTION
         HPE_INVALID_METHOD
         HPE_INVALID_URL
-        HPE_INVALID_CONSTANT
         HPE_INVALID_VERSION
         HPE_INVALID_STATUS
-        HPE_INVALID_EOF_STATE
-        HPE_INVALID_TRANSFER_ENCODING
         HPE_PAUSED
         HPE_PAUSED_UPGRADE
         HPE_PAUSED_H2_UPGRADE
@@ -41,12 +36,9 @@ cdef extern from "llhttp.h":
     ctypedef enum llhttp_flags_t:
         F_CONNECTION_KEEP_ALIVE
         F_CONNECTION_CLOSE
-        F_CONNECTION_UPGRADE
         F_CHUNKED
-        F_UPGRADE
         F_CONTENT_LENGTH
         F_SKIPBODY
-        F_TRANSFER_ENCODING
 
     ctypedef enum llhttp_lenient_flags_t:
         LENIENT_HEADERS
@@ -61,7 +53,6 @@ cdef extern from "llhttp.h":
         LENIENT_SPACES_AFTER_CHUNK_SIZE
 
     ctypedef enum llhttp_type_t:
-        HTTP_BOTH
         HTTP_REQUEST
         HTTP_RESPONSE
 
@@ -70,7 +61,6 @@ cdef extern from "llhttp.h":
 
     ctypedef enum llhttp_method_t:
         HTTP_CONNECT
-        HTTP_PRI
         HTTP_QUERY
 
     ctypedef int (*llhttp_data_cb)(llhttp_t *, const char *at, size_t length) except -1
@@ -81,8 +71,6 @@ cdef extern from "llhttp.h":
         llhttp_data_cb on_protocol
         llhttp_data_cb on_url
         llhttp_data_cb on_status
-        llhttp_data_cb on_method
-        llhttp_data_cb on_version
         llhttp_data_cb on_header_field
         llhttp_data_cb on_header_value
         llhttp_data_cb on_chunk_extension_name
@@ -90,11 +78,7 @@ cdef extern from "llhttp.h":
         llhttp_cb on_headers_complete
         llhttp_data_cb on_body
         llhttp_cb on_message_complete
-        llhttp_cb on_url_complete
         llhttp_cb on_status_complete
-        llhttp_cb on_method_complete
-        llhttp_cb on_version_complete
-        llhttp_cb on_header_field_complete
         llhttp_cb on_header_value_complete
         llhttp_cb on_chunk_extension_name_complete
         llhttp_cb on_chunk_extension_value_complete
@@ -105,23 +89,10 @@ cdef extern from "llhttp.h":
     void llhttp_reset(llhttp_t *parser)
     void llhttp_settings_init(llhttp_settings_t *settings)
     llhttp_errno_t llhttp_execute(llhttp_t *parser, const char *data, size_t length) except *
-    llhttp_errno_t llhttp_finish(llhttp_t *parser) except *
-    bint llhttp_message_needs_eof(const llhttp_t *parser)
     bint llhttp_should_keep_alive(const llhttp_t *parser)
     void llhttp_resume(llhttp_t *parser)
     void llhttp_resume_after_upgrade(llhttp_t *parser)
-    llhttp_errno_t llhttp_get_errno(const llhttp_t *parser)
     const char *llhttp_get_error_reason(const llhttp_t *parser)
     const char *llhttp_get_error_pos(const llhttp_t *parser)
     const char *llhttp_errno_name(llhttp_errno_t error)
     const char *llhttp_method_name(llhttp_method_t method)
-    void llhttp_set_lenient_headers(llhttp_t *parser, int enabled)
-    void llhttp_set_lenient_chunked_length(llhttp_t *parser, int enabled)
-    void llhttp_set_lenient_keep_alive(llhttp_t *parser, int enabled)
-    void llhttp_set_lenient_transfer_encoding(llhttp_t *parser, int enabled)
-    void llhttp_set_lenient_version(llhttp_t *parser, int enabled)
-    void llhttp_set_lenient_data_after_close(llhttp_t *parser, int enabled)
-    void llhttp_set_lenient_optional_lf_after_cr(llhttp_t *parser, int enabled)
-    void llhttp_set_lenient_optional_cr_before_lf(llhttp_t *parser, int enabled)
-    void llhttp_set_lenient_optional_crlf_after_chunk(llhttp_t *parser, int enabled)
-    void llhttp_set_lenient_spaces_after_chunk_size(llhttp_t *parser, int enabled)

@@ -1,6 +1,5 @@
 from libc.string cimport memcpy
 
-# A growing buffer for what is to be written.
 cdef class Output:
     cdef char *data  # owned
     cdef size_t length

@@ -1,6 +1,8 @@
 from typing_extensions import disjoint_base
 
-__all__ = ("Limits",)
+__all__ = ("LLHTTP_VERSION", "Limits", "Parser")
+
+LLHTTP_VERSION: str
 
 @disjoint_base
 class Limits:
@@ -29,3 +31,12 @@ class Limits:
     def chunk_extensions(self) -> int: ...
     @property
     def body(self) -> int: ...
+
+@disjoint_base
+class Parser:
+    strict: bool
+    any_method: bool
+    hold: bool
+    chunk_extensions: bool
+    @property
+    def keep_alive(self) -> bool: ...

@@ -3,12 +3,10 @@ from typing import Any, Literal, TypeAlias
 
 from typing_extensions import Buffer, disjoint_base
 
-from ._core import Parser
 from ._head import RequestHead, ResponseHead
-from ._limits import Limits
-from ._sink import Sink
+from ._parser import Limits, Parser
 
-__all__ = ("BatchParser", "Chunk", "Collector", "End", "RequestParser", "ResponseParser", "Trailers")
+__all__ = ("BatchParser", "Chunk", "End", "RequestParser", "ResponseParser", "Trailers")
 
 class End(Enum):
     END = "END"
@@ -24,9 +22,6 @@ class Chunk:
     def size(self) -> int: ...
     @property
     def extensions(self) -> bytes: ...
-
-@disjoint_base
-class Collector(Sink): ...
 
 _Body: TypeAlias = bytes | memoryview | Chunk | Trailers | Literal[End.END]
 
@@ -62,6 +57,7 @@ class RequestParser(BatchParser):
     def feed_eof(self) -> list[RequestHead | _Body]: ...
     def switch(self) -> list[RequestHead | _Body]: ...
 
+@disjoint_base
 class ResponseParser(BatchParser):
     method: str | None
     def __init__(

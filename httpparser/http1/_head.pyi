@@ -2,7 +2,9 @@ from collections.abc import Iterable
 
 from typing_extensions import disjoint_base
 
-__all__ = ("RequestHead", "ResponseHead")
+__all__ = ("TCHAR", "RequestHead", "ResponseHead")
+
+TCHAR: str
 
 @disjoint_base
 class RequestHead:

@@ -9,7 +9,7 @@ from cpython.bytes cimport (
 )
 cimport cython
 
-from .errors import HttpParserInvalidURLError
+from httpparser.errors import HttpParserInvalidURLError
 
 __all__ = ("URL", "parse_url")
 

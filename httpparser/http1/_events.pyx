@@ -3,20 +3,17 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from enum import Enum
 
-from httpparser._core cimport (
-    CONTINUE, HELD, NO_BODY, SWITCH, SWITCHED, Limits, Parser, Sink,
-)
-from httpparser._head cimport ResponseHead
+from httpparser._threads cimport acquire, release
+from httpparser.http1._head cimport ResponseHead
+from httpparser.http1._parser cimport CONTINUE, HELD, NO_BODY, SWITCH, SWITCHED, Limits, Parser
 
 from httpparser.errors import HttpParserError
 
-__all__ = (
-    "BatchParser", "Chunk", "Collector", "End", "RequestParser", "ResponseParser", "Trailers",
-)
+__all__ = ("BatchParser", "Chunk", "End", "RequestParser", "ResponseParser", "Trailers")
 
 cdef enum:
     WORTH_A_VIEW = 4096  # below this a copy is cheaper than a memoryview
@@ -56,22 +53,61 @@ cdef class Chunk:
         return f"Chunk({self.size}, {self.extensions!r})"
 
 
-cdef class Collector(Sink):
-    """A sink that makes a list."""
+cdef bytes copy(object data):
+    """Any contiguous buffer as bytes."""
+    cdef Py_buffer view
+    if PyBytes_CheckExact(data):
+        return <bytes> data
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        return PyBytes_FromStringAndSize(<const char *> view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
 
-    cdef list events  # the caller's; None between calls
-    cdef bytes owner  # the input if it is bytes: views of it stay valid
-    cdef bint pause
-    cdef bint paused
-    cdef str method  # of the request that a response answers
+
+cdef class BatchParser(Parser):
+    """What request and response parsers share."""
+
+    cdef uint8_t busy  # a call is under way
+    cdef list events  # of the call under way; None between calls
+    cdef bytes owner  # the input if it is bytes: views of it remain valid
+    cdef bint pause  # after each message
+    cdef bint is_paused
+    cdef bytes pending  # given but not parsed: paused, held, or another protocol
+    cdef Py_ssize_t pending_at  # where what is left of it begins
+    cdef list queue  # what was given after it
+    cdef bint eof
+
+    def __cinit__(self, *args, **kwargs):
+        self.setup(False, DEFAULTS)
+        self.drop_pending()
+
+    cdef int enter(self) except -1:
+        if not acquire(&self.busy):
+            raise RuntimeError("the parser is parsing already: give each thread its own")
+        return 0
+
+    cdef void leave(self) noexcept:
+        release(&self.busy)
+
+    cdef int configure(self, bint response, bint strict, Limits limits, int lenient, bint pause,
+                       bint chunk_extensions) except -1:
+        if lenient & ~EVERY_LENIENCY:
+            raise ValueError(f"{lenient:#x} is not a combination of Leniency flags")
+        self.enter()
+        try:
+            self.setup(response, DEFAULTS if limits is None else limits)
+            self.drop_pending()
+            self.pause = pause
+            self.strict = strict
+            self.chunk_extensions = chunk_extensions
+            self.llhttp.lenient_flags = lenient
+        finally:
+            self.leave()
+        return 0
 
     cdef int on_head(self, object head) except -1:
         self.events.append(head)
-        if self.method is not None:
-            if self.method == "HEAD":
-                return NO_BODY
-            if self.method == "CONNECT" and 200 <= (<ResponseHead> head).status < 300:
-                return SWITCH
         return CONTINUE
 
     cdef int on_body(self, const char *at, size_t length) except -1:
@@ -103,51 +139,8 @@ cdef class Collector(Sink):
 
     cdef int on_end(self) except -1:
         self.events.append(MESSAGE_END)
-        self.paused = self.pause
+        self.is_paused = self.pause
         return self.pause
-
-
-cdef bytes copy(object data):
-    """Any contiguous buffer as bytes."""
-    cdef Py_buffer view
-    if PyBytes_CheckExact(data):
-        return <bytes> data
-    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-    try:
-        return PyBytes_FromStringAndSize(<const char *> view.buf, view.len)
-    finally:
-        PyBuffer_Release(&view)
-
-
-cdef class BatchParser(Parser):
-    """What request and response parsers share."""
-
-    cdef Collector collector
-    cdef bytes pending  # given but not parsed: paused, held, or another protocol
-    cdef Py_ssize_t pending_at  # where what is left of it begins
-    cdef list queue  # what was given after it
-    cdef bint eof
-
-    def __cinit__(self, *args, **kwargs):
-        self.collector = Collector.__new__(Collector)
-        self.make(False, self.collector, DEFAULTS)
-        self.drop_pending()
-
-    cdef int prepare(self, bint response, bint strict, Limits limits, int lenient,
-                     bint pause, bint chunk_extensions) except -1:
-        if lenient & ~EVERY_LENIENCY:
-            raise ValueError(f"{lenient:#x} is no combination of Leniency flags")
-        self.enter()
-        try:
-            self.make(response, self.collector, DEFAULTS if limits is None else limits)
-            self.drop_pending()
-            self.collector.pause = pause
-            self.strict = strict
-            self.chunk_extensions = chunk_extensions
-            self.llhttp.lenient_flags = lenient
-        finally:
-            self.leave()
-        return 0
 
     def feed(self, data not None):
         """Parse one piece of input and return its events.
@@ -155,12 +148,12 @@ cdef class BatchParser(Parser):
         `data` is bytes or any contiguous buffer; a buffer that may change is copied where an event
         needs it. While the parser is paused, held or switched, input is only kept. Raises
         HttpParserError and its subclasses, whose `events` are those before the error; errors are
-        final. BufferError for a buffer that is not contiguous, TypeError for what is no buffer.
-        RuntimeError while another thread is inside the same parser.
+        final. BufferError for a buffer that is not contiguous, TypeError for what is not a
+        buffer. RuntimeError while another thread is inside the same parser.
         """
         self.enter()
         try:
-            if not self.stopped():
+            if not self.is_stopped():
                 return self.parse(data, 0)
             if self.pending_at == PyBytes_GET_SIZE(self.pending):
                 self.pending = copy(data)
@@ -189,12 +182,12 @@ cdef class BatchParser(Parser):
         self.enter()
         try:
             self.eof = True
-            return [] if self.stopped() else self.parse(b"", 0)
+            return [] if self.is_stopped() else self.parse(b"", 0)
         finally:
             self.leave()
 
     def reset(self):
-        """Begin anew, as for a new connection; settings stay."""
+        """Begin anew, as for a new connection, with the same settings."""
         self.enter()
         try:
             self.clear()
@@ -205,7 +198,7 @@ cdef class BatchParser(Parser):
     @property
     def paused(self):
         """Whether a message has ended and `resume()` is awaited."""
-        return self.collector.paused
+        return self.is_paused
 
     @property
     def held(self):
@@ -227,15 +220,15 @@ cdef class BatchParser(Parser):
         """Whether what follows is another protocol's."""
         return self.phase == SWITCHED
 
-    cdef bint stopped(self) noexcept:
-        return self.collector.paused or self.phase == HELD or self.phase == SWITCHED
+    cdef bint is_stopped(self) noexcept:
+        return self.is_paused or self.phase == HELD or self.phase == SWITCHED
 
     cdef int drop_pending(self) except -1:
         self.pending = b""
         self.pending_at = 0
         self.queue = []
         self.eof = False
-        self.collector.paused = False
+        self.is_paused = False
         return 0
 
     cdef int join_pending(self) except -1:
@@ -254,32 +247,31 @@ cdef class BatchParser(Parser):
         start = self.pending_at
         self.pending = b""
         self.pending_at = 0
-        self.collector.paused = False
+        self.is_paused = False
         return self.parse(data, start)
 
     cdef list parse(self, object data, Py_ssize_t start):
         cdef list events = []
-        cdef Collector collector = self.collector
-        collector.events = events
+        self.events = events
         try:
             if PyBytes_CheckExact(data):
-                collector.owner = <bytes> data
+                self.owner = <bytes> data
                 self.parse_bytes(<bytes> data, start)
             else:
                 self.parse_buffer(data)
-            if self.eof and not self.stopped():
+            if self.eof and not self.is_stopped():
                 self.finish()
         except HttpParserError as error:
             error.events = events
             raise
         finally:
-            collector.owner = None
-            collector.events = None
+            self.owner = None
+            self.events = None
         return events
 
     cdef int parse_bytes(self, bytes data, Py_ssize_t start) except -1:
         cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
-        start += self.advance(PyBytes_AS_STRING(data) + start, length - start)
+        start += self.execute(PyBytes_AS_STRING(data) + start, length - start)
         if start < length:
             self.pending = data
             self.pending_at = start
@@ -290,7 +282,7 @@ cdef class BatchParser(Parser):
         cdef Py_ssize_t consumed
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
-            consumed = self.advance(<const char *> view.buf, view.len)
+            consumed = self.execute(<const char *> view.buf, view.len)
             if consumed < view.len:
                 self.pending = PyBytes_FromStringAndSize(
                     <const char *> view.buf + consumed, view.len - consumed
@@ -318,7 +310,7 @@ cdef class RequestParser(BatchParser):
     def __init__(self, *, bint strict=True, Limits limits=None, int lenient=0,
                  bint any_method=False, bint pause=False, bint hold=False,
                  bint chunk_extensions=False):
-        self.prepare(False, strict, limits, lenient, pause, chunk_extensions)
+        self.configure(False, strict, limits, lenient, pause, chunk_extensions)
         self.any_method = any_method
         self.hold = hold
 
@@ -340,18 +332,21 @@ cdef class ResponseParser(BatchParser):
     `ResponseHead`; an interim response (1xx) is a head and `END`, and the final one follows.
     """
 
+    cdef public str method
+
     def __cinit__(self, *args, **kwargs):
-        self.make(True, self.collector, DEFAULTS)
+        self.setup(True, DEFAULTS)
 
     def __init__(self, *, str method=None, bint strict=True, Limits limits=None, int lenient=0,
                  bint pause=False, bint chunk_extensions=False):
-        self.prepare(True, strict, limits, lenient, pause, chunk_extensions)
-        self.collector.method = method
+        self.configure(True, strict, limits, lenient, pause, chunk_extensions)
+        self.method = method
 
-    @property
-    def method(self):
-        return self.collector.method
-
-    @method.setter
-    def method(self, str method):
-        self.collector.method = method
+    cdef int on_head(self, object head) except -1:
+        self.events.append(head)
+        if self.method is not None:
+            if self.method == "HEAD":
+                return NO_BODY
+            if self.method == "CONNECT" and 200 <= (<ResponseHead> head).status < 300:
+                return SWITCH
+        return CONTINUE

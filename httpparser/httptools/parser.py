@@ -1,11 +1,7 @@
-"""The names below `httptools.parser`, for code that reaches for them there."""
+"""`httptools.parser`, for code that looks for names there."""
 
-from . import _compat as parser
-from . import _url as url_parser
-from . import errors, protocol
-from ._compat import HttpRequestParser, HttpResponseParser
-from ._url import parse_url
-from .errors import (
+from httpparser import errors
+from httpparser.errors import (
     HttpParserCallbackError,
     HttpParserError,
     HttpParserInvalidMethodError,
@@ -13,6 +9,12 @@ from .errors import (
     HttpParserInvalidURLError,
     HttpParserUpgrade,
 )
+
+from . import _parser as parser
+from . import _url as url_parser
+from . import protocol
+from ._parser import HttpRequestParser, HttpResponseParser
+from ._url import parse_url
 from .protocol import HTTPProtocol
 
 __all__ = [

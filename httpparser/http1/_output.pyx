@@ -4,35 +4,21 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
+from httpparser.http1._head cimport IN_VALUE, all_in, is_token
+
 from http import HTTPStatus
 
 __all__ = ("Output", "write_response_head")
 
-cdef enum:
-    NOT_IN_NAME = 1
-    NOT_IN_VALUE = 2
-
-cdef unsigned char[256] FORBIDDEN
 cdef list STATUS_LINES = [None] * 1000
-
-
-cdef void fill_forbidden() except *:
-    cdef int c
-    for c in range(256):
-        FORBIDDEN[c] = NOT_IN_NAME
-    for c in b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz":
-        FORBIDDEN[c] = 0
-    for c in b"\r\n\0":
-        FORBIDDEN[c] = NOT_IN_NAME | NOT_IN_VALUE
-
-
-fill_forbidden()
 
 for _status in HTTPStatus:
     STATUS_LINES[_status] = f"HTTP/1.1 {_status.value} {_status.phrase}\r\n".encode()
 
 
 cdef class Output:
+    """A growing buffer for what is to be written."""
+
     def __dealloc__(self):
         free(self.data)
 
@@ -75,8 +61,7 @@ cdef int write_field(Output out, bytes name, bytes value) except -1:
     """One field line. ValueError for a name that is not a token, a value with CR, LF or NUL."""
     cdef const char *name_at
     cdef const char *value_at
-    cdef size_t name_length, value_length, i
-    cdef unsigned char bad = 0
+    cdef size_t name_length, value_length
     cdef char *to
     if name is None or value is None:
         raise TypeError("a field is a pair of bytes, not None")
@@ -84,13 +69,9 @@ cdef int write_field(Output out, bytes name, bytes value) except -1:
     value_at = PyBytes_AS_STRING(value)
     name_length = PyBytes_GET_SIZE(name)
     value_length = PyBytes_GET_SIZE(value)
-    for i in range(name_length):
-        bad |= FORBIDDEN[<unsigned char> name_at[i]]
-    if bad or name_length == 0:
+    if not is_token(name_at, name_length):
         raise ValueError(f"the field name {name!r} is not a token")
-    for i in range(value_length):
-        bad |= FORBIDDEN[<unsigned char> value_at[i]]
-    if bad & NOT_IN_VALUE:
+    if not all_in(value_at, value_length, IN_VALUE):
         raise ValueError(f"the value of the field {name!r} holds CR, LF or NUL")
     out.reserve(name_length + value_length + 4)
     to = out.data + out.length
@@ -128,15 +109,13 @@ def write_response_head(int status, headers, bytes reason=None):
     """
     cdef Output out = Output.__new__(Output)
     cdef bytes name, value
-    cdef unsigned char c
     if reason is None:
         write_status_line(out, status)
     else:
         if not 100 <= status <= 999:
             raise ValueError(f"{status} is not a status code: three digits are needed")
-        for c in reason:
-            if FORBIDDEN[c] & NOT_IN_VALUE:
-                raise ValueError("the reason holds CR, LF or NUL")
+        if not all_in(PyBytes_AS_STRING(reason), PyBytes_GET_SIZE(reason), IN_VALUE):
+            raise ValueError("the reason holds CR, LF or NUL")
         line = b"HTTP/1.1 %d %b\r\n" % (status, reason)
         out.append(line, len(line))
     for name, value in headers:
