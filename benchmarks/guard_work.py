@@ -59,9 +59,9 @@ def hot_path_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
     """A connection over a transport that does nothing: everything of ours but the loop."""
     from benchmarks.apps.asgi import app
     from fastserve.config import Config
-    from fastserve.http import Service
+    from fastserve.service import make_service
 
-    connection = Service(app, Config(app="", access_log=False), loop).connection()
+    connection = make_service(app, Config(app="", access_log=False), loop, None, None).connection()
     connection.connection_made(Sink())
     received = connection.data_received
     browser = BROWSER.replace(b"/articles/2024/parsers?page=2", b"/")
@@ -79,10 +79,10 @@ def websocket_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
     from benchmarks.apps.websocket import app
     from benchmarks.sections.websocket import frame, handshake
     from fastserve.config import Config
-    from fastserve.http import Service
+    from fastserve.service import make_service
 
     sink = Sink()
-    connection = Service(app, Config(app="", access_log=False), loop).connection()
+    connection = make_service(app, Config(app="", access_log=False), loop, None, None).connection()
     connection.connection_made(sink)
     connection.data_received(handshake("/echo"))
     for _ in range(4):  # up to its first receive()
@@ -99,7 +99,7 @@ def main() -> None:
     repeat = int(sys.argv[1])
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    parts = {**parser_parts(), **hot_path_parts(loop), **websocket_parts(loop)}
+    parts = {**parser_parts(), **hot_path_parts(loop)}
     gc.disable()  # when a collection comes depends on everything before it
 
     def count() -> None:

@@ -405,9 +405,9 @@ cdef int refuse_coding(bytes value) except -1:
     # RFC 9112 6.1: 501 for a coding that is not understood; 6.3: 400 when chunked is not last.
     codings = [coding.strip(b" \t").lower() for coding in value.split(b",")]
     names = [coding.partition(b";")[0].rstrip(b" \t") for coding in codings]
-    if all(names) and (
-        codings[-1] == b"chunked" and b"chunked" not in names[:-1]
-        or names[-1] not in KNOWN_CODINGS
+    last_coding, last_name = codings.pop(), names.pop()
+    if last_name and all(names) and (
+        last_coding == b"chunked" and b"chunked" not in names or last_name not in KNOWN_CODINGS
     ):
         raise TransferCodingNotImplemented(
             "a transfer coding other than chunked", code="STRICT_TRANSFER_ENCODING"

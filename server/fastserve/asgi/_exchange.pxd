@@ -25,14 +25,14 @@ cdef class Channel:
     cdef dict tls  # owned: the tls extension, or None
     cdef bint proxied  # the peer is a trusted proxy
 
-    cdef int64_t head(self, Exchange exchange, object headers) except? -2
+    cdef int64_t send_head(self, Exchange exchange, object headers) except? -2
     cdef int drop_head(self) except -1
-    cdef object body(self, Exchange exchange, bytes data, bint more)
-    cdef object trailers(self, Exchange exchange, object headers, bint more)
-    cdef object early_hint(self, Exchange exchange, object links)
-    cdef object file(self, Exchange exchange, object file, bint more)
+    cdef object send_body(self, Exchange exchange, bytes data, bint more)
+    cdef object send_trailers(self, Exchange exchange, object headers, bint more)
+    cdef object send_early_hint(self, Exchange exchange, object links)
+    cdef object send_file(self, Exchange exchange, object file, bint more)
     cdef object upgrade(self, Exchange exchange, object session, object fields)
-    cdef int proceed(self) except -1
+    cdef int send_continue(self) except -1
     cdef int taken(self, Exchange exchange) except -1
     cdef int end_step(self) except -1
     cdef int finished(self, Exchange exchange) except -1

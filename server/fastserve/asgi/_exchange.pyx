@@ -43,7 +43,7 @@ cdef class Channel:
     A method that returns an object returns an awaitable: done, or waiting for a slow client.
     """
 
-    cdef int64_t head(self, Exchange exchange, object headers) except? -2:
+    cdef int64_t send_head(self, Exchange exchange, object headers) except? -2:
         """Check and keep the head until the first of the body; the declared length or -1.
 
         Raises ValueError and TypeError for what cannot be sent, and then keeps nothing.
@@ -54,19 +54,19 @@ cdef class Channel:
         """Forget the head that was kept."""
         raise NotImplementedError
 
-    cdef object body(self, Exchange exchange, bytes data, bint more):
+    cdef object send_body(self, Exchange exchange, bytes data, bint more):
         """Send the head, if it was kept, and this much of the body."""
         raise NotImplementedError
 
-    cdef object trailers(self, Exchange exchange, object headers, bint more):
+    cdef object send_trailers(self, Exchange exchange, object headers, bint more):
         """Send trailer fields; ValueError and TypeError for what cannot be sent."""
         raise NotImplementedError
 
-    cdef object early_hint(self, Exchange exchange, object links):
+    cdef object send_early_hint(self, Exchange exchange, object links):
         """Send 103 (Early Hints) with these Link fields. RFC 8297"""
         raise NotImplementedError
 
-    cdef object file(self, Exchange exchange, object file, bint more):
+    cdef object send_file(self, Exchange exchange, object file, bint more):
         """Send a part of a file as body; not its end."""
         raise NotImplementedError
 
@@ -74,7 +74,7 @@ cdef class Channel:
         """Give the byte stream to a WebSocket session; see `websocket/_session`."""
         raise NotImplementedError
 
-    cdef int proceed(self) except -1:
+    cdef int send_continue(self) except -1:
         """Send 100 (Continue). RFC 9110 10.1.1"""
         raise NotImplementedError
 
@@ -125,7 +125,7 @@ cdef class Receive(Awaitable):
         if exchange.continue_wanted:
             exchange.continue_wanted = False
             if exchange.phase == EXPECT_START and not exchange.channel.gone:
-                exchange.channel.proceed()
+                exchange.channel.send_continue()
         exchange.channel.taken(exchange)
         if exchange.receivers is None:
             exchange.receivers = WaitQueue(exchange.channel.service.loop)
@@ -230,7 +230,7 @@ cdef class Exchange(Job):
         if kind == "http.response.early_hint":
             if self.phase != EXPECT_START:
                 raise RuntimeError("http.response.early_hint comes before http.response.start")
-            return self.channel.early_hint(self, message["links"])
+            return self.channel.send_early_hint(self, message["links"])
         if kind == "http.response.pathsend" or kind == "http.response.zerocopysend":
             return self.send_file(message)
         raise RuntimeError(f"{kind!r} is not a message of an HTTP response")
@@ -251,7 +251,7 @@ cdef class Exchange(Job):
             self.status == 204 or self.status == 205 or self.status == 304
             or self.head.method is not GET and self.head.method == "HEAD"
         )
-        self.remaining = self.channel.head(self, headers if headers is not None else ())
+        self.remaining = self.channel.send_head(self, headers if headers is not None else ())
         if not self.has_content:
             self.remaining = -1
         self.phase = HEAD_GIVEN
@@ -283,7 +283,7 @@ cdef class Exchange(Job):
                     return self.end_short(data)
             self.sent += length
         self.phase = EXPECT_BODY
-        awaitable = self.channel.body(self, data, more)
+        awaitable = self.channel.send_body(self, data, more)
         if not more:
             if self.has_trailers:
                 self.phase = EXPECT_TRAILERS
@@ -300,7 +300,7 @@ cdef class Exchange(Job):
         )
 
     cdef object end_short(self, bytes data):
-        self.channel.body(self, data, True)
+        self.channel.send_body(self, data, True)
         self.phase = COMPLETE
         self.channel.cut(self)
         raise RuntimeError(f"the body is {self.remaining} bytes short of its Content-Length")
@@ -316,7 +316,7 @@ cdef class Exchange(Job):
         for name, _ in headers:
             if name.lower() in NO_TRAILERS:
                 raise ValueError(f"{name!r} cannot be a trailer")
-        awaitable = self.channel.trailers(self, headers, more)
+        awaitable = self.channel.send_trailers(self, headers, more)
         if not more:
             self.complete()
         return awaitable
@@ -338,7 +338,7 @@ cdef class Exchange(Job):
             if self.phase == HEAD_GIVEN:
                 self.check_first(count, more)
             self.phase = SENDING_FILE
-            await self.channel.file(self, file, more)
+            await self.channel.send_file(self, file, more)
         finally:
             file.close()
         self.phase = EXPECT_BODY

@@ -1,18 +1,5 @@
-from libc.time cimport time_t
-
 from httpparser cimport Limits, Output
 from fastserve.asgi._task cimport Runner
-
-# The fields that every response gets, as lines. Renewed when the second changes.
-cdef class DefaultFields:
-    cdef bytes lines  # owned: all of them
-    cdef bytes server_line  # owned
-    cdef bytes date_line  # owned
-    cdef bytes extra_lines  # owned: those of --header
-    cdef bint date_header
-    cdef time_t second
-
-    cdef int renew(self) except -1
 
 # What the connections of one event loop share.
 cdef class Service:
@@ -37,7 +24,7 @@ cdef class Service:
 
     cdef Runner runner
     cdef Limits limits
-    cdef DefaultFields default_fields
+    cdef object default_fields  # owned: a protocol's, made by its first connection
     cdef Output output  # shared: holds the bytes of `output_owner` and of nobody else
     cdef object output_owner  # owned: the connection whose bytes are in it, or None
     cdef readonly double now  # of the last sweep, loop.time()

@@ -1,4 +1,4 @@
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, BaseProtocol
 from collections.abc import Callable
 from contextvars import Context
 from logging import Logger
@@ -8,9 +8,7 @@ from typing_extensions import disjoint_base
 
 from fastserve.access_log import AccessLog
 from fastserve.config import Config
-from fastserve.http._connection import Connection
 from fastserve.types import ASGIApp
-from fastserve.websocket import Session
 
 __all__ = ("Service",)
 
@@ -24,8 +22,8 @@ class Service:
     context: Context
     parser_factory: Callable[..., Any] | None
     proxies: Any
-    connections: set[Connection]
-    websockets: set[Session]
+    connections: set[BaseProtocol]
+    websockets: set[Any]
     active: int
     served: int
     draining: bool
@@ -36,13 +34,13 @@ class Service:
         app: ASGIApp,
         config: Config,
         loop: AbstractEventLoop,
+        protocol: Callable[[Service], BaseProtocol],
         *,
         state: dict[str, Any] | None = None,
         access_log: AccessLog | None = None,
         parser_factory: Callable[..., Any] | None = None,
     ) -> None: ...
-    def connection(self) -> Connection: ...
-    def default_headers(self) -> bytes: ...
+    def connection(self) -> BaseProtocol: ...
     @property
     def idle(self) -> bool: ...
     def start(self) -> None: ...

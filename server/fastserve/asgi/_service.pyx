@@ -1,10 +1,7 @@
 """What the connections of one event loop share: the app, the options, the clock, the counters."""
 
-from libc.time cimport time, time_t
-
 import contextvars
 import logging
-from email.utils import formatdate
 
 from httpparser cimport Limits, Output
 from fastserve.asgi._task cimport Runner
@@ -12,29 +9,7 @@ from fastserve.asgi._task cimport Runner
 from fastserve.asgi.tls_scope import server_certificate
 from fastserve.proxy import Proxies
 
-__all__ = ("DefaultFields", "Service")
-
-
-cdef class DefaultFields:
-    """The server, date and configured fields of every response, as lines ready to send."""
-
-    def __cinit__(self, bint server_header=True, bint date_header=True, extra=()):
-        self.server_line = b"server: fastserve\r\n" if server_header else b""
-        self.extra_lines = b"".join([b"%b: %b\r\n" % pair for pair in extra])
-        self.date_header = date_header
-        self.renew()
-
-    cdef int renew(self) except -1:
-        """Make the date anew when the second has changed. RFC 9110 6.6.1"""
-        cdef time_t second = time(NULL)
-        if second == self.second:
-            return 0
-        self.second = second
-        self.date_line = b""
-        if self.date_header:
-            self.date_line = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
-        self.lines = self.server_line + self.date_line + self.extra_lines
-        return 0
+__all__ = ("Service",)
 
 
 cdef class Service:
@@ -62,9 +37,6 @@ cdef class Service:
         self.connections = set()
         self.websockets = set()
         self.output = Output.__new__(Output)
-        self.default_fields = DefaultFields(
-            config.server_header, config.date_header, config.extra_headers
-        )
         self.now = loop.time()
         self.limits = Limits(
             request_line=config.limit_request_line,

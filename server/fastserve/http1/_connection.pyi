@@ -1,15 +1,18 @@
-from asyncio import BaseProtocol, Transport
+from asyncio import BaseProtocol, Future, Transport
+from collections.abc import Awaitable
 
 from typing_extensions import disjoint_base
 
-from fastserve.http._ending import Ending
-from fastserve.http._service import Service
+from fastserve.asgi import Service
 from httpparser import RequestHead
 
 __all__ = ("Connection",)
 
 @disjoint_base
-class Connection(Ending, BaseProtocol):
+class Connection(BaseProtocol):
+    transport: Transport
+    gone: bool
+    watcher: Future[None] | None
     def __init__(self, service: Service) -> None: ...
     def connection_made(self, transport: Transport) -> None: ...  # type: ignore[override]
     def data_received(self, data: bytes) -> None: ...
@@ -19,3 +22,7 @@ class Connection(Ending, BaseProtocol):
     def body(self, data: bytes) -> None: ...
     def end(self) -> None: ...
     def resume(self) -> None: ...
+    def drain(self) -> None: ...
+    def abort(self) -> None: ...
+    def sweep(self) -> None: ...
+    def wait_drained(self) -> Awaitable[None]: ...

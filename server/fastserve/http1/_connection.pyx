@@ -37,7 +37,7 @@ from fastserve.asgi._exchange cimport (
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._waiting cimport DONE, Awaitable, Waiter, WaitQueue
 from fastserve.http1._writer cimport (
-    CHUNKED, NO_CONTENT, Request, Writer, write_chunk_size,
+    CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk_size,
 )
 
 import sys
@@ -46,8 +46,9 @@ from time import perf_counter_ns
 from fastserve.asgi.tls_scope import describe
 from fastserve.errors import ClientDisconnected, Refusal
 from fastserve.http1.sendfile import transmit
-from fastserve.websocket import is_wanted as websocket_is_wanted
-from fastserve.websocket import open_handshake
+
+def websocket_is_wanted(x): return False
+open_handshake = None
 from httpparser.errors import HttpParserError
 
 __all__ = ("Connection",)
@@ -110,6 +111,7 @@ cdef class Connection(Channel):
         self.service = service
         self.scheme = "http"
         self.writer = Writer.__new__(Writer)
+        self.writer.fields = default_fields_of(service)
 
     # -- asyncio.Protocol ----------------------------------------------------------------------
 
@@ -447,7 +449,7 @@ cdef class Connection(Channel):
             self.transport.write(data)
         return 0
 
-    cdef int64_t head(self, Exchange exchange, object headers) except? -2:
+    cdef int64_t send_head(self, Exchange exchange, object headers) except? -2:
         cdef int64_t declared = self.writer.begin(
             self.output(), exchange.status, headers,
             exchange.has_trailers and exchange.head.trailers,
@@ -459,7 +461,7 @@ cdef class Connection(Channel):
     cdef int drop_head(self) except -1:
         return self.writer.drop(self.service.output)
 
-    cdef object body(self, Exchange exchange, bytes data, bint more):
+    cdef object send_body(self, Exchange exchange, bytes data, bint more):
         cdef Output output = self.output()
         cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
         if self.writer.pending:
@@ -489,7 +491,7 @@ cdef class Connection(Channel):
         ):
             self.keep_alive = False  # the rest of the request is not worth reading
         self.keep_alive = self.writer.finish(
-            self.output(), self.service.default_fields, &request, length, more, self.keep_alive
+            self.output(), &request, length, more, self.keep_alive
         )
         return 0
 
@@ -528,11 +530,11 @@ cdef class Connection(Channel):
             raise ClientDisconnected("the client has disconnected")
         return 0
 
-    cdef object trailers(self, Exchange exchange, object headers, bint more):
+    cdef object send_trailers(self, Exchange exchange, object headers, bint more):
         self.writer.trailers(self.output(), headers, more)
         return self.sent(more)
 
-    cdef object early_hint(self, Exchange exchange, object links):
+    cdef object send_early_hint(self, Exchange exchange, object links):
         if exchange.head.version != "1.1":
             return DONE  # RFC 9110 15.2: no 1xx to an HTTP/1.0 client
         self.writer.early_hint(self.output(), links)
@@ -540,10 +542,10 @@ cdef class Connection(Channel):
         self.check_client()
         return self.wait_drained()
 
-    cdef object file(self, Exchange exchange, object file, bint more):
-        return self.send_file(exchange, file, more)
+    cdef object send_file(self, Exchange exchange, object file, bint more):
+        return self.transmit_file(exchange, file, more)
 
-    async def send_file(self, Exchange exchange, file, bint more):
+    async def transmit_file(self, Exchange exchange, file, bint more):
         cdef int64_t count = file.count
         cdef bint chunked
         if self.writer.pending:
@@ -558,7 +560,7 @@ cdef class Connection(Channel):
                 self.output().append(b"\r\n", 2)
         self.flush()
 
-    cdef int proceed(self) except -1:
+    cdef int send_continue(self) except -1:
         self.writer.proceed(self.output())
         return self.flush()
 
@@ -585,8 +587,7 @@ cdef class Connection(Channel):
     cdef int answer(self, Exchange exchange, int status, str text, object headers=()) except -1:
         cdef Request request = self.request_of(exchange)
         self.keep_alive = False
-        self.writer.answer(self.output(), self.service.default_fields, &request, status, text,
-                           headers)
+        self.writer.answer(self.output(), &request, status, text, headers)
         return self.finished(exchange)
 
     cdef int cut(self, Exchange exchange) except -1:
@@ -597,7 +598,7 @@ cdef class Connection(Channel):
         """The transport, the bytes of the 101 to write first, and what the client has sent."""
         cdef bytes early = b"" if self.pending is None else self.pending[self.at:]
         self.flush()
-        self.writer.switch(self.output(), self.service.default_fields, fields)
+        self.writer.switch(self.output(), fields)
         transport = self.transport
         head = self.service.output.take()
         self.service.output_owner = None
@@ -645,8 +646,7 @@ cdef class Connection(Channel):
         cdef Request request
         request.http_1_1 = True
         request.is_head = self.is_head
-        self.writer.answer(self.output(), self.service.default_fields, &request, status, text,
-                           headers)
+        self.writer.answer(self.output(), &request, status, text, headers)
         self.service.logger.debug("refused %s: %d %s", text_of(self.client), status, text)
         return self.linger()
 
@@ -736,6 +736,16 @@ cdef class Connection(Channel):
         elif service.now > self.stuck_until:
             self.abort()
         return 0
+
+
+cdef DefaultFields default_fields_of(Service service):
+    """Those that the connections of a loop share."""
+    if service.default_fields is None:
+        config = service.config
+        service.default_fields = DefaultFields(
+            config.server_header, config.date_header, config.extra_headers
+        )
+    return service.default_fields
 
 
 cdef inline double monotonic() noexcept nogil:

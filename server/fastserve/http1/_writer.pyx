@@ -8,15 +8,38 @@ from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
 )
 from libc.stdint cimport int64_t
+from libc.time cimport time, time_t
 
 from httpparser cimport (
     Output, equal_fold, parse_length, token_in_list, write_field, write_number, write_status_line,
 )
-from fastserve.asgi._service cimport DefaultFields
 
+from email.utils import formatdate
 from http import HTTPStatus
 
 __all__ = ("Writer",)
+
+
+cdef class DefaultFields:
+    """The server, date and configured fields of every response, as lines ready to send."""
+
+    def __cinit__(self, bint server_header=True, bint date_header=True, extra=()):
+        self.server_line = b"server: fastserve\r\n" if server_header else b""
+        self.extra_lines = b"".join([b"%b: %b\r\n" % pair for pair in extra])
+        self.date_header = date_header
+        self.renew()
+
+    cdef int renew(self) except -1:
+        """Make the date anew when the second has changed. RFC 9110 6.6.1"""
+        cdef time_t second = time(NULL)
+        if second == self.second:
+            return 0
+        self.second = second
+        self.date_line = b""
+        if self.date_header:
+            self.date_line = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
+        self.lines = self.server_line + self.date_line + self.extra_lines
+        return 0
 
 
 cdef class Writer:
@@ -102,8 +125,8 @@ cdef class Writer:
             self.pending = False
         return 0
 
-    cdef bint finish(self, Output output, DefaultFields fields, Request *request,
-                     Py_ssize_t length, bint more, bint keep_alive) except -1:
+    cdef bint finish(self, Output output, Request *request, Py_ssize_t length, bint more,
+                     bint keep_alive) except -1:
         """Complete the head. RFC 9112 6 and 9
 
         `length` bytes of content follow at once, and `more` later. Returns whether the connection
@@ -135,11 +158,12 @@ cdef class Writer:
             output.append(b"connection: close\r\n", 19)
         elif not request.http_1_1:
             output.append(b"connection: keep-alive\r\n", 24)
-        self.end_head(output, fields)
+        self.end_head(output)
         return keep_alive
 
-    cdef int end_head(self, Output output, DefaultFields fields) except -1:
+    cdef int end_head(self, Output output) except -1:
         """The default fields that the app did not give, and the empty line."""
+        cdef DefaultFields fields = self.fields
         fields.renew()
         if not self.has_date and not self.has_server:
             output.append(PyBytes_AS_STRING(fields.lines), PyBytes_GET_SIZE(fields.lines))
@@ -185,19 +209,19 @@ cdef class Writer:
         """100 (Continue). RFC 9110 10.1.1"""
         return output.append(b"HTTP/1.1 100 Continue\r\n\r\n", 25)
 
-    cdef int switch(self, Output output, DefaultFields fields, object headers) except -1:
+    cdef int switch(self, Output output, object headers) except -1:
         """101 (Switching Protocols) to WebSocket, with these fields. RFC 6455 4.2.2"""
         own = [(b"upgrade", b"websocket"), (b"connection", b"Upgrade")]
         self.begin(output, 101, [*own, *headers], False)
-        return self.end_head(output, fields)
+        return self.end_head(output)
 
-    cdef int answer(self, Output output, DefaultFields fields, Request *request, int status,
-                    str text, object headers) except -1:
+    cdef int answer(self, Output output, Request *request, int status, str text,
+                    object headers) except -1:
         """A whole response of the server's own, which closes the connection."""
         cdef bytes body = f"{text or HTTPStatus(status).phrase}\n".encode()
         own = (b"content-type", b"text/plain; charset=utf-8")
         self.begin(output, status, [*headers, own], False)
-        self.finish(output, fields, request, PyBytes_GET_SIZE(body), False, False)
+        self.finish(output, request, PyBytes_GET_SIZE(body), False, False)
         if self.framing == LENGTH:
             output.append(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
         return 0

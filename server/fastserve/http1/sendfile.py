@@ -1,7 +1,7 @@
 """Files to the client: os.sendfile where the kernel can do it, else in pieces through memory.
 
 The kernel copies from the file to the socket, so the transport must have written everything before
-it starts. The descriptor is a duplicate, since event loops keep their transports' own to themselves.
+it starts. The descriptor is a duplicate: event loops keep their transports' own to themselves.
 """
 
 import asyncio
