@@ -16,6 +16,7 @@ class Socket:
         self.transport = transport
         self.loop = transport.loop
         self.cut = cut
+        self.buffered = transport.room  # that much is read ahead of recv()
         self.timeout = None
         self.lingers = True
 
@@ -50,10 +51,13 @@ class Socket:
 
     def recv(self, count):
         there = self.transport.received
+        if not there and self.transport.room == 0:
+            self.transport.take(count)
         self.loop.wait_for(lambda: there or self.transport.ended, "an answer")
         data = bytes(there[:count])
         del there[:count]
-        self.transport.take(len(data))
+        if self.buffered:
+            self.transport.take(len(data))
         if not data and self.transport.cut_off:
             raise ConnectionResetError
         return data
