@@ -259,18 +259,18 @@ cdef class _Parser:
 
         Each of these can open the way to request smuggling: llhttp's documentation says how.
         """
-        self.set_leniency(llhttp.LENIENT_HEADERS, lenient_headers)
-        self.set_leniency(llhttp.LENIENT_CHUNKED_LENGTH, lenient_chunked_length)
-        self.set_leniency(llhttp.LENIENT_KEEP_ALIVE, lenient_keep_alive)
-        self.set_leniency(llhttp.LENIENT_TRANSFER_ENCODING, lenient_transfer_encoding)
-        self.set_leniency(llhttp.LENIENT_VERSION, lenient_version)
-        self.set_leniency(llhttp.LENIENT_DATA_AFTER_CLOSE, lenient_data_after_close)
-        self.set_leniency(llhttp.LENIENT_OPTIONAL_LF_AFTER_CR, lenient_optional_lf_after_cr)
-        self.set_leniency(llhttp.LENIENT_OPTIONAL_CR_BEFORE_LF, lenient_optional_cr_before_lf)
-        self.set_leniency(llhttp.LENIENT_OPTIONAL_CRLF_AFTER_CHUNK, lenient_optional_crlf_after_chunk)
-        self.set_leniency(llhttp.LENIENT_SPACES_AFTER_CHUNK_SIZE, lenient_spaces_after_chunk_size)
+        self.set_flag(llhttp.LENIENT_HEADERS, lenient_headers)
+        self.set_flag(llhttp.LENIENT_CHUNKED_LENGTH, lenient_chunked_length)
+        self.set_flag(llhttp.LENIENT_KEEP_ALIVE, lenient_keep_alive)
+        self.set_flag(llhttp.LENIENT_TRANSFER_ENCODING, lenient_transfer_encoding)
+        self.set_flag(llhttp.LENIENT_VERSION, lenient_version)
+        self.set_flag(llhttp.LENIENT_DATA_AFTER_CLOSE, lenient_data_after_close)
+        self.set_flag(llhttp.LENIENT_OPTIONAL_LF_AFTER_CR, lenient_optional_lf_after_cr)
+        self.set_flag(llhttp.LENIENT_OPTIONAL_CR_BEFORE_LF, lenient_optional_cr_before_lf)
+        self.set_flag(llhttp.LENIENT_OPTIONAL_CRLF_AFTER_CHUNK, lenient_optional_crlf_after_chunk)
+        self.set_flag(llhttp.LENIENT_SPACES_AFTER_CHUNK_SIZE, lenient_spaces_after_chunk_size)
 
-    cdef int set_leniency(self, int flag, wanted) except -1:
+    cdef int set_flag(self, int flag, wanted) except -1:
         if wanted is not None:
             self.state.lenient_flags &= ~flag
             self.state.lenient_flags |= flag if wanted else 0
