@@ -181,7 +181,7 @@ cdef inline uint64_t head_word(const char *at, size_t length) noexcept nogil:
 
 
 cdef inline uint64_t hash_bytes(const char *at, size_t length) noexcept nogil:
-    """First, middle and last word: a collision costs a miss, no more, so that speed matters most."""
+    """First, middle and last word: quick, and a collision costs no more than a miss."""
     cdef uint64_t word = head_word(at, length), last = 0, middle = 0
     if length > 8:
         memcpy(&last, at + length - 8, 8)
@@ -273,8 +273,8 @@ cdef tuple make_pair(const char *name, size_t name_length, const char *value, si
     return pair
 
 
-cdef void keep_pair(Pair *entry, tuple pair, const char *name, size_t name_length, const char *value,
-                    size_t value_length, Kind kind) noexcept:
+cdef void keep_pair(Pair *entry, tuple pair, const char *name, size_t name_length,
+                    const char *value, size_t value_length, Kind kind) noexcept:
     cdef PyObject *old = entry.pair
     cdef char *raw = <char *> malloc(name_length + value_length)
     if raw == NULL:

@@ -1,9 +1,9 @@
 """llhttp, driven: bytes in, and what is found in them to the `on_` methods of a `Parser`.
 
 Within one piece of input a token is a pointer and a length. Only what the end of the input cuts in
-two is copied (`_span`), so that the cost is linear in any split. Objects are made when a head or the
-trailers are complete; each limit is checked while the field still arrives. What llhttp accepts and
-RFC 9112 does not is refused here; rules for whole fields are in `_head`.
+two is copied (`_span`), so that the cost is linear in any split. Objects are made when a head, or
+the trailers, are complete; each limit is checked while the field still arrives. What llhttp accepts
+and RFC 9112 does not is refused here; rules for whole fields are in `_head`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -17,7 +17,7 @@ from httpparser.http1._head cimport (
     HTTP_1_0, HTTP_1_1, UPGRADE, Kind, RequestHead, ResponseHead, add_fact, clear_facts, is_token,
     make_pair,
 )
-from httpparser.http1._span cimport append, copy_span, extend, forget, is_copied
+from httpparser.http1._span cimport append, copy_span, extend, forget
 from httpparser.http1.llhttp cimport *
 
 import sys
@@ -426,7 +426,8 @@ cdef inline int end_field(Parser self) except -1:
     """A name and its value are complete."""
     cdef Field *entry
     count_field(self, self.field_end - self.field_start)
-    if is_copied(&self.name) or is_copied(&self.value):  # the next field needs the buffers
+    # What is in a buffer must leave it: the next field needs the room.
+    if self.name.at == self.name.buffer or self.value.at == self.value.buffer:
         flush_fields(self)
         if self.headers is None:
             self.headers = []
@@ -681,36 +682,42 @@ cdef int add_extension(Parser self, char mark, const char *at, size_t length) ex
 
 # -- llhttp's callbacks ----------------------------------------------------------------------------
 
-cdef inline int add_name(Parser self, const char *at, size_t length) except -1:
-    cdef uint64_t here = offset_of(self, at)
-    if self.phase != FIELDS and self.phase != TRAILERS:  # nothing else announces the first one
-        if self.phase == LINE:
-            end_line_without_version(self)
-        else:
-            self.phase = TRAILERS
-            self.section_length = 0
-    if self.name.length == 0:
-        self.name.at = self.value.at = at  # the value is empty until it comes
-        self.name.length = length
-        self.field_start = here
-    else:
-        extend(&self.name, at, length)
-    self.field_end = here + length
-    return 0
-
-
 cdef int on_name(llhttp_t *llhttp, const char *at, size_t length) except -1:
     return add_name(<Parser> llhttp.data, at, length)
 
 
-cdef inline int add_value(Parser self, const char *at, size_t length) except -1:
-    extend(&self.value, at, length)
-    self.field_end = offset_of(self, at) + length
+cdef inline int add_name(Parser self, const char *at, size_t length) except -1:
+    if self.phase != FIELDS and self.phase != TRAILERS:
+        begin_section(self)
+    if self.name.length:
+        return extend(&self.name, at, length)
+    self.name.at = at
+    self.name.length = length
+    self.field_start = offset_of(self, at)
+    return 0
+
+
+cdef int begin_section(Parser self) except -1:
+    """The first name of a head or of trailers, where nothing else has announced them."""
+    if self.phase == LINE:
+        return end_line_without_version(self)
+    self.phase = TRAILERS
+    self.section_length = 0
     return 0
 
 
 cdef int on_value(llhttp_t *llhttp, const char *at, size_t length) except -1:
     return add_value(<Parser> llhttp.data, at, length)
+
+
+cdef inline int add_value(Parser self, const char *at, size_t length) except -1:
+    """The end is noted here, with empty values too: llhttp calls for them as for others."""
+    self.field_end = offset_of(self, at) + length
+    if self.value.length:
+        return extend(&self.value, at, length)
+    self.value.at = at
+    self.value.length = length
+    return 0
 
 
 cdef int on_value_complete(llhttp_t *llhttp) except -1:

@@ -103,9 +103,9 @@ cdef class _Parser:
         if all([is_method_of(protocol, callback) for callback in callbacks.values()]):
             self.instance = protocol
             callbacks = {name: callback.__func__ for name, callback in callbacks.items()}
-        self.take(callbacks)
+        self.set_callbacks(callbacks)
 
-    cdef int take(self, dict callbacks) except -1:
+    cdef int set_callbacks(self, dict callbacks) except -1:
         llhttp.llhttp_settings_init(&self.settings)
         self.on_message_begin = callbacks.get("on_message_begin")
         if self.on_message_begin is not None:
@@ -190,7 +190,7 @@ cdef class _Parser:
         raise self.failure(errno)
 
     cdef int copy_field(self) except -1:
-        """The input goes away: copy what has arrived of a field that is not complete."""
+        """The input ends: copy what has arrived of a field that is not complete."""
         if self.name.length:
             copy_span(&self.name, 0)
         if self.value.length:
@@ -259,18 +259,18 @@ cdef class _Parser:
 
         Each of these can open the way to request smuggling: llhttp's documentation says how.
         """
-        self.switch(llhttp.LENIENT_HEADERS, lenient_headers)
-        self.switch(llhttp.LENIENT_CHUNKED_LENGTH, lenient_chunked_length)
-        self.switch(llhttp.LENIENT_KEEP_ALIVE, lenient_keep_alive)
-        self.switch(llhttp.LENIENT_TRANSFER_ENCODING, lenient_transfer_encoding)
-        self.switch(llhttp.LENIENT_VERSION, lenient_version)
-        self.switch(llhttp.LENIENT_DATA_AFTER_CLOSE, lenient_data_after_close)
-        self.switch(llhttp.LENIENT_OPTIONAL_LF_AFTER_CR, lenient_optional_lf_after_cr)
-        self.switch(llhttp.LENIENT_OPTIONAL_CR_BEFORE_LF, lenient_optional_cr_before_lf)
-        self.switch(llhttp.LENIENT_OPTIONAL_CRLF_AFTER_CHUNK, lenient_optional_crlf_after_chunk)
-        self.switch(llhttp.LENIENT_SPACES_AFTER_CHUNK_SIZE, lenient_spaces_after_chunk_size)
+        self.set_flag(llhttp.LENIENT_HEADERS, lenient_headers)
+        self.set_flag(llhttp.LENIENT_CHUNKED_LENGTH, lenient_chunked_length)
+        self.set_flag(llhttp.LENIENT_KEEP_ALIVE, lenient_keep_alive)
+        self.set_flag(llhttp.LENIENT_TRANSFER_ENCODING, lenient_transfer_encoding)
+        self.set_flag(llhttp.LENIENT_VERSION, lenient_version)
+        self.set_flag(llhttp.LENIENT_DATA_AFTER_CLOSE, lenient_data_after_close)
+        self.set_flag(llhttp.LENIENT_OPTIONAL_LF_AFTER_CR, lenient_optional_lf_after_cr)
+        self.set_flag(llhttp.LENIENT_OPTIONAL_CR_BEFORE_LF, lenient_optional_cr_before_lf)
+        self.set_flag(llhttp.LENIENT_OPTIONAL_CRLF_AFTER_CHUNK, lenient_optional_crlf_after_chunk)
+        self.set_flag(llhttp.LENIENT_SPACES_AFTER_CHUNK_SIZE, lenient_spaces_after_chunk_size)
 
-    cdef int switch(self, int flag, wanted) except -1:
+    cdef int set_flag(self, int flag, wanted) except -1:
         if wanted is not None:
             self.state.lenient_flags &= ~flag
             self.state.lenient_flags |= flag if wanted else 0
@@ -310,6 +310,7 @@ cdef tuple METHODS = tuple(
 
 
 # --- calling the protocol ---
+
 cdef bytes spelled_name(const char *at, size_t length):
     """A name in the spelling that it was sent in; the same object when it comes again."""
     cdef size_t slot

@@ -1,6 +1,7 @@
-"""`cimport httpparser`: an extension of another package, built against the installed one."""
+"""`cimport httpparser`: extensions of another package, built against the installed one."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +17,7 @@ from httpparser import HttpParserError, IncompleteMessage, Limits
 pytestmark = pytest.mark.timeout(600)
 
 SOURCE = Path(__file__).parent / "foreign" / "tally.pyx"
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "parser.md"
 BUILD = """
 import sys
 from Cython.Build import cythonize
@@ -23,11 +25,12 @@ from setuptools import Extension, setup
 import httpparser
 folder = sys.argv.pop()
 setup(
-    name="tally",
+    name="foreign",
     ext_modules=cythonize(
-        [Extension("tally", ["tally.pyx"], include_dirs=[httpparser.get_include()],
-                   extra_compile_args=["-O0"])],
+        [Extension(name, [f"{name}.pyx"], include_dirs=[httpparser.get_include()],
+                   extra_compile_args=["-O0"]) for name in ("tally", "reader")],
         include_path=[folder],
+        language_level=3,
     ),
 )
 """
@@ -40,8 +43,11 @@ UPGRADE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: b\r\n\r
 
 
 @pytest.fixture(scope="module")
-def tally(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the extensions are: `tally`, and `reader` from the documentation."""
     folder = tmp_path_factory.mktemp("foreign")
+    (example,) = re.findall(r"```cython\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    (folder / "reader.pyx").write_text(example)
     (folder / "tally.pyx").write_text(SOURCE.read_text())
     (folder / "setup.py").write_text(BUILD)
     package = str(Path(httpparser.__file__).parents[1])
@@ -50,13 +56,29 @@ def tally(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
         cwd=folder,
         check=True,
     )
-    path = folder / f"tally{sysconfig.get_config_var('EXT_SUFFIX')}"
-    spec = importlib.util.spec_from_file_location("tally", path)
+    return folder
+
+
+def load(folder: Path, name: str) -> ModuleType:
+    path = folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def tally(folder: Path) -> ModuleType:
+    return load(folder, "tally")
+
+
+def test_the_documented_example(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reader = load(folder, "reader").Reader()
+    assert reader.feed(CHUNKED + GET) == len(CHUNKED)
+    assert reader.feed(GET.replace(b"/", b"/a%20b", 1)) == len(GET) + 5
+    assert capsys.readouterr().out == "/\n/a b\n"
 
 
 def test_what_it_needs_is_installed() -> None:

@@ -117,6 +117,19 @@ def test_the_package_is_the_same_under_another_name() -> None:
             assert hasattr(getattr(ours.parser, name), inner)
 
 
+def test_exports() -> None:
+    assert set(httptools_all()) <= set(ours.__all__)
+    assert set(ours.__all__) - {"parser"} <= set(httpparser.__all__)
+    for name in set(ours.__all__) - {"parser"}:
+        assert getattr(ours, name) is getattr(httpparser, name)
+
+
+def httptools_all() -> tuple[str, ...]:
+    import httptools
+
+    return httptools.__all__
+
+
 def test_version() -> None:
     assert httpparser.__version__ == version("fastserve")
 

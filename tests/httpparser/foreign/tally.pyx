@@ -1,4 +1,3 @@
-# cython: language_level=3
 """Somebody else's extension: a parser that counts, with no Python call per header."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
