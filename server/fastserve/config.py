@@ -48,6 +48,9 @@ class Config:
         "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses, networks, "
         "unix (peers of a Unix socket) or *; several with commas.",
     )
+    task_per_request: bool = opt(
+        False, "Never use an asyncio task for two requests, not even one that did not wait."
+    )
     root_path: str = opt("", "Path under which a proxy mounts the application.")
 
     loop: str = opt("auto", "Event loop; auto is uvloop.", choices=("auto", "uvloop", "asyncio"))

@@ -446,6 +446,10 @@ cdef dict make_scope(Channel channel, RequestHead head):
         scope["query_string"] = head.query
     scope["headers"] = head.headers
     scope["client"] = channel.client
+    if channel.server is not None:  # lists are for one scope each
+        scope["server"] = channel.server.copy()
+        if type(channel.client) is list:
+            scope["client"] = (<list> channel.client).copy()
     if head.trailers:
         extensions["http.response.trailers"] = {}
     if channel.tls is not None:

@@ -12,6 +12,18 @@ from fastserve.proxy import Proxies
 __all__ = ("Service",)
 
 
+class NoParameters(dict):
+    """The empty dict of an extension without parameters, which nobody can fill."""
+
+    def _refuse(self, *args, **kwargs):
+        raise TypeError("the extensions of a scope are shared by all requests: replace, not fill")
+
+    __setitem__ = __ior__ = update = setdefault = _refuse
+
+
+NO_PARAMETERS = NoParameters()
+
+
 cdef class Service:
     """One per loop. `connection()` is the protocol factory for the loop's servers.
 
@@ -33,7 +45,7 @@ cdef class Service:
         self.proxies = Proxies(config.forwarded_allow_ips) if config.forwarded_allow_ips else None
         self.logger = logging.getLogger("fastserve")
         self.context = contextvars.copy_context()
-        self.runner = Runner(loop, self.context)
+        self.runner = Runner(loop, self.context, config.task_per_request)
         self.connections = set()
         self.websockets = set()
         self.output = Output.__new__(Output)
@@ -58,11 +70,12 @@ cdef class Service:
         self.limit_concurrency = config.limit_concurrency
         self.server_certificate = server_certificate(config)
         self.asgi = {"version": "3.0", "spec_version": "2.5"}
+        # The values are shared by all scopes.
         self.extensions_1_0 = {
-            "http.response.pathsend": {},
-            "http.response.zerocopysend": {},
+            "http.response.pathsend": NO_PARAMETERS,
+            "http.response.zerocopysend": NO_PARAMETERS,
         }
-        self.extensions_1_1 = {**self.extensions_1_0, "http.response.early_hint": {}}
+        self.extensions_1_1 = {**self.extensions_1_0, "http.response.early_hint": NO_PARAMETERS}
         # Every key stands here, so that a request's copy is filled without growing.
         self.scopes = {}
         self.scope = {

@@ -1,3 +1,5 @@
+from cpython.object cimport PyObject
+
 # What a runner runs: one call of the app.
 cdef class Job:
     cdef object start(self)  # calls the app: its awaitable
@@ -11,6 +13,7 @@ cdef class Runner:
     cdef object app_context
     cdef Driver spare  # owned: a task that waits for a request
     cdef bint closing
+    cdef bint task_per_request
     cdef set suspended  # drivers whose tasks have taken over
     cdef int cancel(self) except -1
 
@@ -20,6 +23,7 @@ cdef class Runner:
 cdef class Driver:
     cdef Runner runner
     cdef object task
+    cdef PyObject *references  # borrowed: the task's weak references when it was made, to compare
     cdef object context
     cdef object coroutine  # the app's
     cdef Job job
@@ -31,6 +35,7 @@ cdef class Driver:
     cdef bint started  # the task has taken its first step
     cdef bint retired
 
+    cdef bint is_marked(self) except -1
     cdef bint step(self, object error) except -1
     cdef bint throw_in(self, object error) except -1
     cdef int take_over(self) except -1

@@ -10,7 +10,9 @@ when it is needed.
 What must hold, and where it is seen to:
 - each request has its own copy of the context: `Runner.run`;
 - a cancel during the first step hits the first await, as in any task: `Driver.take_over`;
-- a task that the app has marked (cancelled it, added a callback) is not used again: `Runner.run`.
+- a task that somebody has marked is not used again (a cancel, a callback, another name, an
+  attribute, a weak reference, as libraries that key on `current_task()` keep one):
+  `Driver.is_marked`. With `--task-per-request` none is used twice.
 """
 
 from cpython.contextvars cimport PyContext_Copy, PyContext_Enter, PyContext_Exit
@@ -38,7 +40,10 @@ cdef extern from "Python.h":
     ctypedef struct PyTypeObject:
         PyAsyncMethods *tp_as_async
     void Py_INCREF(PyObject *)
+    PyObject **PyObject_GET_WEAKREFS_LISTPTR(PyObject *)
+    PyObject **_PyObject_GetDictPtr(PyObject *)
 
+cdef str NAME = "fastserve-request"
 cdef object enter_task = asyncio.tasks._enter_task
 cdef object leave_task = asyncio.tasks._leave_task
 cdef object Task = asyncio.Task
@@ -60,10 +65,14 @@ cdef class Job:
 
 
 cdef class Runner:
-    """Runs jobs on one loop; `context` is what each request's context is a copy of."""
+    """Runs jobs on one loop; `context` is what each request's context is a copy of.
 
-    def __init__(self, loop, context):
+    `task_per_request`: no task serves two requests.
+    """
+
+    def __init__(self, loop, context, bint task_per_request=False):
         self.loop = loop
+        self.task_per_request = task_per_request
         self.app_context = context
         self.task_context = context.copy()
         self.suspended = set()
@@ -71,8 +80,8 @@ cdef class Runner:
     cdef Driver make_driver(self):
         cdef Driver driver = Driver.__new__(Driver)
         driver.runner = self
-        driver.task = Task(driver, loop=self.loop, name="fastserve-request",
-                           context=self.task_context)
+        driver.task = Task(driver, loop=self.loop, name=NAME, context=self.task_context)
+        driver.references = PyObject_GET_WEAKREFS_LISTPTR(<PyObject *> driver.task)[0]
         return driver
 
     cdef int run(self, Job job) except -1:
@@ -110,9 +119,7 @@ cdef class Runner:
         driver.coroutine = None
         driver.context = None
         driver.job = None
-        if driver.cancelled or driver.task._callbacks is not None or (
-            not driver.started and (driver.task.cancelling() or driver.task._must_cancel)
-        ):
+        if self.task_per_request or driver.is_marked():
             self.spare = None
             driver.retire()
         job.finished(error)
@@ -288,6 +295,19 @@ cdef class Driver:
         except StopIteration:
             return True
         return False
+
+    cdef bint is_marked(self) except -1:
+        """Whether somebody could tell by the task that it served this request."""
+        cdef object task = self.task
+        cdef PyObject **attributes = _PyObject_GetDictPtr(<PyObject *> task)
+        return (
+            self.cancelled
+            or task._callbacks is not None
+            or task.get_name() is not NAME
+            or PyObject_GET_WEAKREFS_LISTPTR(<PyObject *> task)[0] != self.references
+            or attributes != NULL and attributes[0] != NULL and len(<dict> attributes[0]) > 0
+            or not self.started and (task.cancelling() or task._must_cancel)
+        )
 
     cdef int take_over(self) except -1:
         """The task goes on from here; if it has not run yet, its first step will see to it."""

@@ -125,7 +125,10 @@ cdef class Connection(Channel):
         if tls is not None:
             self.scheme = "https"
             self.tls = describe(tls, service.server_certificate)
-        self.scope = service.scope_of(address(transport.get_extra_info("sockname")), self.scheme)
+        server = address(transport.get_extra_info("sockname"))
+        if type(server) is list:
+            self.server = server
+        self.scope = service.scope_of(server, self.scheme)
         if service.parser_factory is None:
             self.parser = reader = RequestReader.__new__(RequestReader)
             reader.connection = self
