@@ -4,12 +4,12 @@ from typing import Any
 from typing_extensions import disjoint_base
 
 from fastserve.http._response import Response
-from fastserve._ready import Ready
 
 __all__ = ("Cycle", "Delivery")
 
 @disjoint_base
-class Delivery(Ready): ...
+class Delivery:
+    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> Any: ...
 
 @disjoint_base
 class Cycle(Response):

@@ -3,7 +3,7 @@
 cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 
-from fastserve._ready cimport Ready, ready
+from fastserve.asgi._waiting cimport Awaitable, ready
 from fastserve.http._refusal cimport write_error
 from fastserve.http._response cimport COMPLETE, EXPECT_START, HEAD_HELD, Response
 from fastserve.http._wire cimport Wire
@@ -15,7 +15,7 @@ __all__ = ("Cycle", "Delivery")
 cdef bytes EMPTY = b""
 
 
-cdef class Delivery(Ready):
+cdef class Delivery(Awaitable):
     """A received message; one that is thrown away before it is awaited goes back."""
 
     cdef Cycle cycle
@@ -36,6 +36,7 @@ cdef class Cycle(Response):
             delivery = Delivery.__new__(Delivery)
             delivery.cycle = self
             delivery.value = self.next_message()
+            delivery.done = True
             return delivery
         if self.disconnected:
             return ready({"type": "http.disconnect"})

@@ -15,7 +15,7 @@ from fastserve.http._framing cimport (
     as_bytes, flag, parse_length, whole_number, write_chunk_size, write_length,
 )
 from fastserve.http._service cimport Service
-from fastserve._ready cimport DONE
+from fastserve.asgi._waiting cimport DONE
 from fastserve.http._task cimport Job
 from fastserve.http._wire cimport Wire
 

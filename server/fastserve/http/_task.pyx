@@ -16,7 +16,7 @@ What must hold, and where it is seen to:
 from cpython.contextvars cimport PyContext_Copy, PyContext_Enter, PyContext_Exit
 from cpython.object cimport PyObject
 
-from fastserve._ready cimport DONE
+from fastserve.asgi._waiting cimport DONE
 
 import asyncio
 from asyncio import CancelledError

@@ -2,7 +2,7 @@
 
 from httpparser._core cimport Sink
 from httpparser._response cimport Output
-from fastserve._ready cimport DONE
+from fastserve.asgi._waiting cimport DONE
 
 import sys
 

@@ -1,6 +1,6 @@
 """A WebSocket's transport: one write for all frames of a turn, and waiting for slow peers."""
 
-from fastserve.websocket._waiting cimport Line
+from fastserve.asgi._waiting cimport WaitQueue
 
 
 cdef class Link:
@@ -13,7 +13,7 @@ cdef class Link:
     cdef Py_ssize_t unsent  # bytes of them
     cdef bint in_turn  # somebody flushes at the end of this turn
 
-    cdef Line senders  # those who wait for the peer to read
+    cdef WaitQueue senders  # those who wait for the peer to read
     cdef bint write_paused
     cdef bint read_paused
     cdef Py_ssize_t stuck_size  # what waited for the peer when it last read something

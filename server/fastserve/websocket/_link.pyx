@@ -1,8 +1,7 @@
 # cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """A WebSocket's transport: one write for all frames of a turn, and waiting for slow peers."""
 
-from fastserve._ready cimport DONE
-from fastserve.websocket._waiting cimport Awaitable, step_in_c
+from fastserve.asgi._waiting cimport DONE, Awaitable, Waiter, WaitQueue
 
 __all__ = ["ClientDisconnected", "Link"]
 
@@ -17,20 +16,15 @@ class ClientDisconnected(OSError):
 cdef class Drain(Awaitable):
     """send() while the peer does not read; or one turn for the others, after 64 KiB."""
 
-    cdef object wait_for(self):
-        cdef Link link = self.owner
+    cdef Link link
+
+    cdef Waiter wait_for(self):
+        cdef Link link = self.link
         if link.lost:
             raise ClientDisconnected("the client disconnected while send() waited for it to read")
-        if not link.write_paused and self.gate is not None:
-            return None
-        self.gate = link.senders.wait()
-        if not link.write_paused:
-            link.senders.leave(self.gate)
-            self.gate.open()
-        return self.gate
-
-
-step_in_c(Drain)
+        if link.write_paused:
+            return link.senders.add()
+        return link.senders.one_turn() if self.waiter is None else None
 
 
 cdef class Link:
@@ -40,7 +34,7 @@ cdef class Link:
         self.service = service
         self.loop = service.loop
         self.transport = transport
-        self.senders = Line(self.loop)
+        self.senders = WaitQueue(self.loop)
 
     cdef int put(self, bytes data) except -1:
         """Send with the rest of this turn."""
@@ -76,7 +70,7 @@ cdef class Link:
         elif not self.write_paused:
             return DONE
         drain = Drain.__new__(Drain)
-        drain.owner = self
+        drain.link = self
         return drain
 
     cdef int read_on(self, bint on) except -1:
@@ -130,8 +124,7 @@ cdef class Link:
         """The peer reads again."""
         self.write_paused = False
         self.writable()
-        while self.senders.first is not None:
-            self.senders.open_first(False)
+        self.senders.wake_all()
 
     cdef int writable(self) except -1:
         """Before those who wait: what else was held back."""

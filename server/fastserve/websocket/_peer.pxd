@@ -1,10 +1,10 @@
 """The conversation on an open WebSocket: events in, Pongs and Closes out, messages queued."""
 
+from fastserve.asgi._waiting cimport WaitQueue
 from fastserve.websocket._inbox cimport Inbox
 from fastserve.websocket._keepalive cimport KeepAlive
 from fastserve.websocket._link cimport Link
 from fastserve.websocket._protocol cimport Protocol
-from fastserve.websocket._waiting cimport Line
 
 
 cdef class Peer(Link):
@@ -14,7 +14,7 @@ cdef class Peer(Link):
     cdef double deadline  # of the end on the wire after that; 0 until look() sets it
 
     cdef Inbox inbox
-    cdef Line receivers  # those who wait for it
+    cdef WaitQueue receivers  # those who wait for it
     cdef bint in_pull  # events are being read from the protocol
     cdef bytes pong  # owned: the one answer owed to a peer that pings but does not read
     cdef bint spoke  # a message was sent since the last Ping

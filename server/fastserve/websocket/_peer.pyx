@@ -1,11 +1,11 @@
 # cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """The conversation on an open WebSocket: events in, Pongs and Closes out, messages queued."""
 
+from fastserve.asgi._waiting cimport WaitQueue
 from fastserve.websocket._inbox cimport Inbox
 from fastserve.websocket._keepalive cimport GIVE_UP, SEND_PING, KeepAlive
 from fastserve.websocket._link cimport Link
 from fastserve.websocket._protocol cimport Protocol
-from fastserve.websocket._waiting cimport Line
 
 from fastserve.websocket.events import Close, Ping, ProtocolError
 
@@ -20,7 +20,7 @@ cdef class Peer(Link):
         config = service.config
         self.inbox = Inbox(config.ws_max_queue)
         self.keepalive = KeepAlive(config.ws_ping_interval, config.ws_ping_timeout)
-        self.receivers = Line(self.loop)
+        self.receivers = WaitQueue(self.loop)
 
     cdef int open(self, Protocol protocol, bytes early) except -1:
         """The handshake is done; `early` came before that."""
@@ -111,7 +111,7 @@ cdef class Peer(Link):
         while self.receivers.first is not None and (
             self.inbox.first is not None or self.disconnect is not None
         ):
-            self.receivers.open_first(now)
+            self.receivers.wake_first(now)
         return 0
 
     cdef int writable(self) except -1:

@@ -1,10 +1,9 @@
 # cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
 """A WebSocket under ASGI: an asyncio protocol on one side, receive() and send() on the other."""
 
-from fastserve._ready cimport DONE, ready
+from fastserve.asgi._waiting cimport DONE, Awaitable, Waiter, ready
 from fastserve.websocket._peer cimport Peer
 from fastserve.websocket._protocol cimport Protocol
-from fastserve.websocket._waiting cimport Awaitable, step_in_c
 
 from fastserve.websocket import handshake
 from fastserve.websocket._link import ClientDisconnected
@@ -33,16 +32,11 @@ PHASES = (
 cdef class Receive(Awaitable):
     """receive() when nothing has arrived yet."""
 
-    cdef object wait_for(self):
-        cdef Session session = self.owner
-        self.value = session._next_event()
-        if self.value is None:
-            self.gate = session.receivers.wait()
-            return self.gate
-        return None
+    cdef Session session
 
-
-step_in_c(Receive)
+    cdef Waiter wait_for(self):
+        self.value = self.session._next_event()
+        return self.session.receivers.add() if self.value is None else None
 
 
 cdef class Session(Peer):
@@ -125,7 +119,7 @@ cdef class Session(Peer):
         if event is not None:
             return ready(event)
         waiting = Receive.__new__(Receive)
-        waiting.owner = self
+        waiting.session = self
         return waiting
 
     def send(self, dict message not None):
@@ -274,8 +268,6 @@ cdef class Session(Peer):
         if self.lost and self.task.done():
             self.service.websockets.discard(self)
             self.service.notice()
-            # each knows its line: without this only the cycle collector would free them
-            self.receivers.spare = self.senders.spare = None
         return 0
 
 
