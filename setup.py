@@ -79,12 +79,7 @@ MODULES = [
     extension("fastserve.http._connection"),
     extension("httpparser._compat", LLHTTP_SOURCES),
     extension("httpparser._url"),
-    extension("fastserve.websocket._frames"),
     extension("fastserve.websocket._protocol"),
-    extension("fastserve.websocket._inbox"),
-    extension("fastserve.websocket._keepalive"),
-    extension("fastserve.websocket._link"),
-    extension("fastserve.websocket._peer"),
     extension("fastserve.websocket._session"),
 ]
 

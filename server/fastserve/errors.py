@@ -1,4 +1,8 @@
-"""Why a server does not start."""
+"""Why a server does not start, and what an app is told when its client is gone."""
+
+
+class ClientDisconnected(OSError):
+    """send() after the client has disconnected (ASGI HTTP and WebSocket 2.4)."""
 
 
 class StartError(Exception):

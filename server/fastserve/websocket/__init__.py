@@ -1,8 +1,7 @@
 """RFC 6455 and RFC 7692 under ASGI; everything but Session is without sockets."""
 
-from fastserve.websocket._frames import encode
-from fastserve.websocket._link import ClientDisconnected
-from fastserve.websocket._protocol import Protocol
+from fastserve.errors import ClientDisconnected
+from fastserve.websocket._protocol import Protocol, encode
 from fastserve.websocket._session import Session
 from fastserve.websocket.deflate import Deflate, negotiate
 from fastserve.websocket.events import Close, Ping, Pong, ProtocolError

@@ -1,16 +1,13 @@
 from asyncio import Task, Transport
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, final
 
-from typing_extensions import disjoint_base
-
-from fastserve.websocket._peer import Peer
 from fastserve.websocket.handshake import Request
 
 __all__ = ["Session"]
 
-@disjoint_base
-class Session(Peer):
+@final
+class Session:
     task: Task[object] | None
     def __init__(
         self,
@@ -25,6 +22,9 @@ class Session(Peer):
     def shutdown(self) -> None: ...
     def abort(self) -> None: ...
     def data_received(self, data: bytes) -> None: ...
+    def eof_received(self) -> None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
     def connection_lost(self, exc: Exception | None) -> None: ...
     def receive(self) -> Coroutine[Any, Any, dict[str, Any]]: ...
     def send(self, message: dict[str, Any]) -> Coroutine[Any, Any, None]: ...
