@@ -3,6 +3,21 @@
 from collections.abc import Sequence
 
 
+class ClientDisconnected(OSError):
+    """`send()` after the client has disconnected (ASGI HTTP and WebSocket 2.4)."""
+
+
+class Refusal(Exception):
+    """A request that the server refuses: answer with `status` and `headers`, then close."""
+
+    def __init__(
+        self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.headers = headers
+
+
 class StartError(Exception):
     """The server cannot start; the message is one line that says what to do.
 
@@ -33,18 +48,3 @@ class LifespanError(StartError):
 
 class WorkerError(StartError):
     """The worker processes do not start."""
-
-
-class ClientDisconnected(OSError):
-    """`send()` after the client has gone; the ASGI specification asks for an OSError."""
-
-
-class Refusal(Exception):
-    """A request that the server refuses: answer with `status` and `headers`, then close."""
-
-    def __init__(
-        self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()
-    ) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.headers = headers

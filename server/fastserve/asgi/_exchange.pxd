@@ -68,6 +68,7 @@ cdef class Exchange(Job):
     cdef bint has_trailers  # the app announced trailers
     cdef bint nested  # our step began inside another step or turn of the channel
 
+    cdef int begin(self, Channel channel, RequestHead head) except -1
     cdef int call(self) except -1
     cdef int add_body(self, const char *at, size_t length) except -1
     cdef int end_body(self) except -1
@@ -82,6 +83,8 @@ cdef class Exchange(Job):
     cdef object send_trailers(self, dict message)
     cdef int check_first(self, int64_t length, bint more) except -1
     cdef int complete(self) except -1
+    cdef int fail(self) except -1
+    cdef int answer(self, int status, str text) except -1
     cdef int log_failure(self, object error) except -1
 
 cdef Exchange new_exchange(Channel channel, RequestHead head)

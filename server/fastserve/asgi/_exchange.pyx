@@ -133,6 +133,16 @@ cdef class Receive(Awaitable):
 
 
 cdef class Exchange(Job):
+    cdef int begin(self, Channel channel, RequestHead head) except -1:
+        self.channel = channel
+        self.head = head
+        self.scope = make_scope(channel, head)
+        self.remaining = -1
+        self.continue_wanted = head.expect_continue
+        if channel.service.timed:
+            self.started_at = perf_counter_ns()
+        return 0
+
     # -- the request ---------------------------------------------------------------------------
 
     @cython.binding(False)
@@ -301,8 +311,7 @@ cdef class Exchange(Job):
 
     cdef object end_short(self, bytes data):
         self.channel.send_body(self, data, True)
-        self.phase = COMPLETE
-        self.channel.cut(self)
+        self.fail()
         raise RuntimeError(f"the body is {self.remaining} bytes short of its Content-Length")
 
     cdef object send_trailers(self, dict message):
@@ -395,16 +404,24 @@ cdef class Exchange(Job):
         if error is None:
             error = RuntimeError("the app returned before its response was complete")
         self.log_failure(error)
+        return self.fail()
+
+    cdef int fail(self) except -1:
+        """The app will not complete the response. RFC 9110 15.6.1: 500 while nothing was sent"""
         if self.phase <= HEAD_GIVEN:
-            if self.phase == HEAD_GIVEN:
-                channel.drop_head()
-            self.status = 500
-            self.phase = COMPLETE
-            channel.answer(self, 500, None)
-        else:
-            self.phase = COMPLETE
-            channel.cut(self)
-        return self.wake()
+            return self.answer(500, None)
+        self.phase = COMPLETE
+        self.wake()
+        return self.channel.cut(self)
+
+    cdef int answer(self, int status, str text) except -1:
+        """Answer in the app's place, which has sent nothing."""
+        if self.phase == HEAD_GIVEN:
+            self.channel.drop_head()
+        self.status = status
+        self.phase = COMPLETE
+        self.wake()
+        return self.channel.answer(self, status, text)
 
     cdef int log_failure(self, object error) except -1:
         self.channel.service.logger.error(
@@ -415,15 +432,9 @@ cdef class Exchange(Job):
 
 cdef Exchange new_exchange(Channel channel, RequestHead head):
     """The exchange of a request whose head has arrived; the app is yet to be called."""
-    cdef Exchange self = Exchange.__new__(Exchange)
-    self.channel = channel
-    self.head = head
-    self.scope = make_scope(channel, head)
-    self.remaining = -1
-    self.continue_wanted = head.expect_continue
-    if channel.service.timed:
-        self.started_at = perf_counter_ns()
-    return self
+    cdef Exchange exchange = Exchange.__new__(Exchange)
+    exchange.begin(channel, head)
+    return exchange
 
 
 cdef dict make_scope(Channel channel, RequestHead head):

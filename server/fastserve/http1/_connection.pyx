@@ -46,9 +46,8 @@ from time import perf_counter_ns
 from fastserve.asgi.tls_scope import describe
 from fastserve.errors import ClientDisconnected, Refusal
 from fastserve.http1.sendfile import transmit
-
-def websocket_is_wanted(x): return False
-open_handshake = None
+from fastserve.websocket import is_wanted as websocket_is_wanted
+from fastserve.websocket import open_handshake
 from httpparser.errors import HttpParserError
 
 __all__ = ("Connection",)
@@ -303,6 +302,7 @@ cdef class Connection(Channel):
             raise Refusal(503, "too many requests at once")
         if head.upgrade is not None and websocket_is_wanted(head.upgrade):
             self.exchange = open_handshake(self, head)
+            self.keep_alive = False  # the parser reads nothing after it
         else:
             self.exchange = new_exchange(self, head)
         if self.proxied:
