@@ -608,6 +608,8 @@ cdef class Connection(Channel):
         if self.reading_paused:
             transport.resume_reading()
         transport.set_protocol(session)
+        if self.congested:
+            session.pause_writing()
         self.transport = None
         self.release()
         return transport, head, early
