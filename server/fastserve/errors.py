@@ -19,14 +19,14 @@ class Refusal(Exception):
 
 
 class StartError(Exception):
-    """The server cannot start; the message is one line that says what to do.
+    """The server cannot start; the message is one line and says what to do.
 
-    `__cause__` is the app's own exception when it is the app that failed.
+    `__cause__` is the exception of the app, if the app failed.
     """
 
 
 class ConfigError(StartError, ValueError):
-    """An option is wrong; the message begins with its name."""
+    """An option is invalid; the message begins with its name."""
 
     def __init__(self, option: str, problem: str) -> None:
         super().__init__(f"{option}: {problem}")
@@ -35,15 +35,15 @@ class ConfigError(StartError, ValueError):
 
 
 class AppError(StartError):
-    """There is no app to serve."""
+    """The app cannot be loaded."""
 
 
 class BindError(StartError):
-    """An address cannot be had."""
+    """An address cannot be bound."""
 
 
 class LifespanError(StartError):
-    """The app failed to start or to stop; its traceback, if there is one, has been logged."""
+    """The app failed to start or to stop; its traceback, if any, was logged."""
 
 
 class WorkerError(StartError):

@@ -1,4 +1,4 @@
-"""The server's own messages: to standard error, or as a file of the user's says."""
+"""Logging of the server's messages: to standard error, or as --log-config says."""
 
 import json
 import logging
@@ -13,12 +13,12 @@ FORMAT = "%(levelname)s: %(message)s"
 
 
 def configure(config: Config) -> None:
-    """Set logging up once per process. Raises ConfigError for a bad `log_config`."""
+    """Set up logging, once per process. Raises ConfigError for an invalid `log_config`."""
     if config.log_config is not None:
         return _load(Path(config.log_config))
     logger = logging.getLogger("fastserve")
     logger.setLevel(config.log_level.upper())
-    if not logger.hasHandlers():  # else the program has seen to logging itself
+    if not logger.hasHandlers():  # otherwise the program has set up logging itself
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter(FORMAT))
         logger.addHandler(handler)
@@ -26,7 +26,7 @@ def configure(config: Config) -> None:
 
 
 def _load(path: Path) -> None:
-    """By its suffix: JSON and TOML are for dictConfig, anything else is for fileConfig."""
+    """Load a file by its suffix: .json and .toml with dictConfig, others with fileConfig."""
     readers = {".json": json.loads, ".toml": tomllib.loads}
     try:
         text = path.read_text()
@@ -34,7 +34,7 @@ def _load(path: Path) -> None:
             logging.config.dictConfig({"disable_existing_loggers": False, **read(text)})
         else:
             logging.config.fileConfig(path, disable_existing_loggers=False)
-    except Exception as error:  # what logging.config raises is not documented
+    except Exception as error:  # logging.config does not document what it raises
         cause = error.__cause__ or error
-        problem = f"{path} cannot be used: {type(cause).__name__}: {cause}"
+        problem = f"cannot load {path}: {type(cause).__name__}: {cause}"
         raise ConfigError("log_config", problem) from error

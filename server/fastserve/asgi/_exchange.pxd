@@ -2,8 +2,7 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport Output, RequestHead
 from fastserve.asgi._service cimport Service
-from fastserve.asgi._task cimport Job
-from fastserve.asgi._waiting cimport WaitQueue
+from fastserve.asgi._task cimport Job, WaitQueue
 
 cdef enum Phase:
     EXPECT_START  # no response yet

@@ -13,8 +13,7 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport Output, RequestHead
 from fastserve.asgi._service cimport Service
-from fastserve.asgi._task cimport Job
-from fastserve.asgi._waiting cimport DONE, Awaitable, Waiter, WaitQueue, ready
+from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 
 import sys
 from asyncio import CancelledError

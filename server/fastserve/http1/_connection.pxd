@@ -2,7 +2,7 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport Channel, Exchange
-from fastserve.asgi._waiting cimport WaitQueue
+from fastserve.asgi._task cimport WaitQueue
 from fastserve.http1._writer cimport Request, Writer
 
 cdef enum State:

@@ -35,7 +35,7 @@ from fastserve.asgi._exchange cimport (
     COMPLETE, HEAD_GIVEN, Channel, Exchange, new_exchange,
 )
 from fastserve.asgi._service cimport Service
-from fastserve.asgi._waiting cimport DONE, Awaitable, Waiter, WaitQueue
+from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
 from fastserve.http1._writer cimport (
     CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk_size,
 )

@@ -12,13 +12,13 @@ cimport cython
 from httpparser cimport RequestHead
 from fastserve.asgi._exchange cimport Channel, Exchange
 from fastserve.asgi._service cimport Service
-from fastserve.asgi._waiting cimport DONE, Awaitable, Waiter, WaitQueue, ready
+from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
 from fastserve.websocket._protocol cimport Protocol
 
 from fastserve.errors import ClientDisconnected
-from fastserve.websocket import handshake
 from fastserve.websocket.deflate import negotiate
 from fastserve.websocket.events import Close, Ping, ProtocolError
+from fastserve.websocket.handshake import accept, read
 
 __all__ = ["Session", "open_handshake"]
 
@@ -591,7 +591,7 @@ cdef class Session:
         config = self.service.config
         agreed = negotiate(answer.request.extensions) if config.ws_per_message_deflate else None
         deflate, extension = agreed or (None, None)
-        fields = handshake.accept(
+        fields = accept(
             answer.request, message.get("subprotocol"), extension, message.get("headers") or ()
         )
         if answer.channel.gone:
@@ -665,7 +665,7 @@ def open_handshake(Channel channel not None, RequestHead head not None):
     """The exchange of a request for a WebSocket. Raises Refusal for one that is malformed."""
     cdef Handshake exchange = Handshake.__new__(Handshake)
     cdef dict scope
-    exchange.request = handshake.read(head.method, head.version, head.headers)
+    exchange.request = read(head.method, head.version, head.headers)
     exchange.begin(channel, head)
     exchange.is_websocket = True
     exchange.session = Session(exchange)
