@@ -18,7 +18,8 @@ from fastserve.websocket._protocol cimport Protocol
 from fastserve.errors import ClientDisconnected
 from fastserve.websocket.deflate import negotiate
 from fastserve.websocket.events import Close, Ping, ProtocolError
-from fastserve.websocket.handshake import accept, read
+from fastserve.websocket.handshake import accept
+from fastserve.websocket.handshake import read as read_request
 
 __all__ = ["Session", "open_handshake"]
 
@@ -665,7 +666,7 @@ def open_handshake(Channel channel not None, RequestHead head not None):
     """The exchange of a request for a WebSocket. Raises Refusal for one that is malformed."""
     cdef Handshake exchange = Handshake.__new__(Handshake)
     cdef dict scope
-    exchange.request = read(head.method, head.version, head.headers)
+    exchange.request = read_request(head.method, head.version, head.headers)
     exchange.begin(channel, head)
     exchange.is_websocket = True
     exchange.session = Session(exchange)
