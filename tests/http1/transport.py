@@ -96,6 +96,9 @@ class Transport(asyncio.Transport):
             self._lose(None)
 
     def abort(self) -> None:
+        if self.lost:
+            self.faults.append("abort() after the end")  # asyncio's has no loop left then
+            return
         self.unsent.clear()
         self.cut_off = self.cut_off or not self.ended
         self._lose(None)
@@ -236,12 +239,17 @@ class Transport(asyncio.Transport):
     def _desert(self) -> None:
         self.deserted = True
 
-    def reset(self) -> None:
-        """Go away without a word."""
+    def vanish(self) -> None:
+        """Go away without a word: the kernel knows, the loop has yet to be told."""
         if not self.lost:
             self.deserted = True
             self.incoming.clear()
             self.unsent.clear()
+
+    def reset(self) -> None:
+        """Go away, and the loop is told."""
+        self.vanish()
+        if not self.lost:
             self.loop.call_soon(self._lose, ConnectionResetError("reset by the client"))
 
     @property
