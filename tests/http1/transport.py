@@ -110,6 +110,8 @@ class Transport(asyncio.Transport):
         if not self.closing and not self.reading:
             self.reading = True
             self._schedule()
+            if self.deserted and not self.incoming:
+                self.loop.call_soon(self._lose, ConnectionResetError("reset by the client"))
 
     def is_reading(self) -> bool:
         return self.reading and not self.closing
@@ -247,9 +249,10 @@ class Transport(asyncio.Transport):
             self.unsent.clear()
 
     def reset(self) -> None:
-        """Go away, and the loop is told."""
+        """Go away, and the loop is told: if it reads or writes, else when it next does."""
+        watched = self.is_reading() or self.unsent
         self.vanish()
-        if not self.lost:
+        if not self.lost and watched:
             self.loop.call_soon(self._lose, ConnectionResetError("reset by the client"))
 
     @property
