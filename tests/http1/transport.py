@@ -96,6 +96,9 @@ class Transport(asyncio.Transport):
             self._lose(None)
 
     def abort(self) -> None:
+        if self.lost:
+            self.faults.append("abort() after the end")  # asyncio's has no loop left then
+            return
         self.unsent.clear()
         self.cut_off = self.cut_off or not self.ended
         self._lose(None)
@@ -107,6 +110,8 @@ class Transport(asyncio.Transport):
         if not self.closing and not self.reading:
             self.reading = True
             self._schedule()
+            if self.deserted and not self.incoming:
+                self.loop.call_soon(self._lose, ConnectionResetError("reset by the client"))
 
     def is_reading(self) -> bool:
         return self.reading and not self.closing
@@ -236,12 +241,18 @@ class Transport(asyncio.Transport):
     def _desert(self) -> None:
         self.deserted = True
 
-    def reset(self) -> None:
-        """Go away without a word."""
+    def vanish(self) -> None:
+        """Go away without a word: the kernel knows, the loop has yet to be told."""
         if not self.lost:
             self.deserted = True
             self.incoming.clear()
             self.unsent.clear()
+
+    def reset(self) -> None:
+        """Go away, and the loop is told: if it reads or writes, else when it next does."""
+        watched = self.is_reading() or self.unsent
+        self.vanish()
+        if not self.lost and watched:
             self.loop.call_soon(self._lose, ConnectionResetError("reset by the client"))
 
     @property
