@@ -72,6 +72,7 @@ cdef class Parser:
     cdef uint64_t base  # its offset since the parser was set up or cleared
 
     # The start line.
+    cdef size_t empty_lines  # bytes of those before it
     cdef Span line  # the target, or the reason
     cdef bytes partial_method  # what has arrived of one that is not known to be complete, else None
     cdef str unknown_method  # a whole one that llhttp does not know, else None

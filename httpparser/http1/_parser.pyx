@@ -34,6 +34,7 @@ cdef enum:
     FIELDS_ON_STACK = 64
     LARGEST_TABLE = 4096  # in bytes; one that has grown past this is freed with its input
     LONGEST_METHOD = 32
+    LONGEST_EMPTY = 1024  # bytes of empty lines before a message
     MOST_DIGITS = 16
     VERSION_LENGTH = 8  # of "HTTP/1.1"
 
@@ -267,14 +268,21 @@ cdef inline void forget_message(Parser self) noexcept:
     self.in_chunk_line = False
     self.extensions_length = 0
     self.in_extension = False
+    self.empty_lines = 0
     self.action = CONTINUE
 
 
 cdef inline const char *begin_message(Parser self, const char *at, const char *end) except NULL:
     """Skip empty lines before a message (RFC 9112 2.2) and look at its method."""
+    cdef const char *first = at
     if self.partial_method is None:
         while at < end and (at[0] == c'\r' or at[0] == c'\n'):
             at += 1
+        if at != first:
+            self.empty_lines += at - first
+            if self.empty_lines > LONGEST_EMPTY:
+                raise HttpParserError("too many empty lines before a message",
+                                      code="LIMIT_EMPTY_LINES", offset=offset_of(self, at))
         if at == end:
             return at
         if self.closed:

@@ -31,7 +31,7 @@ def test_no_request_is_started_while_nobody_reads_the_answers(serve, loop):
     loop.settle()
     assert len(calls) == 1
     assert len(client.unsent) < 101_000
-    client.take(50_000)
+    client.take(90_000)
     loop.settle()
     assert len(calls) == 2
     reader = client_of(client)
@@ -161,7 +161,7 @@ def test_pieces_of_a_body_are_charged_what_they_cost(serve, loop, size):
     segment = chunk(b"x" * size) * (64 * KIB // len(chunk(b"x" * size)))
     tracemalloc.start()
     try:
-        client.send(*[segment] * 5)
+        client.send(*[segment] * 8)
         loop.settle()
         held = tracemalloc.get_traced_memory()[0]
     finally:
@@ -310,9 +310,14 @@ def test_bytes_of_one_answer_never_go_to_another_client(serve, loop, phase, fail
 
 def test_nothing_in_a_scope_is_shared(serve, loop):
     async def app(scope, receive, send):
-        for table in (scope["asgi"], scope["extensions"], *scope["extensions"].values()):
+        for table in (scope, scope["asgi"], scope["extensions"]):
             assert "spoilt" not in table
             table["spoilt"] = True
+        for name, parameters in scope["extensions"].items():
+            if name != "spoilt":  # there are none, and nobody can add any
+                assert parameters == {}
+                with pytest.raises(TypeError):
+                    parameters["spoilt"] = True
         await answer(send)
 
     reader = client_of(serve(app).connect())

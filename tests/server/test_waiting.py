@@ -28,7 +28,7 @@ setup(
     name="mailbox",
     ext_modules=cythonize(
         [Extension("mailbox", ["mailbox.pyx"], extra_compile_args=["-O0"])],
-        include_path=[sys.argv.pop()],
+        include_path=[sys.argv.pop(), sys.argv.pop()],
     ),
 )
 """
@@ -41,7 +41,7 @@ def module(tmp_path_factory):
     (folder / "mailbox.pyx").write_text(SOURCE.read_text())
     (folder / "setup.py").write_text(BUILD)
     subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_ext", "--inplace", str(SERVER)],
+        [sys.executable, "setup.py", "-q", "build_ext", "--inplace", str(SERVER), str(SERVER.parent)],
         cwd=folder,
         check=True,
     )

@@ -331,13 +331,13 @@ cdef class Runner:
         cdef object error = None
         cdef bint done = False
         if driver is None:
-            self.spare = driver = self.make_driver()
+            driver = self.make_driver()
+        self.spare = None  # an app may run a nested loop, whose requests need tasks of their own
         driver.context = PyContext_Copy(self.app_context)
         driver.job = job
         try:
             enter_task(self.loop, driver.task)
         except RuntimeError:  # called inside another task: ours must wait its turn
-            self.spare = None
             self.suspended.add(driver)
             if driver.wakeup is not None:
                 self.loop.call_soon(driver.wakeup, parked(driver))
@@ -352,7 +352,6 @@ cdef class Runner:
         driver.stepping = False
         leave_task(self.loop, driver.task)
         if not done:
-            self.spare = None
             self.suspended.add(driver)
             driver.suspended = True
             driver.take_over()
@@ -360,9 +359,10 @@ cdef class Runner:
         driver.coroutine = None
         driver.context = None
         driver.job = None
-        if self.task_per_request or driver.is_marked():
-            self.spare = None
+        if self.spare is not None or self.closing or self.task_per_request or driver.is_marked():
             driver.retire()
+        else:
+            self.spare = driver
         job.finished(error)
         if error is not None and not isinstance(error, (Exception, CancelledError)):
             raise error

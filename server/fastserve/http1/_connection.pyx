@@ -301,6 +301,10 @@ cdef class Connection(Channel):
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             raise Refusal(503, "too many requests at once")
         if head.upgrade is not None and websocket_is_wanted(head.upgrade):
+            if self.eof:
+                raise Refusal(400, "the client has closed its side: no WebSocket is possible")
+            if service.draining:
+                raise Refusal(503, "the server is shutting down")
             self.exchange = open_handshake(self, head)
             self.keep_alive = False  # the parser reads nothing after it
         else:
@@ -679,7 +683,10 @@ cdef class Connection(Channel):
         self.steer_reading()
         self.gone = True
         self.thrown_away = 0
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has reset the connection, and the loop has yet to notice
+            self.close()
         return 0
 
     cdef int close(self) except -1:

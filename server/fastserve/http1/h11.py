@@ -24,13 +24,14 @@ from httpparser.errors import (
     UriTooLong,
     VersionNotSupported,
 )
+from httpparser.http1 import TCHAR
 
+TOKEN = TCHAR.encode()
 STRAY = re.compile(rb"(?<!\r)\n|\r[^\n]|\r\n[ \t]")
 FRAMING_TRAILER = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
 CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/(?!1\.[01]\r)[0-9]\.[0-9]\r\n")
-REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^ ]+) HTTP/([0-9]\.[0-9])")
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"+) ([^ ]+) HTTP/([0-9]\.[0-9])")
 QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*'
 METHOD = re.compile(TOKEN + rb"*")
 # RFC 9112 7.1.1, as llhttp reads it; the second is what may become the first.
@@ -44,6 +45,7 @@ SIZE_BEGUN = re.compile(
 )
 PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 METHOD_LENGTH = 32
+LONGEST_EMPTY = 1024  # bytes of empty lines before a request
 
 
 class Sink(Protocol):
@@ -62,6 +64,8 @@ class H11Port:
         self.limits = limits
         self.connection: h11.Connection | None = None
         self.head = bytearray()  # of a request that has not fully arrived
+        self.lines = HeadLines(limits)
+        self.empty = 0  # bytes of empty lines before it
         self.chunks: ChunkLines | None = None
 
     def feed(self, data: bytes) -> int:
@@ -74,14 +78,21 @@ class H11Port:
         skipped = 0
         if not self.head:  # RFC 9112 2.2: empty lines before a request are ignored
             skipped = len(data) - len(data.lstrip(b"\r\n"))
+            self.empty += skipped
+            if self.empty > LONGEST_EMPTY:
+                raise HttpParserError("too many empty lines before a request")
         known = len(self.head)
         self.head += data[skipped:]
         stop = self.head.find(b"\r\n\r\n", max(known - 3, 0))
-        head = bytes(self.head if stop < 0 else self.head[: stop + 4])
-        check_head(head, self.limits, complete=stop >= 0)
+        if stop >= 0:
+            del self.head[stop + 4 :]
+        self.lines.check(self.head, known)
         if stop < 0:
             return len(data)
+        head = bytes(self.head)
         self.head.clear()
+        self.lines = HeadLines(self.limits)
+        self.empty = 0
         self.begin(head)
         consumed = skipped + len(head) - known
         return consumed + self.feed_body(data[consumed:])
@@ -136,26 +147,49 @@ def read_head(head: bytes) -> RequestHead:
     return RequestHead(method.decode("ascii"), target, version.decode("ascii"), stripped)
 
 
-def check_head(head: bytes, limits: Limits, *, complete: bool) -> None:
-    """Limits and strictness, on as much of a head as has arrived."""
-    line_end = head.find(b"\r\n")
-    line = head if line_end < 0 else head[:line_end]
-    if len(line) > limits.request_line:
-        raise UriTooLong("the request line is too long")
-    fields = head[line_end + 2 :].split(b"\r\n") if line_end >= 0 else []
-    if len(fields) - 2 * complete > limits.count or sum(map(len, fields)) > limits.fields:
-        raise HeaderFieldsTooLarge("the fields are too large or too many")
-    if any(len(field) > limits.field for field in fields):
-        raise HeaderFieldsTooLarge("a field is too large")
-    method = head.partition(b" ")[0]
-    if METHOD.fullmatch(method) is None:
-        raise HttpParserError("the method is not a token")
-    if len(method) > METHOD_LENGTH:
-        raise MethodNotImplemented("the method is too long")
-    if VERSION.match(head) or head.startswith(PREFACE):
-        raise VersionNotSupported("the HTTP version is not supported")
-    if STRAY.search(head) or CONTROLS.search(head):
-        raise HttpParserError("a stray CR or LF, a folded field or a control character")
+class HeadLines:
+    """Limits and strictness, on a head as it arrives; each byte is looked at a few times at most."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.start = 0  # of the line that is not complete
+        self.count = 0  # of those that are, the request line included
+        self.size = 0  # bytes of the fields that are complete
+
+    def check(self, head: bytearray, known: int) -> None:
+        """`head` is what has arrived, of which the first `known` bytes were checked before."""
+        start = max(known - 2, 0)
+        if STRAY.search(head, start) or CONTROLS.search(head, start):
+            raise HttpParserError("a stray CR or LF, a folded field or a control character")
+        stop = head.find(b"\r\n", max(self.start, known - 1))
+        while stop >= 0:
+            self.check_line(head, stop)
+            self.size += stop - self.start if self.count else 0
+            self.count += 1
+            self.start = stop + 2
+            stop = head.find(b"\r\n", self.start)
+        self.check_line(head, len(head))
+
+    def check_line(self, head: bytearray, stop: int) -> None:
+        """The line that ends at `stop`, or has arrived up to there."""
+        length = stop - self.start
+        if self.count:
+            if self.size + length > self.limits.fields or (
+                length and self.count > self.limits.count
+            ):
+                raise HeaderFieldsTooLarge("the fields are too large or too many")
+            if length > self.limits.field:
+                raise HeaderFieldsTooLarge("a field is too large")
+            return
+        if length > self.limits.request_line:
+            raise UriTooLong("the request line is too long")
+        method = bytes(head[: METHOD_LENGTH + 1]).partition(b" ")[0]
+        if METHOD.fullmatch(method) is None:
+            raise HttpParserError("the method is not a token")
+        if len(method) > METHOD_LENGTH:
+            raise MethodNotImplemented("the method is too long")
+        if VERSION.match(head) or head.startswith(PREFACE):
+            raise VersionNotSupported("the HTTP version is not supported")
 
 
 class ChunkLines:

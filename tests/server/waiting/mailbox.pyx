@@ -1,6 +1,6 @@
-"""What the tests of asgi/_waiting wait with: a mailbox, in a module other than its base class."""
+"""What the tests of asgi/_task wait with: a mailbox, in a module other than its base class."""
 
-from fastserve.asgi._waiting cimport DONE, Awaitable, Waiter, WaitQueue, ready
+from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
 
 
 cdef class Mailbox:
