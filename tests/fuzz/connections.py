@@ -614,17 +614,20 @@ class Play:
     def settle(self) -> None:
         self.loop.settle()
         self.check()
+        active = self.served.service.active  # one that waits for its turn is counted before
+        assert active <= len(self.calls_in_progress()), "a request in progress is not begun"
         for peer in self.peers:
             peer.check_progress()
+
+    def calls_in_progress(self) -> list[Call]:
+        return [call for peer in self.peers for call in peer.calls if not call.ended]
 
     def check(self) -> None:
         for error in self.broken_rules:
             raise error
         assert not self.loop.failures, self.loop.failures
-        calls = [call for peer in self.peers for call in peer.calls if not call.ended]
-        requests = sum(call.kind == "http" for call in calls)
-        active = self.served.service.active
-        assert requests <= active <= len(calls), f"{active} requests instead of {requests}"
+        begun = sum(call.kind == "http" for call in self.calls_in_progress())
+        assert begun <= self.served.service.active
         for peer in self.peers:
             peer.check()
 

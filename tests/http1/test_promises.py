@@ -275,6 +275,49 @@ def test_a_reset_at_any_moment_of_an_answer_that_ends_the_connection(serve, loop
     assert served.service.idle
 
 
+def test_the_end_of_a_body_that_is_too_long_of_a_client_that_has_gone(serve, loop):
+    async def app(scope, receive, send):
+        await answer(send)
+
+    served = serve(app, drain_body=1000)
+    client = served.connect()
+    client.send(CHUNKED + chunk(b"x"))
+    loop.settle()
+    assert client_of(client).response("POST").status == 200
+    client.vanish()
+    client.send(chunk(b"x" * 2000))  # was on the way before it went
+    loop.settle()
+    client.reset()
+    loop.advance(5)
+    assert not loop.failures
+    assert client.lost
+    assert served.service.idle
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_stop_while_a_handshake_is_answered(serve, loop, turns):
+    """The server refuses it, or the app answers it: not one after the other."""
+
+    async def app(scope, receive, send):
+        calls.append(scope["type"])
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+
+    calls = []
+    served = serve(app, ws_close_timeout=1.0)
+    client = served.connect()
+    client.send(HANDSHAKE)
+    for _ in range(turns):
+        loop.turn()
+    served.service.drain()
+    loop.advance(5)
+    assert client.lost
+    assert served.service.idle
+    if calls:
+        assert client.received.startswith(b"HTTP/1.1 101 ")
+
+
 # -- an app that runs the loop from within its step, as nest_asyncio lets it
 
 
