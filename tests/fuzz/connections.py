@@ -479,7 +479,8 @@ class Peer:
                 assert not call.read_all or call.taken == sent
 
     def check_read_ahead(self) -> None:
-        """Not more is read than the limits say, and the rest of one segment."""
+        """Not more is read than the limits say, the rest of one segment, and one that an app lets
+        in while the first is taken."""
         if not self.calls or len(self.calls) > len(self.requests):
             return
         if self.link.closing or self.link.ending:
@@ -490,10 +491,10 @@ class Peer:
         ahead = delivered - len(self.requests[call.number].data)
         if call.outstanding:
             waiting = self.requests[call.number].body_in(delivered) - len(call.taken)
-            assert waiting <= config.write_high_water + LARGEST_SEGMENT, f"{waiting} of a body"
-            assert ahead <= config.pipeline_bytes + LARGEST_SEGMENT, f"{ahead} bytes read ahead"
+            assert waiting <= config.write_high_water + 2 * LARGEST_SEGMENT, f"{waiting} of a body"
+            assert ahead <= config.pipeline_bytes + 2 * LARGEST_SEGMENT, f"{ahead} bytes read ahead"
         elif self.link.congested:  # a request may be held whose body has begun to arrive
-            most = config.pipeline_bytes + config.write_high_water + 2 * LARGEST_SEGMENT
+            most = config.pipeline_bytes + config.write_high_water + 3 * LARGEST_SEGMENT
             assert ahead <= most, f"{ahead} bytes read ahead of a client that does not read"
 
     def check_written(self) -> None:
@@ -613,16 +614,20 @@ class Play:
     def settle(self) -> None:
         self.loop.settle()
         self.check()
+        active = self.served.service.active  # one that waits for its turn is counted before
+        assert active <= len(self.calls_in_progress()), "a request in progress is not begun"
         for peer in self.peers:
             peer.check_progress()
+
+    def calls_in_progress(self) -> list[Call]:
+        return [call for peer in self.peers for call in peer.calls if not call.ended]
 
     def check(self) -> None:
         for error in self.broken_rules:
             raise error
         assert not self.loop.failures, self.loop.failures
-        calls = [call for peer in self.peers for call in peer.calls if not call.ended]
-        requests = sum(call.kind == "http" for call in calls)
-        assert requests <= self.served.service.active <= len(calls)
+        begun = sum(call.kind == "http" for call in self.calls_in_progress())
+        assert begun <= self.served.service.active
         for peer in self.peers:
             peer.check()
 

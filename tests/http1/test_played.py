@@ -18,6 +18,7 @@ NEED_SOCKETS = {
     "anyio-thread",  # threads
     "asgi-app-wsgi",
     "asgi-app-wsgi-stream",
+    "asgi-app-starlette-stream",
     "asgi-app-django",
 }
 PLAYED = [case for case in CASES if case.id not in NEED_SOCKETS and case not in lifespans.CASES]

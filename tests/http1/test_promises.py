@@ -4,6 +4,7 @@ Each of these once held memory, time or a connection without end.
 """
 
 import asyncio
+import contextlib
 import tracemalloc
 
 import pytest
@@ -161,7 +162,7 @@ def test_pieces_of_a_body_are_charged_what_they_cost(serve, loop, size):
     segment = chunk(b"x" * size) * (64 * KIB // len(chunk(b"x" * size)))
     tracemalloc.start()
     try:
-        client.send(*[segment] * 8)
+        client.send(*[segment] * 7)
         loop.settle()
         held = tracemalloc.get_traced_memory()[0]
     finally:
@@ -274,6 +275,49 @@ def test_a_reset_at_any_moment_of_an_answer_that_ends_the_connection(serve, loop
     assert served.service.idle
 
 
+def test_the_end_of_a_body_that_is_too_long_of_a_client_that_has_gone(serve, loop):
+    async def app(scope, receive, send):
+        await answer(send)
+
+    served = serve(app, drain_body=1000)
+    client = served.connect()
+    client.send(CHUNKED + chunk(b"x"))
+    loop.settle()
+    assert client_of(client).response("POST").status == 200
+    client.vanish()
+    client.send(chunk(b"x" * 2000))  # was on the way before it went
+    loop.settle()
+    client.reset()
+    loop.advance(5)
+    assert not loop.failures
+    assert client.lost
+    assert served.service.idle
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_stop_while_a_handshake_is_answered(serve, loop, turns):
+    """The server refuses it, or the app answers it: not one after the other."""
+
+    async def app(scope, receive, send):
+        calls.append(scope["type"])
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+
+    calls = []
+    served = serve(app, ws_close_timeout=1.0)
+    client = served.connect()
+    client.send(HANDSHAKE)
+    for _ in range(turns):
+        loop.turn()
+    served.service.drain()
+    loop.advance(5)
+    assert client.lost
+    assert served.service.idle
+    if calls:
+        assert client.received.startswith(b"HTTP/1.1 101 ")
+
+
 # -- an app that runs the loop from within its step, as nest_asyncio lets it
 
 
@@ -305,19 +349,53 @@ def test_bytes_of_one_answer_never_go_to_another_client(serve, loop, phase, fail
         assert client_of(outer).response().body.endswith(b"/outer" * 2)
 
 
+def test_nor_is_a_request_lost_or_begun_twice_by_it(serve, loop):
+    async def app(scope, receive, send):
+        calls.append(scope["path"])
+        if scope["path"] == "/outer":
+            for number, other in enumerate(others):
+                other.protocol.data_received(get(b"/%d" % number))
+        await asyncio.sleep(0)
+        await answer(send, scope["path"].encode())
+
+    calls = []
+    served = serve(app)
+    outer, *others = (served.connect(peername=("127.0.0.1", port)) for port in range(4))
+    outer.send(get(b"/outer"))
+    loop.settle()
+    assert calls == ["/outer", "/0", "/1", "/2"]
+    assert client_of(outer).response().body == b"/outer"
+    for number, other in enumerate(others):
+        assert client_of(other).response().body == b"/%d" % number
+    assert served.service.active == 0
+
+
+def test_what_it_lets_in_on_its_own_connection_comes_after_it(serve, loop):
+    async def app(scope, receive, send):
+        calls.append(scope["path"])
+        await send(start())
+        if scope["path"] == "/1":
+            client.protocol.data_received(get(b"/2"))
+        await send(body(scope["path"].encode()))
+
+    calls = []
+    client = serve(app).connect()
+    client.send(get(b"/1"))
+    loop.settle()
+    assert calls == ["/1", "/2"]
+    reader = client_of(client)
+    assert [reader.response().body for _ in calls] == [b"/1", b"/2"]
+
+
 # -- what requests share
 
 
 def test_nothing_in_a_scope_is_shared(serve, loop):
     async def app(scope, receive, send):
-        for table in (scope, scope["asgi"], scope["extensions"]):
+        for table in (scope["asgi"], scope["extensions"], *scope["extensions"].values()):
             assert "spoilt" not in table
-            table["spoilt"] = True
-        for name, parameters in scope["extensions"].items():
-            if name != "spoilt":  # there are none, and nobody can add any
-                assert parameters == {}
-                with pytest.raises(TypeError):
-                    parameters["spoilt"] = True
+            with contextlib.suppress(TypeError):  # for what is shared may be kept from change
+                table["spoilt"] = True
         await answer(send)
 
     reader = client_of(serve(app).connect())
@@ -328,8 +406,9 @@ def test_nothing_in_a_scope_is_shared(serve, loop):
 
 def test_nor_is_the_address_of_a_unix_socket(serve, loop):
     async def app(scope, receive, send):
-        assert scope["server"] == ["/run/socket", None]
-        scope["server"][0] = "spoilt"
+        assert list(scope["server"]) == ["/run/socket", None]
+        with contextlib.suppress(TypeError):
+            scope["server"][0] = "spoilt"
         await answer(send)
 
     served = serve(app)
