@@ -10,25 +10,25 @@ from pathlib import Path
 
 import click
 
+import fastserve
+import httpparser
 from benchmarks import callgrind
 from benchmarks.guard import REPEAT
-from benchmarks.machine import ROOT, missing_tool
+from benchmarks.machine import missing_tool
 from benchmarks.report import markdown
 
 WORKS = {"tiny GET": "hot path, tiny GET", "browser GET": "hot path, browser GET"}
 OBJECT = re.compile(r"ob=\((\d+)\)(?: (.*))?")
 COST = re.compile(r"[-+*\d]\S* (\d+)")
-
-
-HOME = rf"(?:site-packages|{re.escape(str(ROOT))}(?:/server)?)"
-OURS = re.compile(rf"{HOME}/((?:httpparser|fastserve)(?:/\w+)*)/[^/]+\.so$")
+HOMES = [Path(each.__file__).parent for each in (fastserve, httpparser)]
 
 
 def package(path: str) -> str:
     """Whose code a file has: a package of ours, by its folder, or another part of the process."""
-    name = Path(path).name
-    if found := OURS.search(path):
-        return found[1].replace("/", ".")
+    name, folder = Path(path).name, Path(path).parent
+    for home in HOMES:
+        if folder.is_relative_to(home):
+            return ".".join(folder.relative_to(home.parent).parts)
     if name.startswith(("python", "libpython")):
         return "Python"
     return "the C library" if name.startswith(("libc.", "libc-", "libm", "ld-")) else "the rest"

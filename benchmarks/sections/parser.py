@@ -24,8 +24,4 @@ def run(plan: Plan) -> Section:
                 pairs = zip(base, each[row.name], strict=True)
                 row.figures["ratio"] = figure(theirs / ours for theirs, ours in pairs)
         section.tables.append(Table(title, rows, "message", BASELINE))
-    section.words = [
-        "Every row builds the same whole head and body and is checked for it. h11 makes a "
-        "new connection object for each request: it begins the next only after a response."
-    ]
     return section

@@ -4,7 +4,6 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import parts
-from benchmarks.machine import ROOT
 
 # An object's name appears once and then goes by its number; after `calls=` comes what was called.
 DUMP = """version: 1
@@ -14,7 +13,7 @@ fl=(1) ceval.c
 fn=(1) eval
 1 50
 +2 5
-cob=(2) @/httpparser/http1/_parser.cpython-311-x86_64-linux-gnu.so
+cob=(2) @1/http1/_parser.cpython-311-x86_64-linux-gnu.so
 cfi=(2)
 cfn=(2) feed
 calls=10 7
@@ -24,7 +23,7 @@ calls=10 7
 ob=(2)
 fn=(2)
 -4 500
-cob=(3) @/server/fastserve/http1/_connection.so
+cob=(3) @0/http1/_connection.so
 cfn=(3) on_head
 calls=10 7
 9 4000
@@ -37,7 +36,7 @@ ob=(4) /lib/x86_64-linux-gnu/libc.so.6
 fn=(4) memcpy
 3 30
 totals: 1505
-""".replace("@", str(ROOT))
+""".replace("@0", str(parts.HOMES[0])).replace("@1", str(parts.HOMES[1]))
 
 
 def test_instructions_count_where_they_are_executed():
@@ -52,10 +51,9 @@ def test_instructions_count_where_they_are_executed():
 @pytest.mark.parametrize(
     ("path", "name"),
     [
-        ("/venv/lib/python3.11/site-packages/httpparser/_core.so", "httpparser"),
-        ("/venv/lib/python3.11/site-packages/fastserve/asgi/_task.so", "fastserve.asgi"),
-        (f"{ROOT}/server/fastserve/_ready.cpython-311.so", "fastserve"),
-        (f"{ROOT}/.venv/lib/python3.11/site-packages/uvloop/loop.so", "the rest"),
+        (f"{parts.HOMES[1]}/_core.so", "httpparser"),
+        (f"{parts.HOMES[0]}/asgi/_task.so", "fastserve.asgi"),
+        (f"{parts.HOMES[0].parent}/uvloop/loop.so", "the rest"),
         ("/usr/bin/python3.13", "Python"),
         ("/lib64/ld-linux-x86-64.so.2", "the C library"),
         ("/lib/libcrypt.so.1", "the rest"),
