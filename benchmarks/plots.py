@@ -25,7 +25,10 @@ def draw(table: Table, key: str, unit: str, path: Path) -> None:
         return
     height = ROW * len(rows) + 46
     scale = (WIDTH - LEFT - RIGHT) / max(row.figures[key].high for row in rows)
-    body = [_text(8, 16, f"{table.title}: {unit}", kind="strong")]
+    heading = f"{table.title}: {unit}" + f" (times less than {table.baseline})" * bool(
+        table.baseline
+    )
+    body = [_text(8, 16, heading, kind="strong")]
     if any(row.parts for row in rows):
         for at, (part, colour) in enumerate(PARTS.items()):
             x = LEFT + at * 90

@@ -55,7 +55,7 @@ def published(table: Table) -> list[str]:
 
 
 def claim(name: str, found: dict[str, Figure], more_is_better: bool = False) -> Row:
-    """Both loops' figures; the ratio is how many times better uvloop is."""
+    """The figures of the two loops; the ratio is how many times better uvloop is."""
     if len(found) < len(LOOPS):
         return Row(name, found, "not measured")
     ratio = found["asyncio"].median / found["uvloop"].median

@@ -67,7 +67,9 @@ def test_a_run_is_a_summary_and_a_picture(tmp_path):
     text = (tmp_path / "new" / "matrix.svg").read_text()
     picture = xml.dom.minidom.parseString(text)
     words = [each.firstChild.data for each in picture.getElementsByTagName("text")]
-    assert words[0] == "browser's 14 headers: us of server CPU per request"
+    assert (
+        words[0] == "browser's 14 headers: us of server CPU per request (times less than uvicorn)"
+    )
     assert "tired" not in words
     assert "7.00  (2.00x)" in words
     assert len(picture.getElementsByTagName("rect")) == 1 + 5 + 3 + 1, "page, legend, parts, bar"

@@ -1,4 +1,4 @@
-"""Shares over both orders, and words that follow the figures."""
+"""Shares whichever goes first, and words that follow the figures."""
 
 import pytest
 
