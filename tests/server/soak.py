@@ -1,4 +1,4 @@
-"""A server under every kind of load for a long time, and its memory: `python -m benchmarks.soak`.
+"""A server under every kind of load for a long time, and its memory: `python -m tests.server.soak`.
 
 Turn after turn, each load runs for a second over connections of its own, which come and go with it.
 Memory (PSS, all processes of the server) is read after each turn, when the connections are closed.
@@ -12,22 +12,21 @@ import time
 import click
 
 from benchmarks.apps.bodies import BODIES
-from benchmarks.load import BROWSER_HEADERS, Load, Wrk
+from benchmarks.load import Http, Load
 from benchmarks.process import Process
+from benchmarks.requests import BROWSER_HEADERS
 from benchmarks.sections.websocket import loads as websocket_loads
-from benchmarks.servers import Contestant, fleet
-from benchmarks.servers.asgi import fastserve
-from benchmarks.servers.websocket import APP as WEBSOCKET_APP
+from benchmarks.servers import WEBSOCKET, Contestant, fastserve, fleet
 
 ALLOWED = 2 * 1024 * 1024
 EACH = 1.0  # seconds of one load in one turn
 HTTP = [
-    Wrk("GET"),
-    Wrk("browser", headers=BROWSER_HEADERS),
-    Wrk("pipelined", pipelined=16),
-    Wrk("100 KB", "/100k", 300, expect=BODIES["/100k"]),
-    Wrk("POST 64 KB", "/echo", method="POST", body=65536, expect=b"x" * 65536),
-    Wrk("sleep", "/sleep"),
+    Http("GET"),
+    Http("browser", headers=BROWSER_HEADERS),
+    Http("pipelined", pipelined=16),
+    Http("100 KB", "/100k", 300, expect=BODIES["/100k"]),
+    Http("POST 64 KB", "/echo", method="POST", body=65536, expect=b"x" * 65536),
+    Http("sleep", "/sleep"),
 ]
 
 
@@ -35,8 +34,7 @@ def turn(server: Process, loads: list[Load]) -> int:
     """Every load once; how many requests were answered."""
     answered = 0
     for load in loads:
-        mine = load.for_own_client(server.port) if isinstance(load, Wrk) else load
-        with mine.open(server.port) as session:
+        with load.checked(server.port).open(server.port) as session:
             outcome = session.run(EACH)
         if outcome.errors:
             sys.exit(f"{load.title}: {outcome.errors} of {outcome.requests} requests failed")
@@ -46,7 +44,7 @@ def turn(server: Process, loads: list[Load]) -> int:
 
 def soak(contestant: Contestant, loads: list[Load], seconds: float) -> list[str]:
     """Run for so long; returns what is wrong."""
-    with fleet([contestant], sys.executable) as (servers, left_out):
+    with fleet([contestant]) as (servers, left_out):
         if left_out:
             return [f"{name}: {reason}" for name, reason in left_out.items()]
         (server,) = servers.values()
@@ -72,11 +70,10 @@ def soak(contestant: Contestant, loads: list[Load], seconds: float) -> list[str]
 @click.option("--seconds", type=float, default=300, show_default=True, help="of each server")
 @click.option("--loop", default="uvloop", show_default=True)
 def main(seconds: float, loop: str) -> None:
-    http: list[Load] = [*HTTP]
     websocket: list[Load] = [*websocket_loads()]
     wrong = [
-        *soak(fastserve("http", "--loop", loop), http, seconds),
-        *soak(fastserve("websocket", "--loop", loop, app=WEBSOCKET_APP), websocket, seconds),
+        *soak(fastserve("http", f"--loop {loop}"), [*HTTP], seconds),
+        *soak(fastserve("websocket", f"--loop {loop}", WEBSOCKET), websocket, seconds),
     ]
     sys.exit("\n".join(wrong) or 0)
 
