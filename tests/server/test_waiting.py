@@ -41,7 +41,15 @@ def module(tmp_path_factory):
     (folder / "mailbox.pyx").write_text(SOURCE.read_text())
     (folder / "setup.py").write_text(BUILD)
     subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_ext", "--inplace", str(SERVER), str(SERVER.parent)],
+        [
+            sys.executable,
+            "setup.py",
+            "-q",
+            "build_ext",
+            "--inplace",
+            str(SERVER),
+            str(SERVER.parent),
+        ],
         cwd=folder,
         check=True,
     )

@@ -15,6 +15,9 @@ from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
 from fastserve.websocket._protocol cimport Protocol
 
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
+
 from fastserve.errors import ClientDisconnected
 from fastserve.websocket.deflate import negotiate
 from fastserve.websocket.events import Close, Ping, ProtocolError
@@ -354,6 +357,8 @@ cdef class Session:
             return
         if self.phase == CONNECTING:
             self._refuse(503, "the server is shutting down")
+            if has_not_begun(self.task):
+                self.task.cancel()  # the app hears nothing of a handshake that is answered already
         elif self.phase == OPEN:
             self._close(1012, "service restart")
 
@@ -690,6 +695,11 @@ cdef class Receive(Awaitable):
     cdef Waiter wait_for(self):
         self.value = self.session._next_event()
         return self.session.receivers.add() if self.value is None else None
+
+
+cdef bint has_not_begun(object task) except -1:
+    cdef object coroutine = task.get_coro()
+    return isinstance(coroutine, CoroutineType) and getcoroutinestate(coroutine) == CORO_CREATED
 
 
 async def _failed(error):
