@@ -148,7 +148,7 @@ def read_head(head: bytes) -> RequestHead:
 
 
 class HeadLines:
-    """Limits and strictness, on a head as it arrives; each byte is looked at a few times at most."""
+    """Limits and strictness, on a head as it arrives, with each byte looked at once or twice."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
