@@ -59,6 +59,7 @@ cdef class Runner:
 cdef class Driver:
     cdef Runner runner
     cdef object task
+    cdef str name  # owned: the task's
     cdef PyObject *references  # borrowed: the task's weak references when it was made, to compare
     cdef object context
     cdef object coroutine  # the app's

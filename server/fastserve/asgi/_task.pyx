@@ -48,7 +48,7 @@ from cpython.object cimport PyObject
 import asyncio
 from asyncio import CancelledError, current_task
 from collections.abc import Coroutine
-from types import CoroutineType
+from types import CoroutineType, GetSetDescriptorType
 
 __all__ = ("Awaitable", "Driver", "Job", "Park", "Runner", "WaitQueue", "Waiter")
 
@@ -63,6 +63,13 @@ cdef extern from "Python.h":
     void PyErr_SetObject(object, object) noexcept
     PyObject **PyObject_GET_WEAKREFS_LISTPTR(PyObject *)
     PyObject **_PyObject_GetDictPtr(PyObject *)
+    object PyUnicode_FromString(const char *)
+
+    ctypedef struct PyGetSetDef:
+        object get(object, void *)
+        void *closure
+    ctypedef struct PyGetSetDescrObject:
+        PyGetSetDef *d_getset
 
     ctypedef struct PyAsyncMethods:
         PySendResult (*am_send)(PyObject *, PyObject *, PyObject **) except? PYGEN_ERROR
@@ -71,10 +78,31 @@ cdef extern from "Python.h":
         PyAsyncMethods *tp_as_async
         iternextfunc tp_iternext
 
-cdef str NAME = "fastserve-request"
+cdef extern from *:
+    """
+    /* Whether the task and its driver are the only ones that hold the name: set_name() makes the
+       task let go of it. get_name() would cost 190 instructions of the 19,000 of a GET. */
+    #ifdef Py_GIL_DISABLED
+    #define FASTSERVE_NAME_KEPT(task, name) fastserve_same_name((task), (name))
+    static int fastserve_same_name(PyObject *task, PyObject *name) {
+        PyObject *now = PyObject_CallMethod(task, "get_name", NULL);
+        if (now == NULL) return -1;
+        Py_DECREF(now);
+        return now == name;
+    }
+    #else
+    #define FASTSERVE_NAME_KEPT(task, name) (Py_REFCNT(name) == 2)
+    #endif
+    """
+    bint name_kept "FASTSERVE_NAME_KEPT"(PyObject *task, PyObject *name) except -1
+
 cdef object enter_task = asyncio.tasks._enter_task
 cdef object leave_task = asyncio.tasks._leave_task
 cdef object Task = asyncio.Task
+# What `task._callbacks` finds at each look-up; asyncio's Task is in C nearly everywhere.
+cdef PyGetSetDef *CALLBACKS = NULL
+if isinstance(getattr(Task, "_callbacks", None), GetSetDescriptorType):
+    CALLBACKS = (<PyGetSetDescrObject *> <PyObject *> Task._callbacks).d_getset
 cdef object ENDED = object()  # instead of what a driver's coroutine yields: it has returned
 
 
@@ -321,7 +349,8 @@ cdef class Runner:
     cdef Driver make_driver(self):
         cdef Driver driver = Driver.__new__(Driver)
         driver.runner = self
-        driver.task = Task(driver, loop=self.loop, name=NAME, context=self.task_context)
+        driver.name = PyUnicode_FromString("fastserve-request")  # a new object
+        driver.task = Task(driver, loop=self.loop, name=driver.name, context=self.task_context)
         driver.references = PyObject_GET_WEAKREFS_LISTPTR(<PyObject *> driver.task)[0]
         return driver
 
@@ -543,8 +572,8 @@ cdef class Driver:
         cdef PyObject **attributes = _PyObject_GetDictPtr(<PyObject *> task)
         return (
             self.cancelled
-            or task._callbacks is not None
-            or task.get_name() is not NAME
+            or callbacks_of(task) is not None
+            or not name_kept(<PyObject *> task, <PyObject *> self.name)
             or PyObject_GET_WEAKREFS_LISTPTR(<PyObject *> task)[0] != self.references
             or attributes != NULL and attributes[0] != NULL and len(<dict> attributes[0]) > 0
             or not self.started and (task.cancelling() or task._must_cancel)
@@ -584,6 +613,10 @@ cdef PySendResult send_driver(
 
 (<PyTypeObject *> Driver).tp_as_async.am_send = send_driver
 Coroutine.register(Driver)
+
+
+cdef inline object callbacks_of(object task):
+    return task._callbacks if CALLBACKS == NULL else CALLBACKS.get(task, CALLBACKS.closure)
 
 
 cdef bint cancel_awaited(object awaited):
