@@ -17,8 +17,9 @@ LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
 def opt(default: Any, help: str, **rules: Any) -> Any:  # noqa: A002
-    """One option: `choices` for words, `low` and `high` for numbers."""
-    return field(default=default, metadata={"help": help, **rules}, kw_only=True)
+    """One option: `choices` for words, `low` and `high` for numbers, `secret` for passwords."""
+    metadata = {"help": help, **rules}
+    return field(default=default, metadata=metadata, kw_only=True, repr="secret" not in rules)
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ class Config:
     keep_alive_timeout: float = opt(65.0, "Seconds a connection may idle between requests.")
     send_timeout: float = opt(60.0, "Seconds a client may read nothing of what waits for it.")
     graceful_timeout: float = opt(30.0, "Seconds that requests in progress have at shutdown.")
+    timeout_startup: float = opt(120.0, "Seconds a worker has to start; then it is killed.")
+    timeout_worker: float = opt(60.0, "Seconds a worker's event loop may hang; then it is killed.")
 
     pipeline_bytes: int = opt(65536, "Bytes read ahead of the request in progress.", low=1)
     write_high_water: int = opt(65536, "Bytes queued for writing before the app waits.", low=1)
@@ -208,7 +211,8 @@ def check(option: Option, value: Any) -> Any:
     if option.type is float and type(value) is int:
         value = float(value)
     if type(value) is not option.type:
-        raise ConfigError(option.name, f"{value!r} is not of type {option.type.__name__}")
+        shown = "the value" if "secret" in option.rules else repr(value)
+        raise ConfigError(option.name, f"{shown} is not of type {option.type.__name__}")
     if option.choices and value not in option.choices:
         raise ConfigError(option.name, f"{value!r} is not one of {', '.join(option.choices)}")
     if isinstance(value, int | float):

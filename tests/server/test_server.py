@@ -67,7 +67,7 @@ def test_a_process_stops_when_it_has_served_its_number(serve):
     assert [get(port) for _ in range(5)] == [(200, "hello")] * 5
     assert command.wait() == 0
     assert command.stderr[-2:] == [
-        "INFO: This process has served its number of requests",
+        "INFO: limit_max_requests reached, stopping",
         "INFO: Stopping",
     ]
     assert command.stdout[-1] == "shutdown"
@@ -105,7 +105,7 @@ def test_a_request_that_goes_on_is_cut_off_after_the_grace(serve):
             connection.getresponse()
         connection.close()
     assert "shutdown" in command.stdout
-    assert "WARNING: Closing 1 connections with requests in progress" in command.stderr
+    assert "WARNING: Closing 1 connection" in command.stderr
 
 
 def test_a_second_signal_does_not_wait(serve):
@@ -119,7 +119,7 @@ def test_a_second_signal_does_not_wait(serve):
         command.signal(signal.SIGINT)
         assert command.wait() == 0
         connection.close()
-    assert "WARNING: Closing 1 connections with requests in progress" in command.stderr
+    assert "WARNING: Closing 1 connection" in command.stderr
 
 
 def test_an_idle_connection_is_closed_at_once(serve):
@@ -408,6 +408,7 @@ def test_out_of_descriptors_accepting_pauses(serve):
     last = clients.pop()
     last.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     probe = crowd(port, 1)[0]
+    command.expect(r"WARNING: Accepting is paused: \d\d of 100 file descriptors are in use")
     assert closed(clients) == []
     for client in clients:
         client.close()
@@ -417,7 +418,9 @@ def test_out_of_descriptors_accepting_pauses(serve):
     assert get(port) == (200, "hello")
     command.signal(signal.SIGTERM)
     assert command.wait() == 0
-    assert [line for line in command.stderr if "running on" not in line] == ["INFO: Stopping"]
+    said = [line for line in command.stderr if "running on" not in line]
+    assert len(said) <= 3  # paused, going on if that took a second, stopping
+    assert said[-1] == "INFO: Stopping"
 
 
 def test_limit_connections_pauses_accepting(serve):

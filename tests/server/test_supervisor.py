@@ -5,7 +5,10 @@ import signal
 import socket
 
 import pytest
-from serving import Command, Hold, fail_to_start, get, send_get
+from serving import HERE, Command, Hold, fail_to_start, get, send_get
+
+# Workers do not import from the current folder.
+WITH_APPS = {**os.environ, "PYTHONPATH": str(HERE)}
 
 
 @pytest.fixture
@@ -185,7 +188,7 @@ def test_a_worker_that_has_served_its_number_is_replaced(serve):
     command = serve("apps:app", "--limit-max-requests", "1")
     pids, port = pids_and_port(command)
     worn = int(get(port, "/pid")[1])
-    assert int(command.expect(r"Worker (\d+) has served its number of requests")[1]) == worn
+    assert int(command.expect(r"Worker (\d+) has reached limit_max_requests")[1]) == worn
     born = int(command.expect(r"Worker (\d+) is ready")[1])
     command.expect("INFO: Stopping$")
     assert int(get(port, "/pid")[1]) in (pids | {born}) - {worn}
@@ -197,7 +200,7 @@ def test_a_hangup_that_fails_leaves_the_old_workers(tmp_path):
     app = tmp_path / "changing.py"
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", "2"
-    with Command(*args) as command:
+    with Command(*args, env=WITH_APPS) as command:
         pids, port = pids_and_port(command)
         app.write_text("raise SystemError\n")
         command.signal(signal.SIGHUP)
@@ -232,7 +235,7 @@ def test_reload_follows_the_files(tmp_path):
     app = tmp_path / "changing.py"
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--reload"
-    with Command(*args) as command:
+    with Command(*args, env=WITH_APPS) as command:
         pids, port = pids_and_port(command, 1)
         app.write_text("raise LookupError('a slip')\n")
         command.expect("Changed: .*changing.py")
