@@ -241,13 +241,15 @@ class Server:
     def _reload(self) -> None:
         """Take up the files that may have changed: certificates, and logs that were moved."""
         logs.reopen()
-        logger.info("Reopened the log files; loading the certificates")
+        logger.info("Reopened the log files")
         if self._listener is None or self._listener.context is None:
             return
         try:
             self._listener.context = server_context(self.config)
         except ConfigError as error:
             logger.error("%s; going on with the old certificate", error)
+        else:
+            logger.info("Loaded the certificate; connections from now on get it")
 
 
 class Terminal:

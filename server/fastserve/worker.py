@@ -31,7 +31,7 @@ MAX_REQUESTS = b"M"
 ABORT = b"A"
 START_FAILED = 1  # the exit status that says: another try would fail as well
 BEAT_SECONDS = 5.0  # or four times in timeout_worker
-ORPHAN_SECONDS = 10.0  # without a supervisor, an event loop that hangs so long ends the process
+ORPHAN_SECONDS = 5.0  # without a supervisor, an event loop that hangs so long ends the process
 
 
 class Worker:
