@@ -335,7 +335,8 @@ class Supervisor:
                 worker.replaces = None
                 self._stop_worker(worker)
         self._to_replace.clear()
-        self._replace([worker for worker in self._workers if worker.ready])
+        # Also those that are still starting: they may have imported the old files.
+        self._replace([worker for worker in self._workers if not worker.stopping])
 
     def _replace(self, workers: list[Worker]) -> None:
         self._to_replace += [worker for worker in workers if worker not in self._to_replace]

@@ -293,6 +293,19 @@ def test_a_startup_that_hangs_is_ended(tmp_path):
         assert any("changing.py" in line for line in command.stderr)
 
 
+def test_a_hangup_while_workers_start_replaces_those_too(tmp_path):
+    app, args = changing(tmp_path)
+    app.write_text(HANGS)
+    with Command(*args, env=WITH_APPS) as command:
+        for _ in range(2):
+            command.expect("hanging", "stdout")
+        app.write_text("from apps import app\n# mended\n")
+        command.signal(signal.SIGHUP)
+        pids_and_port(command)
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+
+
 def test_a_hangup_takes_the_place_of_one_that_hangs(tmp_path):
     app, args = changing(tmp_path)
     with Command(*args, env=WITH_APPS) as command:
