@@ -24,11 +24,12 @@ logger = logging.getLogger("fastserve")
 # Descriptors kept free for the app: a quarter of them, but no more than so many.
 SPARE_DESCRIPTORS = 64
 COUNT_EVERY = 8  # connections; fewer than are spared
+FEW_CONNECTIONS = 8  # that are accepted even if the app has taken what is kept free for it
 WATCH_SECONDS = 1.0  # how often the app's own descriptors are counted in
 RETRY_SECONDS = 0.1
 LOG_SECONDS = 60.0  # a server at its limit pauses often, and says so this often
 CLOSE_NOTIFY_SECONDS = 1.0  # what a TLS client has, at a stop, to answer the end of the session
-ACCEPTS_PER_TURN = 16
+ACCEPTS_PER_TURN = 4  # few, so that workers share new clients evenly
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
@@ -187,8 +188,13 @@ class Listener:
     def _check_descriptors(self) -> None:
         used = count_descriptors()
         self._uncounted = 0
-        if used + self._spare > self._soft:
+        if used + self._reserve() > self._soft:
             self._pause("%d of %d file descriptors are in use (ulimit -n)", used, self._soft)
+
+    def _reserve(self) -> int:
+        """How many descriptors are to be free."""
+        few = self._count() < FEW_CONNECTIONS
+        return min(self._spare, 2 * FEW_CONNECTIONS) if few else self._spare
 
     def _on_watch(self) -> None:
         self._watch = self._loop.call_later(WATCH_SECONDS, self._on_watch)
@@ -216,10 +222,10 @@ class Listener:
             logger.warning(f"Accepting is paused: {reason}; new clients wait", *args)
 
     def _may_resume(self) -> bool:
-        # With some room to spare, or it would pause and resume at every client.
         if self._closed or self._count() >= self._limit:
             return False
-        return count_descriptors() + self._spare + self._spare // 4 <= self._soft
+        # With a little more room, or it would pause and resume at every client.
+        return count_descriptors() + self._reserve() * 5 // 4 <= self._soft
 
     async def _resume(self) -> None:
         began = time.monotonic()

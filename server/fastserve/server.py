@@ -180,7 +180,7 @@ class Server:
             loop.call_later(HANDSHAKE_SECONDS, listener.abort),
         ]
         if timeout:
-            warn = getattr(service, "warn", None)  # an older service has none
+            warn = getattr(service, "warn", None)
             if warn is not None:
                 timers.append(loop.call_later(max(timeout - WARN_SECONDS, timeout / 2), warn))
         closing = loop.create_task(listener.end_tls())

@@ -235,7 +235,6 @@ class Supervisor:
             self._stop()
         else:
             self._spawning += 1
-            # At once for the first.
             delay = BACKOFF[min(self._failures, len(BACKOFF)) - 1] if self._failures else 0.0
             self._later(delay, self._respawn)
         return None
@@ -307,11 +306,10 @@ class Supervisor:
         now = time.monotonic()
         interval = min([BEAT_SECONDS, *(limit / 4 for limit in (startup, hang) if limit)])
         # The whole machine was suspended, or this process stopped: nobody could be heard.
-        deaf = now - previous - 2 * interval
+        deaf = max(0.0, now - previous - 2 * interval)
         for worker in self._workers:
-            if deaf > 0:
-                worker.started_at += deaf
-                worker.seen_at += deaf
+            worker.started_at += deaf
+            worker.seen_at = min(now, worker.seen_at + deaf)
             if worker.killed:
                 continue
             if worker.ready and hang and now - worker.seen_at > hang:

@@ -114,9 +114,11 @@ class Worker:
 
 def open_stacks() -> BinaryIO:
     """A file without a name, for faulthandler to write to."""
-    if hasattr(os, "memfd_create"):
+    with contextlib.suppress(AttributeError, OSError):  # Linux alone has it, and may forbid it
         return open(os.memfd_create("fastserve stacks"), "w+b", buffering=0)
-    return tempfile.TemporaryFile(buffering=0)
+    with contextlib.suppress(OSError):  # no folder can be written to
+        return tempfile.TemporaryFile(buffering=0)
+    return open(os.devnull, "w+b", buffering=0)
 
 
 class WorkerServer(Server):

@@ -67,7 +67,7 @@ def run(server, long):
         for _ in range(restarts):
             old = set(served.pids()) - {served.process.pid}
             served.process.send_signal(signal.SIGHUP)
-            done += served.until(lambda old=old: not old & set(served.pids()))
+            done += served.until(lambda old=old: len(old - set(served.pids())) >= workers)
         for visitor in visitors:
             visitor.ended.set()
         for visitor in visitors:

@@ -614,3 +614,10 @@ def test_without_descriptors_the_app_has_some_left(serve):
         command.expect("WARNING: Accepting is paused")
         client.sendall(b"GET /files HTTP/1.1\r\nHost: a\r\n\r\n")
         assert client.recv(4096).endswith(b"\r\n\r\n16")
+
+
+def test_an_app_that_holds_many_descriptors_is_served(serve):
+    """It has taken what is kept free for it; clients are answered from the few that are left."""
+    command = serve("apps:hoards", limits="ulimit -n 100")
+    port = command.port()
+    assert [get(port)[1] for _ in range(20)] == ["hello"] * 20
