@@ -65,6 +65,7 @@ coverage-cython:
 
 soak: build $(VENV)/with-test
 	$(BIN)/python tests/httpparser/soak.py 1000000
+	$(BIN)/python tests/faults/driver.py --long
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 $(VENV)/with-peers: $(VENV)/built benchmarks/requirements.txt

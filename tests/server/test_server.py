@@ -621,3 +621,19 @@ def test_an_app_that_holds_many_descriptors_is_served(serve):
     command = serve("apps:hoards", limits="ulimit -n 100")
     port = command.port()
     assert [get(port)[1] for _ in range(20)] == ["hello"] * 20
+
+
+def test_failed_handshakes_leave_no_descriptor(serve):
+    command = serve("apps:app", *TLS)
+    port = command.port()
+    folder = f"/proc/{command.process.pid}/fd"
+    served_certificate(port)
+    before = len(os.listdir(folder))
+    for client in crowd(port, 20):
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        client.close()
+    while len(os.listdir(folder)) > before:
+        served_certificate(port)
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+    assert [line for line in command.stderr if "running on" not in line] == ["INFO: Stopping"]
