@@ -42,6 +42,7 @@ async def live(receive, send):
             message["type"] == "lifespan.startup"
             and Path(os.environ.get("HANG_WHEN", "-")).exists()
         ):
+            Path(os.environ["HANG_WHEN"]).with_name(f"hangs-{os.getpid()}").touch()
             time.sleep(600)
         await send({"type": message["type"] + ".complete"})
         if message["type"] == "lifespan.shutdown":
