@@ -18,13 +18,13 @@ from functools import partial
 
 from . import logs, sockets
 from .config import Config
-from .errors import ConfigError, WorkerError
+from .errors import WorkerError
 from .server import ABORT_SECONDS, Terminal
+from .watch import FILES_CHANGED, open_watch
 from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
 
 logger = logging.getLogger("fastserve")
 
-FILES_CHANGED = 0  # on the wake-up socket, where every other byte is a signal's number
 ALWAYS_OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)  # the others not while stopping
 MAX_FAILURES = 5  # in a row, with no worker left: a crash loop
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -380,38 +380,3 @@ def log_stacks(worker: Worker) -> None:
 
 def ignore(number: int, frame: object) -> None:
     """The wake-up socket has the signal already."""
-
-
-Watch = Callable[[socket.socket], contextlib.AbstractContextManager[None]]
-
-
-def open_watch(config: Config) -> Watch:
-    """What writes FILES_CHANGED to the wake-up socket, if `reload` is set."""
-    if not config.reload:
-        return lambda wake: contextlib.nullcontext()
-    try:
-        import watchfiles
-    except ImportError:
-        remedy = "pip install 'fastserve[reload]'"
-        raise ConfigError("reload", f"needs watchfiles, which is not installed; {remedy}") from None
-    folders = config.reload_dir or (config.app_dir,)
-
-    def notify(wake: socket.socket, ended: threading.Event) -> None:
-        only_python = watchfiles.PythonFilter()
-        for changes in watchfiles.watch(*folders, watch_filter=only_python, stop_event=ended):
-            names = ", ".join(sorted(path for _, path in changes))
-            logger.info("Changed: %s", names)
-            wake.send(bytes([FILES_CHANGED]))
-
-    @contextlib.contextmanager
-    def watch(wake: socket.socket) -> Iterator[None]:
-        ended = threading.Event()
-        thread = threading.Thread(target=notify, args=(wake, ended), name="fastserve reload")
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-
-    return watch
