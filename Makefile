@@ -69,6 +69,7 @@ coverage-cython:
 
 soak: build $(VENV)/with-test
 	$(BIN)/python tests/httpparser/soak.py 1000000
+	$(BIN)/python tests/faults/driver.py --long
 	$(BIN)/python -m tests.server.soak $(ARGS)
 
 $(VENV)/with-peers: $(VENV)/built benchmarks/requirements.txt

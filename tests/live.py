@@ -16,7 +16,7 @@ class Watched(Server):
 
     ready: threading.Event
 
-    def _announce(self, scheme):
+    def _on_listening(self, scheme):
         self.ready.set()
 
 

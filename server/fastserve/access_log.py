@@ -5,15 +5,18 @@ import contextlib
 import logging
 import sys
 import time
+from io import TextIOWrapper
 from json.encoder import encode_basestring_ascii as quoted
 from typing import TextIO
 
 from .config import Config
+from .logs import LineWriter, is_standard
 
 FLUSH_SECONDS = 0.1
 FLUSH_LINES = 1000  # about 64 KiB
-# About 2 KiB: workers share a pipe, which keeps a write of up to 4 KiB in one piece.
-WRITE_LINES = 32
+# Longer ones are cut, so that a line is one write even into a pipe that workers share (4 KiB).
+TARGET_CHARACTERS = 3500
+JSON_CHARACTERS = 1800  # of the path, and of the query
 
 
 def open_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> "AccessLog | None":
@@ -42,6 +45,11 @@ class AccessLog:
     def __init__(self, loop: asyncio.AbstractEventLoop, stream: TextIO | None = None) -> None:
         self._loop = loop
         self._stream = stream
+        self._writer: LineWriter | None = None  # for the real standard output
+        if stream is None and is_standard(sys.stdout, 1):
+            self._writer = LineWriter(1, "access log")
+            if isinstance(sys.stdout, TextIOWrapper):
+                sys.stdout.reconfigure(line_buffering=True)  # or what the app prints would wait
         self._lines: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -74,20 +82,26 @@ class AccessLog:
 
     def flush(self) -> None:
         """Write the collected lines."""
-        lines, self._lines = self._lines, []
+        if not self._lines:
+            return
+        text, self._lines = "".join(self._lines), []
         # Looked up each time: programs and tests replace sys.stdout.
         stream = sys.stdout if self._stream is None else self._stream
+        if self._writer is not None and (stream is None or is_standard(stream, 1)):
+            self._writer.write(text)
+            return
         # When nobody reads standard output any more, serving goes on.
-        with contextlib.suppress(OSError, ValueError):
-            for start in range(0, len(lines), WRITE_LINES):
-                stream.write("".join(lines[start : start + WRITE_LINES]))
-                stream.flush()
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.write(text)
+            stream.flush()
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self.flush()
+        if self._writer is not None:
+            self._writer.close()
 
 
 class JsonAccessLog(AccessLog):
@@ -113,11 +127,11 @@ class JsonAccessLog(AccessLog):
         if int(now) != self._second:
             self._second = int(now)
             self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-        path = quoted(raw_path.decode("latin-1"))
+        path = quoted_part(raw_path)
         millisecond = int(now * 1000) % 1000
         self._lines.append(
             f'{{"time": "{self._second_text}.{millisecond:03}Z", "client": {quoted(client)}, '
-            f'"method": "{method}", "path": {path}, "query": {quoted(query.decode("latin-1"))}, '
+            f'"method": "{method}", "path": {path}, "query": {quoted_part(query)}, '
             f'"version": "{version}", "status": {status}, "length": {length}, '
             f'"ms": {elapsed_ns / 1e6:.3f}}}\n'
         )
@@ -152,9 +166,17 @@ def target_text(raw_path: bytes, query: bytes) -> str:
     target = raw_path.decode("latin-1")
     if query:
         target += "?" + query.decode("latin-1")
-    if target.isascii() and target.isprintable() and '"' not in target and "\\" not in target:
-        return target
-    return "".join(
-        char if " " <= char <= "~" and char not in '"\\' else f"\\x{ord(char):02x}"
-        for char in target
-    )
+    if not (target.isascii() and target.isprintable() and '"' not in target and "\\" not in target):
+        target = "".join(
+            char if " " <= char <= "~" and char not in '"\\' else f"\\x{ord(char):02x}"
+            for char in target
+        )
+    return target if len(target) <= TARGET_CHARACTERS else f"{target[:TARGET_CHARACTERS]}..."
+
+
+def quoted_part(text: bytes) -> str:
+    """As a JSON string; cut short when it is too long for one line of the log."""
+    whole = quoted(text.decode("latin-1"))
+    if len(whole) <= JSON_CHARACTERS:
+        return whole
+    return quoted(text[: JSON_CHARACTERS // 6].decode("latin-1") + "...")  # 6: as in \\u00e9

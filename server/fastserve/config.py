@@ -17,8 +17,9 @@ LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
 def opt(default: Any, help: str, **rules: Any) -> Any:  # noqa: A002
-    """One option; its rules are `choices` for words, `low` and `high` for numbers."""
-    return field(default=default, metadata={"help": help, **rules}, kw_only=True)
+    """One option: `choices` for words, `low` and `high` for numbers, `secret` for passwords."""
+    metadata = {"help": help, **rules}
+    return field(default=default, metadata=metadata, kw_only=True, repr="secret" not in rules)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ class Config:
         60.0, "Seconds to wait for a client that reads nothing of its response."
     )
     graceful_timeout: float = opt(30.0, "Seconds to wait for requests in progress at shutdown.")
+    timeout_startup: float = opt(120.0, "Seconds a worker has to start; then it is killed.")
+    timeout_worker: float = opt(60.0, "Seconds a worker's event loop may hang; then it is killed.")
 
     pipeline_bytes: int = opt(
         65536, "Bytes of later requests to read ahead on a connection.", low=1
@@ -243,7 +246,8 @@ def check(option: Option, value: Any) -> Any:
     if option.type is float and type(value) is int:
         value = float(value)
     if type(value) is not option.type:
-        raise ConfigError(option.name, f"must be of type {option.type.__name__}, not {value!r}")
+        shown = "the value" if "secret" in option.rules else repr(value)
+        raise ConfigError(option.name, f"must be of type {option.type.__name__}, not {shown}")
     if option.choices and value not in option.choices:
         raise ConfigError(option.name, f"{value!r} is not one of {', '.join(option.choices)}")
     if isinstance(value, int | float):

@@ -2,11 +2,16 @@
 
 import asyncio
 import contextlib
+import errno
+import fcntl
+import logging
 import os
 import resource
 import socket
 import ssl
 import sys
+import termios
+import time
 from typing import Any
 
 from .config import Config
@@ -14,19 +19,27 @@ from .errors import BindError
 from .service import Service
 from .sockets import bind_error
 
-# Descriptors kept free for the app, and for the two bursts that asyncio accepts before the pause:
-# it makes the protocols, which tell us, one turn of the loop later.
+logger = logging.getLogger("fastserve")
+
+# Descriptors kept free for the app: a quarter of them, but no more than so many.
 SPARE_DESCRIPTORS = 64
-PROBE_EVERY = 8
+COUNT_EVERY = 8  # connections; fewer than are spared
+FEW_CONNECTIONS = 8  # that are accepted even if the app has taken what is kept free for it
+WATCH_SECONDS = 1.0  # how often the app's own descriptors are counted in
 RETRY_SECONDS = 0.1
+LOG_SECONDS = 60.0  # a server at its limit pauses often, and says so this often
+CLOSE_NOTIFY_SECONDS = 1.0  # what a TLS client has, at a stop, to answer the end of the session
+ACCEPTS_PER_TURN = 4  # few, so that workers share new clients evenly
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
 class Listener:
     """Listens on bound sockets for as long as there is room.
 
-    Left to themselves, without descriptors asyncio logs thousands of errors a second and libuv
-    accepts and drops every client. So accepting stops shortly before that; clients then wait in
-    the kernel's queue. The event loop owns duplicates, which closing loses nothing of.
+    Without descriptors, asyncio logs thousands of errors a second, libuv accepts clients to drop
+    them, and the app cannot open a file. So accepting pauses before that; clients then wait in the
+    kernel's queue. uvloop accepts faster than we do, on duplicates of the sockets that it has to
+    close for a pause; with TLS, and on asyncio, we accept, and so know of each handshake.
     """
 
     def __init__(
@@ -37,96 +50,185 @@ class Listener:
         context: ssl.SSLContext | None,
     ) -> None:
         self.paused = False
+        self.context = context  # for the next handshakes; may be replaced
         self._sockets = sockets
         self._service = service
         self._limit = config.limit_connections or sys.maxsize
         self._backlog = config.backlog
+        self._handshake_timeout = config.tls_handshake_timeout or None
         self._loop = asyncio.get_running_loop()
         self._servers: list[asyncio.Server] = []
-        self._copies: list[socket.socket] = []
-        self._accepted = 0
+        self._reading: list[socket.socket] = []
+        self._accepts_itself = context is not None or isinstance(
+            self._loop, asyncio.SelectorEventLoop
+        )
+        self._making: set[asyncio.Task[Any]] = set()  # connections, with TLS their handshakes
+        self._new = 0  # accepted, but not yet known to the service
+        self._uncounted = 0  # accepted since descriptors were counted
         self._closed = False
+        self._watch: asyncio.TimerHandle | None = None
         self._resuming: asyncio.Task[None] | None = None
+        self._say_after = 0.0
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        spare = min(SPARE_DESCRIPTORS, soft // 4) if soft > 0 else SPARE_DESCRIPTORS
-        self._highest = soft - spare if soft > 0 else sys.maxsize  # RLIM_INFINITY is -1
-        self._burst = max(1, min(spare // 4, self._limit))
-        self._tls: dict[str, Any] = {}
-        if context is not None:
-            timeout = config.tls_handshake_timeout or None
-            self._tls = {"ssl": context, "ssl_handshake_timeout": timeout}
+        self._soft = soft if soft > 0 else sys.maxsize  # RLIM_INFINITY is -1
+        self._spare = min(SPARE_DESCRIPTORS, self._soft // 4)
 
     async def open(self) -> None:
-        """Let clients in. Raises BindError."""
+        """Accept clients. Raises BindError."""
         for sock in self._sockets:
-            # Else dup() would make it blocking, for a moment, in all processes that share it, and
-            # asyncio accepts until there is nobody left.
+            # Else dup() would make it blocking, for a moment, in all processes that share it.
             sock.setblocking(False)
             try:
-                await self._listen(sock.dup())
+                await self._listen(sock)
             except OSError as error:
                 self._stop_accepting()
                 raise bind_error(error, sock) from error
-            sock.listen(self._backlog)
+        if self._watch is None:
+            self._watch = self._loop.call_later(WATCH_SECONDS, self._on_watch)
 
-    async def _listen(self, copy: socket.socket) -> None:
-        options: dict[str, Any] = {"backlog": self._burst, **self._tls}
+    async def _listen(self, sock: socket.socket) -> None:
+        sock.listen(self._backlog)
+        if self._accepts_itself:
+            self._loop.add_reader(sock.fileno(), self._accept_some, sock)
+            self._reading.append(sock)
+            return
         create: Any = self._loop.create_server
-        if copy.family == socket.AF_UNIX:
+        if sock.family == socket.AF_UNIX:
             create = self._loop.create_unix_server
-            if sys.version_info >= (3, 13) and isinstance(self._loop, asyncio.SelectorEventLoop):
-                options["cleanup_socket"] = False  # or every pause would remove the file
-        try:
-            self._servers.append(await create(self._accept, sock=copy, **options))
-        except OSError:
-            copy.close()
-            raise
-        self._copies.append(copy)
+        with contextlib.ExitStack() as undo:
+            copy = undo.enter_context(sock.dup())
+            self._servers.append(await create(self._accept, sock=copy, backlog=self._backlog))
+            undo.pop_all()
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Accept nobody any more."""
         self._closed = True
+        if self._watch is not None:
+            self._watch.cancel()
         self._stop_accepting()
 
+    def abort(self) -> None:
+        """Give up the handshakes in progress."""
+        for task in tuple(self._making):
+            task.cancel()
+
+    async def wait_handshakes(self) -> None:
+        """Return when no TLS handshake is in progress."""
+        while self._making:
+            await asyncio.wait(tuple(self._making))
+            await asyncio.sleep(0)  # they are forgotten a turn later
+
     def _stop_accepting(self) -> None:
-        if isinstance(self._loop, asyncio.SelectorEventLoop):
-            for copy in self._copies:
-                self._loop.remove_reader(copy)
-        # Not now: asyncio has accepted connections whose transports need the server until the
-        # next turn, and libuv may be in the middle of accepting on what this closes.
+        for sock in self._reading:
+            self._loop.remove_reader(sock.fileno())
+        # Not now: libuv may be in the middle of accepting on what this closes.
         self._loop.call_soon(close_servers, self._servers)
-        self._servers, self._copies = [], []
+        self._servers, self._reading = [], []
+
+    def _accept_some(self, sock: socket.socket) -> None:
+        """The socket has clients waiting."""
+        for _ in range(ACCEPTS_PER_TURN):
+            if self.paused or self._closed:
+                return
+            try:
+                client, _ = sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in NO_DESCRIPTORS:
+                    raise
+                self._pause("no file descriptor is free (%s)", error.strerror)
+                return
+            task = self._loop.create_task(self._make(client))
+            self._making.add(task)
+            task.add_done_callback(self._making.discard)
+            self._check_room()
+
+    async def _make(self, client: socket.socket) -> None:
+        client.setblocking(False)
+        options: dict[str, Any] = {}
+        if self.context is not None:
+            options = {"ssl": self.context, "ssl_handshake_timeout": self._handshake_timeout}
+        try:
+            await self._loop.connect_accepted_socket(self._service.connection, client, **options)
+        except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
+            logger.debug("A connection failed in its TLS handshake: %s", error)
 
     def _accept(self) -> asyncio.BaseProtocol:
-        self._accepted += 1
-        if not self.paused and not self._closed and not self._has_room():
-            self.paused = True
-            self._stop_accepting()
-            self._resuming = self._loop.create_task(self._resume())
+        """uvloop has accepted a client."""
+        self._new += 1
+        if self._new == 1:
+            self._loop.call_soon(self._forget_new)
+        self._check_room()
         return self._service.connection()
 
-    def _has_room(self) -> bool:
-        if self._count() + 1 >= self._limit:
-            return False
-        return self._accepted % PROBE_EVERY != 0 or self._has_descriptors()
+    def _forget_new(self) -> None:
+        self._new = 0
+
+    # Room
+
+    @property
+    def handshakes(self) -> int:
+        """How many TLS handshakes are in progress."""
+        return len(self._making)
+
+    def _check_room(self) -> None:
+        """After each client: is there room for the next?"""
+        self._uncounted += 1
+        if self._count() >= self._limit:
+            self._pause("limit_connections (%d) is reached", self._limit)
+        elif self._uncounted % COUNT_EVERY == 0:
+            self._check_descriptors()
 
     def _count(self) -> int:
-        return len(self._service.connections) + len(self._service.websockets)
+        service = self._service
+        known = len(service.connections) + len(service.websockets)
+        return known + len(self._making) + self._new
 
-    def _has_descriptors(self) -> bool:
-        # A new descriptor is the lowest free number, so it tells how many are in use.
-        try:
-            probe = os.dup(self._sockets[0].fileno())
-        except OSError:
+    def _check_descriptors(self) -> None:
+        used = count_descriptors()
+        self._uncounted = 0
+        if used + self._reserve() > self._soft:
+            self._pause("%d of %d file descriptors are in use (ulimit -n)", used, self._soft)
+
+    def _reserve(self) -> int:
+        """How many descriptors are to be free."""
+        few = self._count() < FEW_CONNECTIONS
+        return min(self._spare, 2 * FEW_CONNECTIONS) if few else self._spare
+
+    def _on_watch(self) -> None:
+        self._watch = self._loop.call_later(WATCH_SECONDS, self._on_watch)
+        if not self.paused:
+            self._check_descriptors()
+
+    def on_loop_error(self, context: dict[str, Any]) -> bool:
+        """Whether this was uvloop's report of a failed accept; then accepting pauses."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in NO_DESCRIPTORS:
             return False
-        os.close(probe)
-        return probe < self._highest
+        if "task" in context or "future" in context or "handle" in context:
+            return False  # the app's
+        self._pause("no file descriptor is free (%s)", error.strerror)
+        return True
+
+    def _pause(self, reason: str, *args: object) -> None:
+        if self.paused or self._closed:
+            return
+        self.paused = True
+        self._stop_accepting()
+        self._resuming = self._loop.create_task(self._resume())
+        if time.monotonic() >= self._say_after:
+            self._say_after = time.monotonic() + LOG_SECONDS
+            logger.warning(f"Accepting is paused: {reason}; new clients wait", *args)
 
     def _may_resume(self) -> bool:
-        few = self._count() < self._limit
-        return few and not self._closed and self._has_descriptors()
+        if self._closed or self._count() >= self._limit:
+            return False
+        # With a little more room, or it would pause and resume at every client.
+        return count_descriptors() + self._reserve() * 5 // 4 <= self._soft
 
     async def _resume(self) -> None:
+        began = time.monotonic()
         while self.paused and not self._closed:
             await asyncio.sleep(RETRY_SECONDS)
             if self._may_resume():
@@ -135,6 +237,50 @@ class Listener:
                     self.paused = False
         if self._closed:  # while it was opening
             self._stop_accepting()
+            return
+        level = logging.INFO if time.monotonic() - began > 1 else logging.DEBUG
+        logger.log(level, "Accepting again after %.1f s", time.monotonic() - began)
+
+    async def end_tls(self) -> None:
+        """Until cancelled: close what is closing and sent, without the client's close_notify.
+
+        RFC 8446 6.1: nobody has to wait for that, while asyncio and uvloop do for 30 seconds.
+        """
+        since: dict[asyncio.Transport, float] = {}
+        while self.context is not None:
+            now = time.monotonic()
+            for peer in (*self._service.connections, *self._service.websockets):
+                transport: asyncio.Transport | None = getattr(peer, "transport", None)
+                if transport is None or not transport.is_closing():
+                    continue
+                if is_unsent(transport):
+                    since.pop(transport, None)
+                elif now - since.setdefault(transport, now) >= CLOSE_NOTIFY_SECONDS:
+                    transport.abort()
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+def is_unsent(transport: asyncio.Transport) -> bool:
+    """Whether the client has not received all yet."""
+    if transport.get_write_buffer_size():
+        return True
+    fd = transport.get_extra_info("socket").fileno()
+    try:  # what the kernel holds; when that is full, asyncio and uvloop hold more below TLS
+        return any(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))
+    except OSError:
+        return True
+
+
+def count_descriptors() -> int:
+    """How many file descriptors this process has."""
+    with contextlib.suppress(OSError):
+        # Linux 6.2 and later tell it as the size; reading the folder takes 0.1 us for each.
+        if size := os.stat("/proc/self/fd").st_size:
+            return size
+        return len(os.listdir("/proc/self/fd"))
+    with contextlib.suppress(OSError):
+        return len(os.listdir("/dev/fd"))
+    return sys.maxsize  # listing takes a descriptor itself
 
 
 def close_servers(servers: list[asyncio.Server]) -> None:

@@ -1,27 +1,49 @@
-"""Logging of the server's messages: to standard error, or as --log-config says."""
+"""Logging of the server's messages: to standard error, or as --log-config says.
 
+Lines are written by a thread. A reader that stalls (a stopped terminal, a full pipe) then costs
+lines of the log, which are counted, but never holds up the event loop or a stop.
+"""
+
+import contextlib
 import json
 import logging
 import logging.config
+import os
+import select
+import stat
+import sys
+import threading
 import tomllib
+import weakref
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from .config import Config
 from .errors import ConfigError
 
+logger = logging.getLogger("fastserve")
+
 FORMAT = "%(levelname)s: %(message)s"
+# Several workers share one pipe, which keeps a write of up to so many bytes in one piece.
+PIPE_BYTES = select.PIPE_BUF
+FILE_BYTES = 65536  # a regular file keeps any write in one piece
+QUEUE_BYTES = 8 << 20  # what may wait for the reader
+SETTLE_SECONDS = 0.1  # a message is usually out before the program goes on
+FLUSH_SECONDS = 2.0  # what a stop gives the reader
 
 
 def configure(config: Config) -> None:
     """Set up logging, once per process. Raises ConfigError for an invalid `log_config`."""
+    open_standard_descriptors()
     if config.log_config is not None:
         return _load(Path(config.log_config))
-    logger = logging.getLogger("fastserve")
     logger.setLevel(config.log_level.upper())
-    if not logger.hasHandlers():  # otherwise the program has set up logging itself
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter(FORMAT))
-        logger.addHandler(handler)
+    handler: logging.Handler | None = None
+    for each in (logger, logging.getLogger("asyncio")):
+        if not each.hasHandlers():  # else the program has set up logging itself
+            handler = handler or standard_error_handler()
+            each.addHandler(handler)
     return None
 
 
@@ -38,3 +60,236 @@ def _load(path: Path) -> None:
         cause = error.__cause__ or error
         problem = f"cannot load {path}: {type(cause).__name__}: {cause}"
         raise ConfigError("log_config", problem) from error
+
+
+def open_standard_descriptors() -> None:
+    """Put /dev/null where standard input, output or error is closed.
+
+    Else the next socket gets the number: print() would write to a client, and libuv aborts when it
+    closes a socket whose number is 0, 1 or 2.
+    """
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), fd)  # open() took this very number
+            os.set_inheritable(fd, True)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def reopen() -> None:
+    """Open the log files anew that logrotate or its like has moved or removed."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    found = [each.handlers for each in loggers if isinstance(each, logging.Logger)]
+    for handler in {item for handlers in found for item in handlers}:
+        if isinstance(handler, logging.FileHandler):
+            try:
+                _reopen(handler)
+            except OSError as error:
+                logger.error("Cannot reopen %s: %s", handler.baseFilename, error.strerror)
+
+
+def _reopen(handler: logging.FileHandler) -> None:
+    if handler.stream is None:  # opened by its first message
+        return
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.stat(handler.baseFilename), os.fstat(handler.stream.fileno())):
+            return
+    old = handler.setStream(handler._open())
+    if old is not None:
+        old.close()
+
+
+def printable(text: str) -> str:
+    """The text with all that could forge a log line or command a terminal as an escape."""
+    if text.isprintable() and "\\" not in text:
+        return text
+    return "".join(
+        char if char.isprintable() and char != "\\" else ascii(char)[1:-1] for char in text
+    )
+
+
+# Writing without waiting
+
+
+def standard_error_handler() -> logging.Handler:
+    """For standard error, as it is now."""
+    # A test or the program may have replaced sys.stderr.
+    ours = is_standard(sys.stderr, 2)
+    handler = StandardErrorHandler() if ours else logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(FORMAT))
+    return handler
+
+
+def is_standard(stream: object, fd: int) -> bool:
+    """Whether it writes to this descriptor, so that we may as well."""
+    try:
+        return stream.fileno() == fd  # type: ignore[attr-defined, no-any-return]
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+class StandardErrorHandler(logging.Handler):
+    """Writes to standard error; a `log_config` may name it too.
+
+    A message is out when the call returns, unless the reader stalls.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writer = LineWriter(2, "log on standard error")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record)
+        except Exception:
+            self.handleError(record)
+            return
+        self._writer.write(text + "\n")
+        self._writer.settle()
+
+    def flush(self) -> None:
+        """At the end of the process."""
+        self._writer.flush()
+
+
+class LineWriter:
+    """Writes lines to a descriptor from a thread, each write whole lines in one piece.
+
+    Lines longer than a pipe keeps together are wrapped. `write` never waits: while QUEUE_BYTES
+    wait, lines are dropped, and their number is logged once the reader goes on. Any thread may
+    call.
+    """
+
+    def __init__(self, fd: int, name: str) -> None:
+        self._fd = fd
+        self._name = name
+        self._most = PIPE_BYTES if is_shared(fd) else FILE_BYTES
+        self._reset()
+        WRITERS.add(self)
+
+    def _reset(self) -> None:
+        self._changed = threading.Condition()
+        self._queue: deque[bytes] = deque()
+        self._waiting = 0  # bytes, including those of the write in progress
+        self._dropped = 0  # lines
+        self._stalled = False
+        self._closed = False
+        self._thread: threading.Thread | None = None  # a process that was forked has none
+
+    def write(self, text: str) -> None:
+        """Queue this text, which ends with a line feed."""
+        data = text.encode("utf-8", "backslashreplace")
+        with self._changed:
+            if self._waiting >= QUEUE_BYTES:
+                self._dropped += data.count(b"\n")
+                return
+            added = list(pieces(data, self._most))
+            self._queue.extend(added)
+            self._waiting += sum(map(len, added))
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name=f"fastserve {self._name}", daemon=True
+                )
+                self._thread.start()
+            self._changed.notify_all()
+
+    def settle(self) -> None:
+        """Wait a moment for what was written to be out, but not for a reader known to stall."""
+        if not self._stalled and threading.current_thread() is not self._thread:
+            self._stalled = not self.flush(SETTLE_SECONDS)
+
+    def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
+        """Whether all was written, for which this waits so long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting, seconds)
+
+    def close(self) -> None:
+        """Write what waits and end the thread."""
+        self.flush()
+        with self._changed:
+            self._dropped += sum(piece.count(b"\n") for piece in self._queue)
+            self._queue.clear()
+            self._closed = True
+            self._changed.notify_all()
+            dropped, self._dropped = self._dropped, 0
+        self._say_dropped(dropped)
+
+    def _run(self) -> None:
+        while (piece := self._next()) is not None:
+            write_all(self._fd, piece)
+            with self._changed:
+                self._stalled = False
+                self._waiting -= len(piece)
+                self._changed.notify_all()
+
+    def _next(self) -> bytes | None:
+        """The next piece to write; None at the end."""
+        while True:
+            with self._changed:
+                if self._queue:
+                    return self._queue.popleft()
+                if self._closed:
+                    return None
+                dropped, self._dropped = self._dropped, 0
+                if not dropped:
+                    self._changed.wait()
+                    continue
+            self._say_dropped(dropped)
+
+    def _say_dropped(self, count: int) -> None:
+        if count:
+            logger.warning("Dropped %d lines of the %s: its reader stalled", count, self._name)
+
+
+WRITERS: "weakref.WeakSet[LineWriter]" = weakref.WeakSet()
+
+
+def reset_writers() -> None:
+    for writer in WRITERS:
+        writer._reset()
+
+
+os.register_at_fork(after_in_child=reset_writers)
+
+
+def is_shared(fd: int) -> bool:
+    """Whether writes of several processes could mix: in pipes, sockets and terminals."""
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return True
+    return not stat.S_ISREG(mode) and not (stat.S_ISCHR(mode) and not os.isatty(fd))
+
+
+def pieces(data: bytes, most: int) -> Iterator[bytes]:
+    """Whole lines, as many as fit; a longer line is wrapped between two characters."""
+    start = 0
+    while len(data) - start > most:
+        stop = data.rfind(b"\n", start, start + most) + 1
+        if stop:
+            yield data[start:stop]
+        else:
+            stop = start + most - 1
+            while data[stop] & 0xC0 == 0x80:  # the inside of a UTF-8 sequence
+                stop -= 1
+            yield data[start:stop] + b"\n"
+        start = stop
+    if start < len(data):
+        yield data[start:]
+
+
+def write_all(fd: int, piece: bytes) -> None:
+    """Wait for the reader as long as it takes; without one there is nothing to write for."""
+    while piece:
+        try:
+            piece = piece[os.write(fd, piece) :]
+        except BlockingIOError:  # a parent process has made it non-blocking
+            poll = select.poll()
+            poll.register(fd, select.POLLOUT)
+            poll.poll()
+        except OSError:
+            return

@@ -13,8 +13,32 @@ from .errors import BindError
 ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
+class UnixSocket(socket.socket):
+    """A Unix socket that knows which file it made, so that it removes no other."""
+
+    path = ""
+    file_id = (0, 0)
+
+    def bind_file(self, path: str) -> None:
+        self.bind(path)
+        self.path, self.file_id = path, file_id(path)
+
+    def unlink(self) -> None:
+        """Remove the file, once, unless another server has put its own there since."""
+        path, self.path = self.path, ""
+        with contextlib.suppress(OSError):
+            if path and file_id(path) == self.file_id:
+                os.unlink(path)
+
+
+def file_id(path: str) -> tuple[int, int]:
+    """Device and inode: which file this is, whatever its name."""
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino
+
+
 def bind(config: Config) -> list[socket.socket]:
-    """Bound sockets, not listening yet: nobody is let in before the app has started.
+    """Bound sockets, not listening yet: clients are refused until the app has started.
 
     Raises BindError.
     """
@@ -37,10 +61,10 @@ def adopt(fd: int) -> socket.socket:
 
 
 def bind_unix(path: str) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = UnixSocket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         remove_stale(path)
-        sock.bind(path)
+        sock.bind_file(path)
         # A proxy runs as another user; the folder's permissions keep others out.
         os.chmod(path, 0o666)
     except OSError as error:
@@ -50,18 +74,21 @@ def bind_unix(path: str) -> socket.socket:
 
 
 def remove_stale(path: str) -> None:
-    """Remove the socket file of a server that is gone, and nothing else."""
+    """Remove the socket file of a server that has ended, and nothing else. Raises OSError."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise OSError(errno.EEXIST, "there is a file of another kind")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
         try:
             probe.connect(path)
-        except OSError:
+        except ConnectionRefusedError:
             os.unlink(path)
             return
+        except BlockingIOError:
+            pass  # a server listens whose queue is full
     raise OSError(errno.EADDRINUSE, "it is already in use")
 
 
@@ -147,12 +174,8 @@ def url(sock: socket.socket, scheme: str) -> str:
 
 
 def close(sockets: list[socket.socket]) -> None:
+    """Close them, and remove the socket file that bind() made."""
     for sock in sockets:
+        if isinstance(sock, UnixSocket):
+            sock.unlink()  # first: once it is closed, a successor may bind the same path
         sock.close()
-
-
-def unlink(config: Config) -> None:
-    """Remove the socket file that bind() made."""
-    if config.uds is not None and config.fd is None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(config.uds)

@@ -2,6 +2,8 @@
 
 Signals: SIGTERM and SIGINT stop, a second one aborts and a third kills; SIGHUP replaces the
 workers one by one without downtime; SIGTTIN and SIGTTOU add and remove a worker.
+
+A worker that does not start in time, or whose event loop hangs, is killed and replaced.
 """
 
 import contextlib
@@ -14,20 +16,23 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from . import sockets
+from . import logs, sockets
 from .config import Config
-from .errors import ConfigError, WorkerError
-from .server import ABORT_SECONDS
-from .worker import READY, START_FAILED, WORN, Worker
+from .errors import WorkerError
+from .server import ABORT_SECONDS, Terminal
+from .watch import FILES_CHANGED, open_watch
+from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
 
 logger = logging.getLogger("fastserve")
 
-FILES_CHANGED = 0  # on the wake-up socket, where every other byte is a signal's number
 ALWAYS_OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)  # the others not while stopping
 MAX_FAILURES = 5  # in a row, with no worker left: a crash loop
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_SECONDS = 10.0  # a worker that lived so long was not part of a crash loop
 RELOAD_SECONDS = 2.0  # what requests in progress have when a file changed
+STARTING_SECONDS = 5.0  # what a worker has to stop that has not started yet
+DUMP_SECONDS = 2.0  # what a worker that hangs has to write down where
+RETRY_SECONDS = 30.0  # until a worker at limit_max_requests is replaced after all
 
 
 class Supervisor:
@@ -40,15 +45,18 @@ class Supervisor:
         self._to_replace: list[Worker] = []
         self._timers: list[tuple[float, Callable[[], None]]] = []
         self._spawning = 0  # restarts that wait for their back-off
+        self._failed_spawns = 0  # in a row, because there could be no process
+        self._retrying = False  # the next try waits for its back-off
         self._failures = 0
         self._served = False  # some worker has been ready
         self._stops = 0
         self._problem: str | None = None
+        self._terminal = Terminal()
         self._selector = selectors.DefaultSelector()
         self._on_signal: dict[int, Callable[[], None]] = {
             signal.SIGINT: self._stop,
             signal.SIGTERM: self._stop,
-            signal.SIGHUP: self._replace_all,
+            signal.SIGHUP: self._hang_up,
             signal.SIGTTIN: self._add_one,
             signal.SIGTTOU: self._remove_one,
             signal.SIGCHLD: self._reap,
@@ -64,6 +72,7 @@ class Supervisor:
         try:
             with self._signals() as wake, watch(wake):
                 self._fill()
+                self._watch_workers(time.monotonic())
                 while self._workers or not self._stops:
                     self._turn()
         finally:
@@ -71,8 +80,9 @@ class Supervisor:
                 worker.kill()
                 worker.wait()
                 self._forget(worker)
+                worker.close()
             self._selector.close()
-            self._close_sockets()
+            sockets.close(self._sockets)
         if self._problem is not None:
             raise WorkerError(self._problem)
 
@@ -115,29 +125,59 @@ class Supervisor:
 
     # Starting
 
-    def _spawn(self, replaces: Worker | None = None) -> None:
-        worker = Worker(self._config, self._sockets)
+    def _spawn(self, replaces: Worker | None = None) -> bool:
+        """Start a worker; false, and another try later, when there can be no process now."""
+        try:
+            worker = Worker(self._config, self._sockets)
+        except OSError as error:
+            self._on_failed_spawn(error)
+            return False
+        self._failed_spawns = 0
         worker.replaces = replaces
         self._workers.append(worker)
         read = selectors.EVENT_READ
         self._selector.register(worker.channel, read, partial(self._on_channel, worker))
+        return True
+
+    def _on_failed_spawn(self, error: OSError) -> None:
+        """Out of descriptors, memory or processes, or a deploy has moved the interpreter away."""
+        if not self._served:
+            self._problem = f"cannot start a worker: {error}"
+            return self._stop()
+        if not self._retrying:
+            self._failed_spawns += 1
+            delay = BACKOFF[min(self._failed_spawns, len(BACKOFF) - 1)]
+            logger.error("Cannot start a worker: %s; trying again in %g s", error, delay)
+            self._retrying = True
+            self._later(delay, self._retry)
+        return None
+
+    def _retry(self) -> None:
+        self._retrying = False
+        if not self._stops:
+            self._fill()
+            self._replace_next()
 
     def _fill(self) -> None:
         """Start what is missing."""
         lasting = [item for item in self._workers if not item.stopping and item.replaces is None]
         for _ in range(self._target - len(lasting) - self._spawning):
-            self._spawn()
+            if not self._spawn():
+                break
 
     def _on_channel(self, worker: Worker) -> None:
         if worker not in self._workers:  # reaped in this very turn
             return
-        word = worker.read_word()
-        if word is None:  # SIGCHLD tells the rest
+        words = worker.read_words()
+        if words is None:  # SIGCHLD tells the rest
             self._selector.unregister(worker.channel)
-        elif word == READY:
+            return
+        worker.seen_at = time.monotonic()
+        if READY in words:
             self._on_ready(worker)
-        elif word == WORN and not self._stops:
-            logger.info("Worker %d has served its number of requests", worker.pid)
+        if MAX_REQUESTS in words and not self._stops:
+            logger.info("Worker %d has reached limit_max_requests; replacing it", worker.pid)
+            worker.max_requests_reached = True
             self._replace([worker])
 
     def _on_ready(self, worker: Worker) -> None:
@@ -153,7 +193,7 @@ class Supervisor:
         if worker.replaces is not None:
             self._stop_worker(worker.replaces)
             worker.replaces = None
-            self._replace_next()
+        self._replace_next()
 
     # Ending
 
@@ -164,6 +204,9 @@ class Supervisor:
                 self._forget(worker)
                 if not worker.stopping and not self._stops:
                     self._on_death(worker, status)
+                elif worker.killed:
+                    log_stacks(worker)
+                worker.close()
         if self._config.reload and not self._workers and not self._stops and self._failures == 0:
             self._fill()
 
@@ -171,7 +214,6 @@ class Supervisor:
         self._workers.remove(worker)
         with contextlib.suppress(KeyError):
             self._selector.unregister(worker.channel)
-        worker.channel.close()
         for other in self._workers:
             if other.replaces is worker:
                 other.replaces = None
@@ -181,10 +223,9 @@ class Supervisor:
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         when = "" if worker.ready else " before it was ready"
         logger.error("Worker %d ended with %s%s", worker.pid, how, when)
+        log_stacks(worker)
         if worker.replaces is not None:
-            logger.error("The reload is abandoned; the old workers go on")
-            self._to_replace.clear()
-            return
+            return self._give_up_replacing(worker.replaces)
         stable = worker.ready and time.monotonic() - worker.started_at > STABLE_SECONDS
         self._failures = 0 if stable else self._failures + 1
         if self._config.reload:
@@ -196,6 +237,14 @@ class Supervisor:
             self._spawning += 1
             delay = BACKOFF[min(self._failures, len(BACKOFF)) - 1] if self._failures else 0.0
             self._later(delay, self._respawn)
+        return None
+
+    def _give_up_replacing(self, worker: Worker) -> None:
+        logger.error("The reload is abandoned; the old workers go on")
+        waiting = [item for item in (worker, *self._to_replace) if item.max_requests_reached]
+        self._to_replace.clear()
+        if waiting:
+            self._later(RETRY_SECONDS, partial(self._replace, waiting))
 
     def _is_hopeless(self, worker: Worker, status: int) -> bool:
         if worker.ready or any(other.ready for other in self._workers):
@@ -210,51 +259,95 @@ class Supervisor:
 
     # Commands
 
-    def _close_sockets(self) -> None:
-        sockets.close(self._sockets)
-        sockets.unlink(self._config)
-
     def _stop(self) -> None:
         self._stops += 1
         self._to_replace.clear()
         if self._stops == 1:
             logger.info("Stopping %d workers", len(self._workers))
-            self._close_sockets()  # or clients would queue for nobody
+            sockets.close(self._sockets)  # or clients would queue for nobody
         for worker in list(self._workers):
             if self._stops > 2:
                 worker.kill()
             elif self._stops > 1:
-                worker.abort()
+                self._abort(worker)
             else:
                 self._stop_worker(worker)
 
     def _stop_worker(self, worker: Worker) -> None:
+        """Ask it to stop; kill it when it hangs instead."""
         worker.stop()
-        if self._config.graceful_timeout:
-            # Requests and the lifespan's shutdown have as much each; then something hangs.
-            patience = 2 * self._config.graceful_timeout + 2 * ABORT_SECONDS
-            self._later(patience, partial(self._kill_hanging, worker))
+        seconds = patience(self._config) if worker.ready else STARTING_SECONDS
+        if seconds:
+            self._later(seconds, partial(self._kill_hanging, worker))
+
+    def _abort(self, worker: Worker) -> None:
+        if worker in self._workers:
+            worker.abort()
+            self._later(2 * ABORT_SECONDS, partial(self._kill_hanging, worker))
 
     def _kill_hanging(self, worker: Worker) -> None:
+        if worker in self._workers and not worker.killed:
+            self._dump_and_kill(worker, "does not stop")
+
+    def _dump_and_kill(self, worker: Worker, problem: str) -> None:
+        logger.error("Worker %d %s; killing it", worker.pid, problem)
+        worker.dump()
+        self._later(DUMP_SECONDS, partial(self._kill, worker))
+
+    def _kill(self, worker: Worker) -> None:
         if worker in self._workers:
-            logger.error("Worker %d does not stop; killing it", worker.pid)
             worker.kill()
+
+    def _watch_workers(self, previous: float) -> None:
+        """Again and again: has each worker started in time, and does its event loop run?"""
+        startup, hang = self._config.timeout_startup, self._config.timeout_worker
+        if self._config.reload or not (startup or hang):  # a debugger may hold a worker
+            return
+        now = time.monotonic()
+        interval = min([BEAT_SECONDS, *(limit / 4 for limit in (startup, hang) if limit)])
+        # The whole machine was suspended, or this process stopped: nobody could be heard.
+        deaf = max(0.0, now - previous - 2 * interval)
+        for worker in self._workers:
+            worker.started_at += deaf
+            worker.seen_at = min(now, worker.seen_at + deaf)
+            if worker.killed:
+                continue
+            if worker.ready and hang and now - worker.seen_at > hang:
+                problem = f"hangs: its event loop has not run for {hang:g} s (timeout_worker)"
+                self._dump_and_kill(worker, problem)
+            elif not worker.ready and startup and now - worker.started_at > startup:
+                problem = f"has not started within {startup:g} s (timeout_startup)"
+                self._dump_and_kill(worker, problem)
+        self._later(interval, partial(self._watch_workers, now))
+
+    def _hang_up(self) -> None:
+        if self._terminal.is_gone():
+            return self._stop()
+        logs.reopen()
+        return self._replace_all()
 
     def _replace_all(self) -> None:
         logger.info("Replacing the workers one by one")
+        for worker in self._workers:
+            if worker.replaces is not None:  # an earlier SIGHUP's, which may hang as it starts
+                worker.replaces = None
+                self._stop_worker(worker)
         self._to_replace.clear()
-        self._replace([worker for worker in self._workers if worker.ready])
+        # Also those that are still starting: they may have imported the old files.
+        self._replace([worker for worker in self._workers if not worker.stopping])
 
     def _replace(self, workers: list[Worker]) -> None:
         self._to_replace += [worker for worker in workers if worker not in self._to_replace]
-        if not any(worker.replaces for worker in self._workers):
-            self._replace_next()
+        self._replace_next()
 
     def _replace_next(self) -> None:
+        if self._retrying or any(worker.replaces for worker in self._workers):
+            return
         while self._to_replace and not self._stops:
             worker = self._to_replace.pop(0)
             if worker in self._workers and not worker.stopping:
-                self._spawn(replaces=worker)
+                if not self._spawn(replaces=worker):
+                    self._to_replace.insert(0, worker)
                 return
 
     def _add_one(self) -> None:
@@ -275,48 +368,15 @@ class Supervisor:
         for worker in list(self._workers):
             if not worker.stopping:
                 worker.stop()
-                self._later(RELOAD_SECONDS, partial(self._stop_again, worker))
+                self._later(RELOAD_SECONDS, partial(self._abort, worker))
         self._reap()
 
-    def _stop_again(self, worker: Worker) -> None:
-        if worker in self._workers:
-            self._stop_worker(worker)
+
+def log_stacks(worker: Worker) -> None:
+    """Where its threads were when it crashed or was killed, if it could tell."""
+    if stacks := worker.read_stacks():
+        logger.error("Worker %d was here:\n%s", worker.pid, stacks)
 
 
 def ignore(number: int, frame: object) -> None:
     """The wake-up socket has the signal already."""
-
-
-Watch = Callable[[socket.socket], contextlib.AbstractContextManager[None]]
-
-
-def open_watch(config: Config) -> Watch:
-    """What writes FILES_CHANGED to the wake-up socket, if `reload` is set."""
-    if not config.reload:
-        return lambda wake: contextlib.nullcontext()
-    try:
-        import watchfiles
-    except ImportError:
-        remedy = "pip install 'fastserve[reload]'"
-        raise ConfigError("reload", f"needs watchfiles, which is not installed; {remedy}") from None
-    folders = config.reload_dir or (config.app_dir,)
-
-    def notify(wake: socket.socket, ended: threading.Event) -> None:
-        only_python = watchfiles.PythonFilter()
-        for changes in watchfiles.watch(*folders, watch_filter=only_python, stop_event=ended):
-            names = ", ".join(sorted(path for _, path in changes))
-            logger.info("Changed: %s", names)
-            wake.send(bytes([FILES_CHANGED]))
-
-    @contextlib.contextmanager
-    def watch(wake: socket.socket) -> Iterator[None]:
-        ended = threading.Event()
-        thread = threading.Thread(target=notify, args=(wake, ended), name="fastserve reload")
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-
-    return watch

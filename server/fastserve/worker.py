@@ -1,45 +1,61 @@
 """A worker process, from both sides: what the supervisor holds and what runs in the child.
 
 Between the two is a socket pair. The supervisor sends the options and the descriptors of the
-listening sockets; the worker answers READY when clients are let in, and WORN when it has served as
-many requests as it may. ABORT tells the worker not to wait for what is in progress, the end of the
-stream that the supervisor is gone.
+listening sockets. The worker answers READY when it accepts clients, BEAT for as long as its event
+loop runs, and MAX_REQUESTS when it has served as many as it may. ABORT tells the worker not to wait
+for what is in progress; the end of the stream, that the supervisor is gone.
 """
 
 import contextlib
+import faulthandler
+import os
 import pickle
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import traceback
+from typing import BinaryIO
 
 from . import logs
 from .config import Config
 from .errors import AppError, StartError
-from .server import Server, logger
+from .server import ABORT_SECONDS, Server, logger
 
 READY = b"R"
-WORN = b"W"
+BEAT = b"B"
+MAX_REQUESTS = b"M"
 ABORT = b"A"
 START_FAILED = 1  # the exit status that says: another try would fail as well
+BEAT_SECONDS = 5.0  # or four times in timeout_worker
+ORPHAN_SECONDS = 5.0  # without a supervisor, an event loop that hangs so long ends the process
 
 
 class Worker:
-    """A child process as the supervisor sees it."""
+    """A child process as the supervisor sees it. Raises OSError when it cannot be started."""
 
     def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
         self.ready = False
         self.stopping = False
+        self.killed = False  # because it hangs
         self.replaces: Worker | None = None  # to be stopped once this one is ready
-        self.started_at = time.monotonic()
-        self.channel, remote = socket.socketpair()
+        self.max_requests_reached = False
+        self.started_at = self.seen_at = time.monotonic()
         fds = [sock.fileno() for sock in sockets]
-        with remote:
-            command = [sys.executable, "-m", "fastserve.worker", str(remote.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[*fds, remote.fileno()])
-        self.channel.sendall(pickle.dumps((config, fds)))
+        with contextlib.ExitStack() as undo:
+            self.channel, remote = map(undo.enter_context, socket.socketpair())
+            self._stacks = undo.enter_context(open_stacks())
+            passed = [remote.fileno(), self._stacks.fileno()]
+            # -P: a file in the current folder is not a module of the standard library.
+            command = [sys.executable, "-P", "-m", "fastserve.worker", *map(str, passed)]
+            self._process = subprocess.Popen(command, pass_fds=[*fds, *passed])
+            undo.pop_all()
+        remote.close()
+        with contextlib.suppress(ConnectionError):  # it has ended; its status tells why
+            self.channel.sendall(pickle.dumps((config, fds)))
         self.channel.setblocking(False)
 
     @property
@@ -63,20 +79,46 @@ class Worker:
             self.channel.send(ABORT)
         return None
 
+    def dump(self) -> None:
+        """End it, and have it write down first where each of its threads is."""
+        self.killed = True
+        self._process.send_signal(signal.SIGABRT)
+
     def kill(self) -> None:
         self._process.kill()
 
     def wait(self) -> None:
         self._process.wait()
 
-    def read_word(self) -> bytes | None:
-        """READY, WORN, or nothing yet; None at the end of the stream."""
+    def close(self) -> None:
+        self.channel.close()
+        self._stacks.close()
+
+    def read_words(self) -> bytes | None:
+        """READY, BEAT and MAX_REQUESTS, or nothing yet; None at the end of the stream."""
         try:
-            return self.channel.recv(1) or None
+            return self.channel.recv(1024) or None
         except BlockingIOError:
             return b""
         except ConnectionError:
             return None
+
+    def read_stacks(self) -> str:
+        """What it wrote when it crashed or was made to end by `dump`; empty otherwise."""
+        try:
+            self._stacks.seek(0)
+            return self._stacks.read().decode("utf-8", "backslashreplace").strip()
+        except OSError:
+            return ""
+
+
+def open_stacks() -> BinaryIO:
+    """A file without a name, for faulthandler to write to."""
+    with contextlib.suppress(AttributeError, OSError):  # Linux alone has it, and may forbid it
+        return open(os.memfd_create("fastserve stacks"), "w+b", buffering=0)
+    with contextlib.suppress(OSError):  # no folder can be written to
+        return tempfile.TemporaryFile(buffering=0)
+    return open(os.devnull, "w+b", buffering=0)
 
 
 class WorkerServer(Server):
@@ -89,30 +131,70 @@ class WorkerServer(Server):
     def __init__(self, config: Config, channel: socket.socket) -> None:
         super().__init__(config)
         self._channel = channel
+        thread = threading.Thread(target=self._obey, name="fastserve supervisor", daemon=True)
+        thread.start()
 
-    def _announce(self, scheme: str) -> None:
+    def _on_listening(self, scheme: str) -> None:
+        self._tell(READY)
+        if self.config.timeout_worker:
+            self._beat(min(BEAT_SECONDS, self.config.timeout_worker / 4))
+
+    def _beat(self, seconds: float) -> None:
         assert self._loop is not None
-        self._loop.add_reader(self._channel.fileno(), self._on_word)
-        self._channel.send(READY)
+        self._tell(BEAT)
+        self._loop.call_later(seconds, self._beat, seconds)
+
+    def _tell(self, word: bytes) -> None:
+        with contextlib.suppress(OSError):  # the supervisor is gone, or stopped for a long time
+            self._channel.send(word, socket.MSG_DONTWAIT)
 
     def _on_stop(self) -> None:
         self._stop.set()
 
-    def _on_worn(self) -> None:
-        self._channel.send(WORN)  # and go on until there is a successor
-
-    def _on_word(self) -> None:
-        assert self._loop is not None
-        try:
-            word = self._channel.recv(1)
-        except ConnectionError:
-            word = b""
-        if word == ABORT:
-            self._abort.set()
-        else:
-            self._loop.remove_reader(self._channel.fileno())
-            logger.warning("The supervisor is gone; stopping")
+    def _on_abort(self) -> None:
         self._stop.set()
+        self._abort.set()
+
+    def _on_max_requests(self) -> None:
+        self._tell(MAX_REQUESTS)  # and go on until there is a successor
+
+    def _how_to_force(self) -> str:
+        return f"send SIGTERM again to the main process ({os.getppid()}) to close them now"
+
+    # In a thread of its own, for an event loop that hangs obeys nobody
+
+    def _obey(self) -> None:
+        while self._receive() == ABORT:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._on_abort)
+        logger.warning("The supervisor is gone; stopping")
+        self.request_stop()
+        self._wait_for_end()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _receive(self) -> bytes:
+        try:
+            return self._channel.recv(1)
+        except ConnectionError:
+            return b""
+
+    def _wait_for_end(self) -> None:
+        """Return when this process should have ended by itself but hangs."""
+        began = time.monotonic()
+        while time.monotonic() - began < (patience(self.config) or float("inf")):
+            runs = threading.Event()
+            if self._loop is not None:
+                with contextlib.suppress(RuntimeError):  # the loop is closed, the process ends
+                    self._loop.call_soon_threadsafe(runs.set)
+            if not runs.wait(ORPHAN_SECONDS):
+                return
+            time.sleep(1)
+
+
+def patience(config: Config) -> float:
+    """Seconds after which a worker told to stop must have ended; 0 when there is no limit."""
+    # Requests and the lifespan's shutdown have as much each.
+    return 2 * config.graceful_timeout + 2 * ABORT_SECONDS if config.graceful_timeout else 0
 
 
 def main() -> int:
@@ -120,9 +202,15 @@ def main() -> int:
     signal.signal(signal.SIGINT, lambda number, frame: None)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
-    with channel.makefile("rb") as stream:
-        config, fds = pickle.load(stream)
-    channel.setblocking(False)
+    stacks = int(sys.argv[2])
+    os.set_inheritable(stacks, False)
+    if not faulthandler.is_enabled():  # else the user has asked for it on standard error
+        faulthandler.enable(stacks)
+    try:
+        with channel.makefile("rb") as stream:
+            config, fds = pickle.load(stream)
+    except EOFError:
+        return START_FAILED  # the supervisor has ended already
     logs.configure(config)
     sockets = [socket.socket(fileno=fd) for fd in fds]
     for sock in sockets:
@@ -131,7 +219,7 @@ def main() -> int:
         WorkerServer(config, channel).run(sockets)
     except StartError as error:
         if isinstance(error, AppError) and error.__cause__ is not None:
-            traceback.print_exception(error.__cause__)
+            logger.error("%s", "".join(traceback.format_exception(error.__cause__)).rstrip())
         logger.error("%s", error)
         return START_FAILED
     return 0

@@ -32,7 +32,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 class Announced(Server):
     ready: threading.Event
 
-    def _announce(self, scheme: str) -> None:
+    def _on_listening(self, scheme: str) -> None:
         self.ready.set()
 
 

@@ -1,8 +1,11 @@
 """Applications that the tests of the command serve."""
 
 import asyncio
+import contextlib
+import ctypes
 import os
 import sys
+import time
 
 
 async def respond(send, body, status=200):
@@ -32,8 +35,17 @@ async def app(scope, receive, send):
         return await respond(send, str(os.getpid()).encode())
     if scope["path"] == "/die":
         os._exit(9)
+    if scope["path"] == "/hang":
+        say("hanging")
+        time.sleep(600)
+    if scope["path"] == "/crash":
+        ctypes.string_at(0)
     if scope["path"] == "/raise":
         raise ValueError
+    if scope["path"] == "/files":
+        with contextlib.ExitStack() as files:
+            opened = [files.enter_context(open(os.devnull)) for _ in range(16)]
+        return await respond(send, b"%d" % len(opened))
     if scope["path"] == "/hold":
         await hold(int(scope["query_string"]))
     return await respond(send, b"hello")
@@ -78,6 +90,16 @@ async def never_stops(scope, receive, send):
         await receive()
         say("stopping")
         await asyncio.Event().wait()
+
+
+HOARD = []
+
+
+async def hoards(scope, receive, send):
+    """Holds 60 descriptors for good."""
+    HOARD.extend(os.dup(2) for _ in range(60 - len(HOARD)))
+    if scope["type"] == "http":
+        await app(scope, receive, send)
 
 
 def make():

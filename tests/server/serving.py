@@ -13,11 +13,14 @@ HERE = Path(__file__).parent
 WAIT = 30  # seconds until a test fails for want of what it waits for
 
 
+PYTHON = (sys.executable, "-W", "error", "-m", "fastserve")
+
+
 class Command:
     """`python -m fastserve ARGS` in the folder of these tests, its output line by line."""
 
-    def __init__(self, *args, cwd=HERE, limits="", **options):
-        command = [sys.executable, "-W", "error", "-m", "fastserve", *map(str, args)]
+    def __init__(self, *args, cwd=HERE, limits="", start=PYTHON, **options):
+        command = [*start, *map(str, args)]
         if limits:
             command = ["sh", "-c", f'{limits} && exec "$@"', "sh", *command]
         self.process = subprocess.Popen(

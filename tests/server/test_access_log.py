@@ -142,3 +142,16 @@ def test_the_options_choose(loop):
     assert type(open_access_log(Config("a:b"), loop)) is AccessLog
     log = open_access_log(Config("a:b", access_log_format="json"), loop)
     assert type(log) is JsonAccessLog
+
+
+@pytest.mark.parametrize("kind", [AccessLog, JsonAccessLog])
+def test_a_line_fits_into_one_write(loop, kind):
+    """Or lines of several workers would mix in a pipe."""
+    stream = io.StringIO()
+    log = kind(loop, stream)
+    record(log, b"/" + b"\xe9\n" * 4000, b"a=" + b"\x1b" * 4000)
+    log.close()
+    assert len(stream.getvalue()) < 4096
+    assert stream.getvalue().count("\n") == 1
+    if kind is JsonAccessLog:
+        assert json.loads(stream.getvalue())["path"].endswith("...")

@@ -100,3 +100,11 @@ def test_the_index_of_the_package():
         "run",
     ]
     assert all(hasattr(fastserve, name) for name in fastserve.__all__)
+
+
+def test_a_password_is_shown_nowhere():
+    config = Config("a:b", ssl_certfile="x", ssl_keyfile_password="hunter2")
+    assert "hunter2" not in repr(config)
+    with pytest.raises(ConfigError) as caught:
+        Config("a:b", ssl_certfile="x", ssl_keyfile_password=b"hunter2")
+    assert "hunter2" not in str(caught.value)

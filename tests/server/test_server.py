@@ -10,18 +10,20 @@ import signal
 import socket
 import ssl
 import stat
+import subprocess
 import threading
 
 import apps
 import pytest
 import uvloop
-from serving import HERE, WAIT, Command, Hold, fail_to_start, get, send_get
+from serving import HERE, PYTHON, WAIT, Command, Hold, fail_to_start, get, send_get
 
 from fastserve import BindError, Config, Server
 
 LOOPS = ["uvloop", "asyncio"]
 CERT = HERE / "tls" / "cert.pem"
 KEY = HERE / "tls" / "key.pem"
+TLS = "--ssl-certfile", CERT, "--ssl-keyfile", KEY
 
 
 @pytest.fixture(params=LOOPS)
@@ -67,7 +69,7 @@ def test_a_process_stops_when_it_has_served_its_number(serve):
     assert [get(port) for _ in range(5)] == [(200, "hello")] * 5
     assert command.wait() == 0
     assert command.stderr[-2:] == [
-        "INFO: This process has served its number of requests",
+        "INFO: limit_max_requests reached, stopping",
         "INFO: Stopping",
     ]
     assert command.stdout[-1] == "shutdown"
@@ -105,7 +107,7 @@ def test_a_request_that_goes_on_is_cut_off_after_the_grace(serve):
             connection.getresponse()
         connection.close()
     assert "shutdown" in command.stdout
-    assert "WARNING: Closing 1 connections with requests in progress" in command.stderr
+    assert "WARNING: Closing 1 connection" in command.stderr
 
 
 def test_a_second_signal_does_not_wait(serve):
@@ -119,7 +121,7 @@ def test_a_second_signal_does_not_wait(serve):
         command.signal(signal.SIGINT)
         assert command.wait() == 0
         connection.close()
-    assert "WARNING: Closing 1 connections with requests in progress" in command.stderr
+    assert "WARNING: Closing 1 connection" in command.stderr
 
 
 def test_an_idle_connection_is_closed_at_once(serve):
@@ -128,6 +130,38 @@ def test_an_idle_connection_is_closed_at_once(serve):
         command.signal(signal.SIGTERM)
         assert idle.recv(1) == b""
         assert command.wait() == 0
+
+
+def test_what_a_stop_waits_for_is_logged(serve):
+    command = serve("apps:lived", "--graceful-timeout", "60")
+    port = command.port()
+    with Hold() as hold:
+        connection = send_get(port, hold.path)
+        hold.wait()
+        command.signal(signal.SIGTERM)
+        command.expect(r"Waiting up to 60 s for 1 connection; press CTRL\+C again to close them")
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+        connection.close()
+
+
+def test_a_tls_handshake_that_never_ends_does_not_hold_a_stop(serve):
+    command = serve("apps:app", *TLS, "--tls-handshake-timeout", "600")
+    with socket.create_connection(("127.0.0.1", command.port()), WAIT) as silent:
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+        assert silent.recv(1) == b""
+
+
+def test_standard_descriptors_may_be_closed(loop):
+    """Else a socket is given the number, and libuv aborts when it closes that."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port, fd = listener.getsockname()[1], listener.fileno()
+        args = "apps:app", "--loop", loop, "--fd", fd
+        with Command(*args, limits="exec 0<&- 1>&- 2>&-", pass_fds=[fd]) as command:
+            assert get(port) == (200, "hello")
+            command.signal(signal.SIGTERM)
+            assert command.wait() == 0
 
 
 def test_a_stop_while_the_app_starts(serve):
@@ -201,6 +235,53 @@ def test_a_unix_socket(serve, tmp_path):
     assert not path.exists()
 
 
+def test_a_successors_unix_socket_is_kept(serve, tmp_path):
+    path = tmp_path / "server.sock"
+    old = serve("apps:app", "--uds", path)
+    old.expect("running on")
+    with Hold() as hold:
+        connection = http.client.HTTPConnection("localhost", timeout=WAIT)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(path))
+        connection.request("GET", hold.path)
+        hold.wait()
+        old.signal(signal.SIGTERM)
+        old.expect("Stopping")
+        serve("apps:app", "--uds", path).expect("running on")
+        hold.release()
+        assert connection.getresponse().read() == b"hello"
+        connection.close()
+        assert old.wait() == 0
+    assert get_unix(path) == b"hello"
+
+
+def test_another_file_than_the_servers_own_is_kept(serve, tmp_path):
+    path = tmp_path / "server.sock"
+    command = serve("apps:app", "--uds", path)
+    command.expect("running on")
+    path.rename(tmp_path / "moved")
+    path.write_text("x")
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+    assert path.read_text() == "x"
+
+
+def test_a_unix_socket_whose_queue_is_full_is_in_use(tmp_path):
+    path = tmp_path / "server.sock"
+    with contextlib.ExitStack() as stack:
+        busy = stack.enter_context(socket.socket(socket.AF_UNIX))
+        busy.bind(str(path))
+        busy.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client = stack.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(str(path))
+        status, lines = fail_to_start("apps:app", "--uds", path)
+    assert (status, lines) == (1, [f"fastserve: uds: cannot bind {path}: it is already in use"])
+    assert path.exists()
+
+
 def test_a_file_in_the_place_of_a_unix_socket_is_kept(tmp_path):
     path = tmp_path / "precious"
     path.write_text("x")
@@ -252,6 +333,82 @@ def test_tls(serve):
     assert connection.sock.selected_alpn_protocol() == "http/1.1"
     assert connection.getresponse().read() == b"hello"
     connection.close()
+
+
+# SIGHUP
+
+LOG_CONFIG = """
+version = 1
+handlers.file = { class = "logging.FileHandler", filename = "LOG" }
+loggers.fastserve = { level = "INFO", handlers = ["file"] }
+"""
+
+
+def test_a_hangup_reopens_the_logs(serve, tmp_path):
+    log, config = tmp_path / "log", tmp_path / "logging.toml"
+    config.write_text(LOG_CONFIG.replace("LOG", str(log)))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port, fd = listener.getsockname()[1], listener.fileno()
+        command = serve("apps:app", "--fd", fd, "--log-config", config, pass_fds=[fd])
+    assert get(port) == (200, "hello")
+    log.rename(tmp_path / "log.1")
+    command.signal(signal.SIGHUP)
+    while not log.exists():
+        assert get(port) == (200, "hello")
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+    assert log.read_text().splitlines()[-1] == "Stopping"
+    assert "running on" in (tmp_path / "log.1").read_text()
+
+
+def test_a_hangup_reloads_the_certificate(serve, tmp_path):
+    files = [tmp_path / "cert.pem", tmp_path / "key.pem"]
+    for file, source in zip(files, (CERT, KEY), strict=True):
+        file.write_text(source.read_text())
+    command = serve("apps:app", "--ssl-certfile", files[0], "--ssl-keyfile", files[1])
+    port = command.port()
+    old = served_certificate(port)
+    assert old == ssl.PEM_cert_to_DER_cert(CERT.read_text())
+
+    files[0].write_text("half written")
+    command.signal(signal.SIGHUP)
+    command.expect("ERROR: ssl_certfile: cannot load .*; going on with the old certificate")
+    assert served_certificate(port) == old
+
+    files[0].write_text((HERE / "tls" / "cert2.pem").read_text())
+    files[1].write_text((HERE / "tls" / "key2.pem").read_text())
+    command.signal(signal.SIGHUP)
+    command.expect("Loaded the certificate")
+    assert served_certificate(port) == ssl.PEM_cert_to_DER_cert(files[0].read_text())
+
+
+def served_certificate(port):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    sock = socket.create_connection(("127.0.0.1", port), WAIT)
+    with context.wrap_socket(sock) as client:
+        return client.getpeercert(binary_form=True)
+
+
+def test_a_hangup_of_the_terminal_stops(loop):
+    ours, theirs = os.openpty()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port, fd = listener.getsockname()[1], listener.fileno()
+        args = *PYTHON, "apps:app", "--loop", loop, "--fd", str(fd)
+        process = subprocess.Popen(
+            args, cwd=HERE, stdin=theirs, stdout=theirs, stderr=theirs, pass_fds=[fd]
+        )
+        os.close(theirs)
+        try:
+            assert get(port) == (200, "hello")
+            process.send_signal(signal.SIGHUP)
+            assert get(port) == (200, "hello")  # the terminal is there
+            os.close(ours)
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(WAIT) == 0
+        finally:
+            process.kill()
+            process.wait()
 
 
 # Embedding
@@ -408,6 +565,7 @@ def test_out_of_descriptors_accepting_pauses(serve):
     last = clients.pop()
     last.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     probe = crowd(port, 1)[0]
+    command.expect(r"WARNING: Accepting is paused: \d\d of 100 file descriptors are in use")
     assert closed(clients) == []
     for client in clients:
         client.close()
@@ -417,7 +575,9 @@ def test_out_of_descriptors_accepting_pauses(serve):
     assert get(port) == (200, "hello")
     command.signal(signal.SIGTERM)
     assert command.wait() == 0
-    assert [line for line in command.stderr if "running on" not in line] == ["INFO: Stopping"]
+    said = [line for line in command.stderr if "running on" not in line]
+    assert len(said) <= 3  # paused, going on if that took a second, stopping
+    assert said[-1] == "INFO: Stopping"
 
 
 def test_limit_connections_pauses_accepting(serve):
@@ -431,3 +591,49 @@ def test_limit_connections_pauses_accepting(serve):
         client.close()
     assert b"hello" in b"".join(iter(lambda: last.recv(4096), b""))
     last.close()
+
+
+def test_tls_handshakes_are_connections_too(serve):
+    command = serve("apps:app", *TLS, "--limit-connections", "4", "--tls-handshake-timeout", "600")
+    port = command.port()
+    silent = crowd(port, 10)
+    command.expect(r"WARNING: Accepting is paused: limit_connections \(4\) is reached")
+    assert closed(silent) == []
+    for client in silent:
+        client.close()
+    assert served_certificate(port)
+
+
+def test_without_descriptors_the_app_has_some_left(serve):
+    command = serve("apps:app", "--no-access-log", limits="ulimit -n 100")
+    port = command.port()
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(socket.create_connection(("127.0.0.1", port), WAIT))
+        for other in crowd(port, 150):
+            stack.enter_context(other)
+        command.expect("WARNING: Accepting is paused")
+        client.sendall(b"GET /files HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(4096).endswith(b"\r\n\r\n16")
+
+
+def test_an_app_that_holds_many_descriptors_is_served(serve):
+    """It has taken what is kept free for it; clients are answered from the few that are left."""
+    command = serve("apps:hoards", limits="ulimit -n 100")
+    port = command.port()
+    assert [get(port)[1] for _ in range(20)] == ["hello"] * 20
+
+
+def test_failed_handshakes_leave_no_descriptor(serve):
+    command = serve("apps:app", *TLS)
+    port = command.port()
+    folder = f"/proc/{command.process.pid}/fd"
+    served_certificate(port)
+    before = len(os.listdir(folder))
+    for client in crowd(port, 20):
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        client.close()
+    while len(os.listdir(folder)) > before:
+        served_certificate(port)
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+    assert [line for line in command.stderr if "running on" not in line] == ["INFO: Stopping"]

@@ -3,9 +3,14 @@
 import os
 import signal
 import socket
+import sys
+from pathlib import Path
 
 import pytest
-from serving import Command, Hold, fail_to_start, get, send_get
+from serving import HERE, PYTHON, Command, Hold, fail_to_start, get, send_get
+
+# Workers do not import from the current folder.
+WITH_APPS = {**os.environ, "PYTHONPATH": str(HERE)}
 
 
 @pytest.fixture
@@ -185,7 +190,7 @@ def test_a_worker_that_has_served_its_number_is_replaced(serve):
     command = serve("apps:app", "--limit-max-requests", "1")
     pids, port = pids_and_port(command)
     worn = int(get(port, "/pid")[1])
-    assert int(command.expect(r"Worker (\d+) has served its number of requests")[1]) == worn
+    assert int(command.expect(r"Worker (\d+) has reached limit_max_requests")[1]) == worn
     born = int(command.expect(r"Worker (\d+) is ready")[1])
     command.expect("INFO: Stopping$")
     assert int(get(port, "/pid")[1]) in (pids | {born}) - {worn}
@@ -197,7 +202,7 @@ def test_a_hangup_that_fails_leaves_the_old_workers(tmp_path):
     app = tmp_path / "changing.py"
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", "2"
-    with Command(*args) as command:
+    with Command(*args, env=WITH_APPS) as command:
         pids, port = pids_and_port(command)
         app.write_text("raise SystemError\n")
         command.signal(signal.SIGHUP)
@@ -228,11 +233,168 @@ def test_workers_end_with_their_supervisor(serve):
     assert command.stderr.count("WARNING: The supervisor is gone; stopping") == 2
 
 
+def test_a_hung_worker_ends_with_its_supervisor(serve):
+    """Nothing in its event loop can know of it: a thread does."""
+    command = serve()
+    _, port = pids_and_port(command)
+    connection = send_get(port, "/hang")
+    command.expect("hanging", "stdout")
+    command.signal(signal.SIGKILL)
+    assert command.wait() == -signal.SIGKILL
+    connection.close()
+
+
+def test_a_worker_that_hangs_is_replaced(serve):
+    command = serve("apps:app", "--timeout-worker", "0.5")
+    pids, port = pids_and_port(command)
+    connection = send_get(port, "/hang")
+    hung = int(command.expect(r"Worker (\d+) hangs: its event loop has not run for 0.5 s")[1])
+    assert hung in pids
+    command.expect(rf"Worker {hung} ended with signal {signal.SIGABRT.value}")
+    command.expect(rf"Worker {hung} was here:")
+    command.expect(r'File ".*apps.py", line \d+ in app')
+    command.expect(r"Worker \d+ is ready")
+    connection.close()
+    assert get(port) == (200, "hello")
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+
+
+def test_a_worker_that_crashes_tells_where(serve):
+    command = serve()
+    _, port = pids_and_port(command)
+    with pytest.raises(OSError):  # noqa: PT011 - closed without a response
+        get(port, "/crash")
+    command.expect(r"Worker \d+ was here:")
+    command.expect("Fatal Python error: Segmentation fault")
+    command.expect(r"Worker \d+ is ready")
+
+
+def changing(tmp_path):
+    app = tmp_path / "changing.py"
+    app.write_text("from apps import app\n")
+    return app, ("changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", "2")
+
+
+HANGS = "import time\nprint('hanging', flush=True)\ntime.sleep(600)\n"
+
+
+def test_a_startup_that_hangs_is_ended(tmp_path):
+    app, args = changing(tmp_path)
+    with Command(*args, "--timeout-startup", "3", env=WITH_APPS) as command:
+        pids, port = pids_and_port(command)
+        app.write_text(HANGS)
+        command.signal(signal.SIGHUP)
+        command.expect(r"Worker \d+ has not started within 3 s \(timeout_startup\); killing it")
+        command.expect("The reload is abandoned; the old workers go on")
+        assert int(get(port, "/pid")[1]) in pids
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+        assert any("changing.py" in line for line in command.stderr)
+
+
+def test_a_hangup_while_workers_start_replaces_those_too(tmp_path):
+    app, args = changing(tmp_path)
+    app.write_text(HANGS)
+    with Command(*args, env=WITH_APPS) as command:
+        for _ in range(2):
+            command.expect("hanging", "stdout")
+        app.write_text("from apps import app\n# mended\n")
+        command.signal(signal.SIGHUP)
+        pids_and_port(command)
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+
+
+def test_a_hangup_takes_the_place_of_one_that_hangs(tmp_path):
+    app, args = changing(tmp_path)
+    with Command(*args, env=WITH_APPS) as command:
+        pids, port = pids_and_port(command)
+        app.write_text(HANGS)
+        command.signal(signal.SIGHUP)
+        command.expect("hanging", "stdout")
+        app.write_text("from apps import app\n# mended\n")
+        command.signal(signal.SIGHUP)
+        new = {int(command.expect(r"Worker (\d+) is ready")[1]) for _ in range(2)}
+        assert not new & pids
+        app.write_text(HANGS)
+        command.signal(signal.SIGHUP)
+        command.expect("hanging", "stdout")
+        assert int(get(port, "/pid")[1]) in new | pids
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+
+
+def test_a_process_that_cannot_be_made_is_tried_again(tmp_path):
+    """As while a deploy replaces the interpreter."""
+    home = Path(sys.executable).parents[1]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "lib").symlink_to(home / "lib")
+    (tmp_path / "pyvenv.cfg").write_text((home / "pyvenv.cfg").read_text())
+    python = tmp_path / "bin" / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    args = "apps:app", "--port", "0", "--workers", "2"
+    with Command(*args, start=(python, *PYTHON[1:])) as command:
+        pids, port = pids_and_port(command)
+        moved = python.rename(tmp_path / "bin" / "moved")
+        os.kill(pids.pop(), signal.SIGKILL)
+        command.expect(r"ERROR: Cannot start a worker: .*No such file.*; trying again in 0.5 s")
+        assert int(get(port, "/pid")[1]) in pids
+        command.signal(signal.SIGHUP)
+        moved.rename(python)
+        new = {int(command.expect(r"Worker (\d+) is ready")[1]) for _ in range(2)}
+        assert not new & pids
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+
+
+def test_a_file_in_the_current_folder_is_no_module(tmp_path):
+    (tmp_path / "json.py").write_text("raise SystemError('not the library')\n")
+    script = Path(sys.executable).with_name("fastserve")
+    args = "apps:app", "--app-dir", HERE, "--port", "0", "--workers", "2"
+    with Command(*args, cwd=tmp_path, start=(sys.executable, script)) as command:
+        pids_and_port(command)
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+
+
+def test_a_stop_of_workers_tells_how_to_force_it(serve):
+    command = serve()
+    _, port = pids_and_port(command)
+    with Hold() as hold:
+        connection = send_get(port, hold.path)
+        hold.wait()
+        command.signal(signal.SIGTERM)
+        force = rf"send SIGTERM again to the main process \({command.process.pid}\)"
+        command.expect(f"Waiting up to 30 s for 1 connection; {force}")
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+        connection.close()
+
+
+def test_a_request_in_progress_does_not_delay_a_reload(tmp_path):
+    app = tmp_path / "changing.py"
+    app.write_text("from apps import app\n")
+    args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--reload"
+    with Command(*args, "--graceful-timeout", "600", env=WITH_APPS) as command:
+        _, port = pids_and_port(command, 1)
+        with Hold() as hold:
+            connection = send_get(port, hold.path)
+            hold.wait()
+            app.write_text("from apps import app\n# changed\n")
+            command.expect("Changed: .*changing.py")
+            new = int(command.expect(r"Worker (\d+) is ready")[1])
+            assert int(get(port, "/pid")[1]) == new
+            connection.close()
+        command.signal(signal.SIGINT)
+        assert command.wait() == 0
+
+
 def test_reload_follows_the_files(tmp_path):
     app = tmp_path / "changing.py"
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--reload"
-    with Command(*args) as command:
+    with Command(*args, env=WITH_APPS) as command:
         pids, port = pids_and_port(command, 1)
         app.write_text("raise LookupError('a slip')\n")
         command.expect("Changed: .*changing.py")

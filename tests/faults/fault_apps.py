@@ -1,0 +1,71 @@
+"""Applications that the faults happen to."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+
+
+async def respond(send, body, status=200):
+    headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"text/plain")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def app(scope, receive, send):
+    """Answers with what its path asks for."""
+    if scope["type"] == "lifespan":
+        await live(receive, send)
+        return
+    name = scope["path"].strip("/")
+    if name == "events":
+        await events(receive, send)
+    elif name == "pid":
+        await respond(send, b"%d" % os.getpid())
+    elif name == "open":
+        with contextlib.ExitStack() as files:  # as an app does that has files and a database
+            for _ in range(16):
+                files.enter_context(open(os.devnull))
+        await respond(send, b"opened")
+    elif name == "hang":
+        time.sleep(600)
+    else:
+        await respond(send, b"hello")
+
+
+async def live(receive, send):
+    while True:
+        message = await receive()
+        if (
+            message["type"] == "lifespan.startup"
+            and Path(os.environ.get("HANG_WHEN", "-")).exists()
+        ):
+            Path(os.environ["HANG_WHEN"]).with_name(f"hangs-{os.getpid()}").touch()
+            time.sleep(600)
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def events(receive, send):
+    """Server-sent events until the client is gone, or the server says so."""
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def listen():
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    gone = asyncio.ensure_future(listen())
+    try:
+        while not gone.done():
+            await send({"type": "http.response.body", "body": b"data: x\n\n", "more_body": True})
+            await asyncio.wait([gone], timeout=0.1)
+        print("told", file=sys.stderr, flush=True)
+    except asyncio.CancelledError:
+        print("cancelled", file=sys.stderr, flush=True)
+        raise
+    finally:
+        gone.cancel()

@@ -1,0 +1,163 @@
+"""A server under a fault: the real command, of fastserve or of a peer, and what it does."""
+
+import contextlib
+import dataclasses
+import importlib.util
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CERT = HERE.parent / "server" / "tls" / "cert.pem"
+KEY = HERE.parent / "server" / "tls" / "key.pem"
+SERVERS = ("fastserve", "uvicorn", "hypercorn", "granian")
+WAIT = 30.0
+GET = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@dataclasses.dataclass
+class Verdict:
+    """What a fault came to: a figure with its unit, and whether the server kept its promise."""
+
+    fault: str
+    figure: str
+    kept: bool
+
+    def __str__(self):
+        return f"{self.fault}: {self.figure} - {'kept' if self.kept else 'BROKEN'}"
+
+
+def is_installed(server):
+    return importlib.util.find_spec(server) is not None
+
+
+def command(server, app, port, workers, tls):
+    """How each server is told the same."""
+    python = [sys.executable, "-m", server]
+    files = (str(CERT), str(KEY))
+    if server == "hypercorn":
+        args = [app, "--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
+        args += ["--access-logfile", "-"]
+        return python + args + (["--certfile", files[0], "--keyfile", files[1]] if tls else [])
+    args = [app, "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
+    if server == "granian":
+        args += ["--interface", "asgi", "--access-log"]
+        return python + args + (["--ssl-certificate", files[0], "--ssl-keyfile", files[1]] * tls)
+    return python + args + (["--ssl-certfile", files[0], "--ssl-keyfile", files[1]] * tls)
+
+
+class Served:
+    """The command, from when its port accepts until the end of the `with` block."""
+
+    def __init__(self, server, app, *options, workers=1, tls=False, limits="", wait=True, **popen):
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            self.port = sock.getsockname()[1]
+        args = [*command(server, f"fault_apps:{app}", self.port, workers, tls), *map(str, options)]
+        if limits:
+            args = ["sh", "-c", f'{limits} && exec "$@"', "sh", *args]
+        self.tls = tls
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this
+        popen = {"stdout": self._output, "stderr": self._output, **popen}
+        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(HERE)]))
+        environment = {**os.environ, "PYTHONPATH": path, **popen.pop("env", {})}
+        self.process = subprocess.Popen(
+            args, cwd=HERE, env=environment, start_new_session=True, **popen
+        )
+        if wait:
+            self.until(self.accepts)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self._output.close()
+
+    def accepts(self):
+        try:
+            self.connect().close()
+        except OSError:
+            return False
+        return True
+
+    def connect(self):
+        sock = socket.create_connection(("127.0.0.1", self.port), WAIT)
+        if not self.tls:
+            return sock
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context.wrap_socket(sock)
+
+    def get(self, path):
+        """The body of an answer on a connection of its own; OSError without one."""
+        with self.connect() as sock:
+            return ask(sock, path)
+
+    def output(self):
+        self._output.seek(0)
+        return self._output.read().decode(errors="replace")
+
+    def pids(self):
+        """The processes of the server's session that run."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                # The command, in parentheses, may hold anything: count fields after it.
+                state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+                if int(session) == self.process.pid and state not in "ZX":
+                    found.append(int(entry.name))
+        return found
+
+    def ended(self):
+        return self.process.poll() is not None
+
+    def until(self, condition, seconds=WAIT):
+        """Whether the condition comes true in time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if condition():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def stop(self, seconds=WAIT):
+        """Seconds from SIGTERM to the end; infinite when it does not end in time."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+            return time.monotonic() - began
+        return float("inf")
+
+
+def ask(sock, path):
+    """One request on an open connection; the body. Raises OSError when there is no whole answer."""
+    sock.sendall(GET % path.encode())
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += receive(sock)
+    head, _, body = data.partition(b"\r\n\r\n")
+    lengths = [
+        int(line.partition(b":")[2])
+        for line in head.lower().split(b"\r\n")
+        if line.startswith(b"content-length:")
+    ]
+    while len(body) < lengths[0]:
+        body += receive(sock)
+    return body.decode()
+
+
+def receive(sock):
+    part = sock.recv(65536)
+    if not part:
+        raise ConnectionResetError("closed without a whole answer")
+    return part
