@@ -105,6 +105,11 @@ class Config:
     body_timeout: float = opt(
         30.0, "Seconds to wait for the next bytes of a request body; then 408."
     )
+    min_body_rate: int = opt(
+        240,
+        "Bytes per second that a request body needs on average, once it has taken "
+        "--body-timeout; slower: 408. 0: no limit.",
+    )
     keep_alive_timeout: float = opt(
         65.0, "Seconds to keep an idle connection open for the next request."
     )

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import islice
 from typing import Any
 
 Address = IPv4Address | IPv6Address
 
 EVERYONE = "*"
 UNIX = "unix"
+MOST_HOPS = 64  # of X-Forwarded-For, from the nearest on: longer lists would cost too much
 SCHEMES = {b"http": "http", b"ws": "http", b"https": "https", b"wss": "https"}
 
 
@@ -46,7 +48,7 @@ class Proxies:
     def _client(self, hops: Iterable[bytes]) -> tuple[str, int] | None:
         """The nearest address that is not a trusted proxy; whatever it sent may be forged."""
         client = None
-        for hop in reversed(list(hops)):
+        for hop in islice(reversed(list(hops)), MOST_HOPS):
             host, port = _host_and_port(hop.decode("latin-1").strip())
             address = _address(host)
             if address is None:
@@ -61,6 +63,8 @@ class Proxies:
 
 
 def _address(text: str) -> Address | None:
+    if "%" in text:  # a zone (RFC 4007) can hold anything, and means something on its host only
+        return None
     try:
         address = ip_address(text)
     except ValueError:

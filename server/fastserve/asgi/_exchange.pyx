@@ -21,6 +21,7 @@ from time import perf_counter_ns
 
 from fastserve.asgi.files import open_path, part_of
 from fastserve.errors import ClientDisconnected
+from fastserve.logs import printable
 
 __all__ = ("Channel", "Exchange")
 
@@ -431,7 +432,7 @@ cdef class Exchange(Job):
 
     cdef int log_failure(self, object error) except -1:
         self.channel.service.logger.error(
-            "the app failed in %s %s", self.head.method, self.head.path, exc_info=error,
+            "the app failed in %s %s", self.head.method, printable(self.head.path), exc_info=error,
         )
         return 0
 

@@ -62,6 +62,7 @@ cdef class Service:
         self.first_byte_timeout = config.first_byte_timeout
         self.head_timeout = config.head_timeout
         self.body_timeout = config.body_timeout
+        self.min_body_rate = config.min_body_rate
         self.keep_alive_timeout = config.keep_alive_timeout
         self.send_timeout = config.send_timeout
         self.pipeline_bytes = config.pipeline_bytes
@@ -130,12 +131,20 @@ cdef class Service:
             session.sweep(self.now)
 
     def drain(self):
-        """Close idle connections now, busy ones after their response, WebSockets with 1012."""
+        """Close idle connections in a second, busy ones after their response, WebSockets with 1012.
+
+        A request that is on its way on an idle connection is still answered.
+        """
         self.draining = True
         for connection in tuple(self.connections):
             connection.drain()
         for session in tuple(self.websockets):
             session.shutdown()
+
+    def warn(self):
+        """Tell the apps that still answer: `receive` gives http.disconnect, `send` goes on."""
+        for connection in tuple(self.connections):
+            connection.warn()
 
     def abort(self):
         """Close everything now and cancel the app's calls."""

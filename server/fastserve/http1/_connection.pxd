@@ -37,6 +37,9 @@ cdef class Connection(Channel):
     # Input.
     cdef bytes pending  # owned: input that was not parsed, from `at` on; None: all was
     cdef Py_ssize_t at
+    cdef size_t body_bytes  # of the request's body so far
+    cdef double body_since  # service.now when it began, later by the time in which we did not read
+    cdef double paused_since
     cdef size_t thrown_away  # bytes of a body that nobody reads, or of input while lingering
     cdef bytes start  # owned: the first bytes of a request whose head is not whole
     cdef bint is_head  # the last request, whole or not, is a HEAD
@@ -74,6 +77,7 @@ cdef class Connection(Channel):
     cdef int refuse(self, object error) except -1
     cdef int respond(self, int status, str text, object headers=*) except -1
     cdef int note_start(self) except -1
+    cdef bint is_too_slow(self) noexcept
     cdef int linger(self) except -1
     cdef int close(self) except -1
     cdef int check_stuck(self) except -1

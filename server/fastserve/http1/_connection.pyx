@@ -8,7 +8,7 @@ The state says where the connection is. `decide` says what comes next, after eve
 | IDLE | begin a head: HEAD | | `keep_alive_timeout`: close |
 | HEAD | go to the parser | the head is whole: REQUEST, the app is called | `head_timeout`: 408 |
 | REQUEST | go to the app, or nowhere once it has answered | the request is whole: RESPONSE | \
-`body_timeout` without a byte while we read: 408 |
+`body_timeout` without a byte while we read, or less than `min_body_rate`: 408 |
 | RESPONSE | are kept: the next request | the response is complete: IDLE, LINGERING or CLOSED | \
 the app's |
 | LINGERING | are dropped, up to 1 MiB | | 2 s after the last byte was sent: abort |
@@ -28,13 +28,12 @@ Rules:
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
-from posix.time cimport clock_gettime, clockid_t, timespec
 
 from httpparser cimport CONTINUE, SWITCH, Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport (
     COMPLETE, HEAD_GIVEN, Channel, Exchange, new_exchange,
 )
-from fastserve.asgi._service cimport Service
+from fastserve.asgi._service cimport TURN_SECONDS, Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
 from fastserve.http1._writer cimport (
     CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk_size,
@@ -59,19 +58,7 @@ cdef enum:
     LINGER_BYTES = 1048576
     LINGER_SECONDS = 2
     DRAIN_SECONDS = 1
-
-cdef double TURN_SECONDS = 0.004
-
-cdef extern from *:
-    """
-    #include <time.h>
-    #ifdef CLOCK_MONOTONIC_COARSE
-    #define FASTSERVE_COARSE_CLOCK CLOCK_MONOTONIC_COARSE
-    #else
-    #define FASTSERVE_COARSE_CLOCK CLOCK_MONOTONIC
-    #endif
-    """
-    const clockid_t COARSE_CLOCK "FASTSERVE_COARSE_CLOCK"
+    SLOW_BODY_SECONDS = 30  # before the rate of a body counts, without body_timeout
 
 cdef str GET = sys.intern("GET")
 
@@ -244,8 +231,8 @@ cdef class Connection(Channel):
                         break
                     served += 1
                     if served == 1:
-                        end = monotonic() + TURN_SECONDS
-                    elif served == TURN_REQUESTS or monotonic() > end:
+                        end = coarse_time() + TURN_SECONDS
+                    elif served == TURN_REQUESTS or coarse_time() > end:
                         break
         except (HttpParserError, Refusal) as error:
             self.refuse(error)
@@ -301,6 +288,8 @@ cdef class Connection(Channel):
         self.state = REQUEST
         self.deadline = 0
         self.thrown_away = 0
+        self.body_bytes = 0
+        self.body_since = service.now
         self.is_head = head.method is not GET and head.method == "HEAD"
         self.keep_alive = head.keep_alive and not service.draining
         if head.method is not GET:
@@ -325,6 +314,7 @@ cdef class Connection(Channel):
         return 0
 
     cdef int take_body(self, const char *at, size_t length) except -1:
+        self.body_bytes += length
         if self.exchange.phase != COMPLETE:
             return self.exchange.add_body(at, length)
         self.thrown_away += length
@@ -394,8 +384,12 @@ cdef class Connection(Channel):
             )
         if wanted == self.reading_paused and not self.gone:
             self.reading_paused = not wanted
-            if self.state == REQUEST:  # no fault of the client's until we read again
+            if self.state == REQUEST:  # the client is not to blame until we read again
                 self.deadline = self.service.after(self.service.body_timeout) if wanted else 0
+                if wanted:
+                    self.body_since += self.service.now - self.paused_since
+                else:
+                    self.paused_since = self.service.now
             if wanted:
                 self.transport.resume_reading()
             else:
@@ -719,12 +713,15 @@ cdef class Connection(Channel):
         self.transport.abort()
 
     def drain(self):
-        """The server stops: close if idle, else after the response."""
+        """The server stops: close after the next response, or after a second without a request."""
         self.keep_alive = False
-        if self.state == IDLE and self.pending is None:
-            self.close()
-        elif self.state == NEW:  # its first request may be on the way
+        if self.state <= IDLE:  # a request may be on the way
             self.deadline = self.service.after(DRAIN_SECONDS)
+
+    def warn(self):
+        """The server stops soon: tell an app that still answers."""
+        if self.exchange is not None and self.exchange.called and not self.exchange.is_websocket:
+            self.exchange.disconnect()
 
     def sweep(self):
         """Once a second: deadlines."""
@@ -738,6 +735,9 @@ cdef class Connection(Channel):
                 return
         if self.eof and exchange is not None and not exchange.disconnected:
             exchange.disconnect()  # half-closed for a second: tell an app that listens
+        if self.is_too_slow():
+            self.refuse(Refusal(408, "the request body arrives too slowly"))
+            return
         if self.deadline == 0 or self.service.now < self.deadline:
             return
         if self.state <= IDLE:
@@ -748,6 +748,15 @@ cdef class Connection(Channel):
             self.refuse(Refusal(408, "the request body did not arrive in time"))
         else:
             self.abort()
+
+    cdef bint is_too_slow(self) noexcept:
+        """Whether the body drips in."""
+        cdef double grace = self.service.body_timeout or SLOW_BODY_SECONDS
+        cdef double seconds = self.service.now - self.body_since - grace
+        return (
+            self.state == REQUEST and not self.reading_paused and seconds > 0
+            and self.body_bytes < self.service.min_body_rate * seconds
+        )
 
     cdef int check_stuck(self) except -1:
         """A client that reads nothing is dropped after send_timeout."""
@@ -769,13 +778,6 @@ cdef DefaultFields default_fields_of(Service service):
             config.server_header, config.date_header, config.extra_headers
         )
     return service.default_fields
-
-
-cdef inline double monotonic() noexcept nogil:
-    """Seconds, to about the time of a turn."""
-    cdef timespec now
-    clock_gettime(COARSE_CLOCK, &now)
-    return now.tv_sec + now.tv_nsec * 1e-9
 
 
 cdef object address(object name):

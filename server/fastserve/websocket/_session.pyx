@@ -11,7 +11,7 @@ cimport cython
 
 from httpparser cimport RequestHead
 from fastserve.asgi._exchange cimport Channel, Exchange
-from fastserve.asgi._service cimport Service
+from fastserve.asgi._service cimport TURN_SECONDS, Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
 from fastserve.websocket._protocol cimport Protocol
 
@@ -302,6 +302,7 @@ cdef class Session:
     cdef bint connected  # websocket.connect has been received
     cdef Inbox inbox  # owned
     cdef WaitQueue receivers  # owned: those who wait for it
+    cdef double turn_end  # when the app is to give others a turn; 0: nothing waits behind
     cdef bint in_pull  # events are being read from the protocol
     cdef object disconnect  # owned: (code, reason) once the connection has ended for the app
 
@@ -408,13 +409,27 @@ cdef class Session:
 
     def receive(self):
         """ASGI's receive: the next event, as an awaitable that is ready if the event is."""
-        cdef dict event = self._next_event()
+        cdef dict event
         cdef Receive waiting
-        if event is not None:
-            return ready(event)
+        if not self._turn_is_over():
+            event = self._next_event()
+            if event is not None:
+                return ready(event)
         waiting = Receive.__new__(Receive)
         waiting.session = self
         return waiting
+
+    cdef bint _turn_is_over(self):
+        """Whether the app has taken one message after the other for a while: others wait."""
+        if self.inbox.first is None and not (
+            self.protocol is not None and self.protocol.has_unread()
+        ):
+            self.turn_end = 0
+            return False
+        if not self.turn_end:
+            self.turn_end = coarse_time() + TURN_SECONDS
+            return False
+        return coarse_time() > self.turn_end
 
     def send(self, dict message not None):
         """ASGI's send; done when it returns, and to be waited for only while the peer is slow."""
@@ -693,8 +708,12 @@ cdef class Receive(Awaitable):
     cdef Session session  # owned
 
     cdef Waiter wait_for(self):
-        self.value = self.session._next_event()
-        return self.session.receivers.add() if self.value is None else None
+        cdef Session session = self.session
+        if session._turn_is_over():
+            session.turn_end = 0
+            return session.receivers.one_turn()
+        self.value = session._next_event()
+        return session.receivers.add() if self.value is None else None
 
 
 cdef bint has_not_begun(object task) except -1:
