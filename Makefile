@@ -8,8 +8,8 @@ export PATH := $(abspath $(BIN)):$(PATH)  # cython-lint starts pycodestyle
 SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
            $(shell find httpparser server -name '*.pyx' -o -name '*.pxd')
 
-# Coverage sees Cython's line tracing on Python 3.11; later ones trace through sys.monitoring, for
-# which coverage takes no plugins.
+# Python 3.11: later versions trace lines through sys.monitoring, with which coverage.py does not
+# support the Cython plugin.
 TRACED_PYTHON ?= python3.11
 TRACED_VENV   := .venv-coverage
 
@@ -20,12 +20,16 @@ help:
 	@echo "make bench | bench-quick | bench-guard | clean"
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@echo "Creating a virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
 
 $(VENV)/built: $(BIN)/python $(SOURCES)
-	$(BIN)/python -m pip install -qq --editable .
+	@echo "Compiling httpparser and fastserve on $$(getconf _NPROCESSORS_ONLN) cores" \
+		"(the first time fetches llhttp and takes about a minute)"
+	@start=$$(date +%s) && $(BIN)/python -m pip install -qq --editable . && \
+		echo "Compiled in $$(($$(date +%s) - start)) s"
 	@touch $@
 
 $(VENV)/with-%: $(VENV)/built pyproject.toml
@@ -47,17 +51,17 @@ lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/cython-lint httpparser server
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest.txt \
-		httpparser fastserve._ready fastserve.http fastserve.websocket
+		httpparser fastserve.asgi fastserve.http fastserve.websocket
 
 fuzz: build $(VENV)/with-test
-	@$(BIN)/python -m pip install --quiet --group fuzz || echo "atheris is not to be had here"
+	@$(BIN)/python -m pip install --quiet --group fuzz || echo "atheris cannot be installed here"
 	$(BIN)/python tests/fuzz/campaign.py $(ARGS)
 
 asan: build $(VENV)/with-test
 	$(BIN)/python tests/builds/asan.py $(ARGS)
 
 coverage-cython:
-	@command -v $(TRACED_PYTHON) >/dev/null || { echo "Python 3.11 is needed: make TRACED_PYTHON=/where/it/is coverage-cython"; exit 1; }
+	@command -v $(TRACED_PYTHON) >/dev/null || { echo "Python 3.11 is needed: make TRACED_PYTHON=/path/to/python3.11 coverage-cython"; exit 1; }
 	$(TRACED_PYTHON) -m venv $(TRACED_VENV)
 	$(TRACED_VENV)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(TRACED_VENV)/bin/python -m pip install --quiet --group test --group coverage uvloop click
@@ -66,10 +70,10 @@ coverage-cython:
 soak: build $(VENV)/with-test
 	$(BIN)/python tests/httpparser/soak.py 1000000
 	$(BIN)/python tests/faults/driver.py --long
-	$(BIN)/python -m benchmarks.soak $(ARGS)
+	$(BIN)/python -m tests.server.soak $(ARGS)
 
 $(VENV)/with-peers: $(VENV)/built benchmarks/requirements.txt
-	@# One by one: a peer that this Python cannot have is left out of the tables, and that is said.
+	@# One by one: the tables leave out a peer that cannot be installed on this Python.
 	@grep -v '^#' benchmarks/requirements.txt | while read -r peer; do \
 		$(BIN)/python -m pip install --quiet "$$peer" || echo "not installed: $$peer"; done
 	@touch $@

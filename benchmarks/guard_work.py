@@ -1,7 +1,8 @@
-"""The work whose instructions are counted: run under callgrind by guard.py, one process for all.
+"""The work whose instructions are counted: run under callgrind, one process for all.
 
-`python -m benchmarks.guard_work REPEAT` prints the names of the parts, then does each part REPEAT
-times. A call of getppid() stands before and after each part: callgrind writes its counts there.
+`python -m benchmarks.guard_work REPEAT [alone]` prints the names of the parts, then does each part
+REPEAT times: the guard's, or the parsers and the app alone under the loads of the matrix. A call
+of getppid() stands before and after each part: callgrind writes its counts there.
 """
 
 import asyncio
@@ -11,13 +12,22 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.alone import jobs
+from benchmarks.apps import asgi, websocket
+from benchmarks.parsers import batch, callbacks
 from benchmarks.requests import BROWSER, POST, TINY
+from benchmarks.sections.matrix import LOADS, PARSERS
+from benchmarks.sections.websocket import frame, handshake
+from fastserve.config import Config
+from fastserve.service import make_service
 
 Work = Callable[[], object]
 
 
 class Sink:
-    """A transport that forgets what is written."""
+    """A transport that forgets what is written, and knows the last protocol of all."""
+
+    protocol: Any = None
 
     def write(self, data: bytes) -> None: ...
 
@@ -36,16 +46,14 @@ class Sink:
         return True
 
     def set_protocol(self, protocol: Any) -> None:
-        self.protocol = protocol
+        Sink.protocol = protocol
 
     def close(self) -> None: ...
 
-    def abort(self) -> None: ...
+    abort = close
 
 
 def parser_parts() -> dict[str, Work]:
-    from benchmarks.parsers import batch, callbacks
-
     whole, pieces = batch()[0], callbacks("httpparser")[0]
     return {
         "parser batch, tiny GET": lambda: whole(TINY),
@@ -55,15 +63,16 @@ def parser_parts() -> dict[str, Work]:
     }
 
 
-def hot_path_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
-    """A connection over a transport that does nothing: everything of ours but the loop."""
-    from benchmarks.apps.asgi import app
-    from fastserve.config import Config
-    from fastserve.http import Service
+def connection(app: Any, loop: asyncio.AbstractEventLoop) -> Any:
+    """One over a transport that does nothing: everything of ours but the loop."""
+    made = make_service(app, Config(app="", access_log=False), loop, None, None).connection()
+    transport: Any = Sink()
+    made.connection_made(transport)
+    return made
 
-    connection = Service(app, Config(app="", access_log=False), loop).connection()
-    connection.connection_made(Sink())
-    received = connection.data_received
+
+def hot_path_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
+    received = connection(asgi.app, loop).data_received
     browser = BROWSER.replace(b"/articles/2024/parsers?page=2", b"/")
     post = POST.replace(b"POST / ", b"POST /form ")
     return {
@@ -76,18 +85,11 @@ def hot_path_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
 
 def websocket_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
     """A message through an app that echoes it, the app's Python included."""
-    from benchmarks.apps.websocket import app
-    from benchmarks.sections.websocket import frame, handshake
-    from fastserve.config import Config
-    from fastserve.http import Service
-
-    sink = Sink()
-    connection = Service(app, Config(app="", access_log=False), loop).connection()
-    connection.connection_made(sink)
-    connection.data_received(handshake("/echo"))
+    made = connection(websocket.app, loop)
+    made.data_received(handshake())
     for _ in range(4):  # up to its first receive()
         loop.run_until_complete(asyncio.sleep(0))
-    received = sink.protocol.data_received
+    received = Sink.protocol.data_received
     one = frame(b"x" * 32)
     return {
         "WebSocket, echo 32 B": lambda: received(one),
@@ -95,11 +97,23 @@ def websocket_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
     }
 
 
+def alone_parts() -> dict[str, Work]:
+    """Each parser and the app, under each load of the matrix."""
+    return {
+        f"{load.title}: {name}": job
+        for load in LOADS
+        for name, job in jobs(load.request(), set(PARSERS.values()))[0].items()
+    }
+
+
 def main() -> None:
     repeat = int(sys.argv[1])
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    parts = {**parser_parts(), **hot_path_parts(loop), **websocket_parts(loop)}
+    if sys.argv[2:] == ["alone"]:
+        parts = alone_parts()
+    else:
+        parts = {**parser_parts(), **hot_path_parts(loop), **websocket_parts(loop)}
     gc.disable()  # when a collection comes depends on everything before it
 
     def count() -> None:

@@ -1,76 +1,52 @@
-"""What the figures were taken on, and whether anybody else was using it meanwhile."""
+"""What the figures are taken on: cores, versions, what is installed, programs that are compiled."""
 
-import json
+import contextlib
+import importlib.metadata
+import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
-import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
-CORES = sorted(os.sched_getaffinity(0))
 ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build" / "benchmarks"
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, CLIENT_CORE = CORES[0], CORES[-1]  # the same where there is only one
 
-
-@dataclass
-class Roles:
-    """On which core the server runs and on which its client; they may be the same."""
-
-    server: int
-    client: int
-
-    def swap(self) -> None:
-        self.server, self.client = self.client, self.server
-
-
-ROLES = Roles(CORES[0], CORES[-1])
-
+REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 # fmt: off
-PACKAGES = [
-    "fastserve", "uvicorn", "granian", "hypercorn", "daphne", "gunicorn", "fastpysgi", "socketify",
-    "aiohttp", "tornado", "uvloop", "httptools", "h11", "zttp", "gunicorn_h1c", "websockets",
-    "wsproto", "starlette", "twisted", "gevent", "curio",
-]
-# fmt: on
 TOOLS = {
-    "wrk": ["wrk", "-v"],
-    "cc": ["cc", "--version"],
-    "node": ["node", "--version"],
-    "go": ["go", "version"],
-    "nginx": ["nginx", "-v"],
-    "valgrind": ["valgrind", "--version"],
+    "cc": "--version", "node": "--version", "valgrind": "--version", "go": "version", "nginx": "-v",
 }
+# fmt: on
 
 
-def describe(python: str = sys.executable) -> dict[str, str]:
+def describe() -> dict[str, str]:
     """The machine and the system, as short strings."""
+    model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
     return {
-        "processor": _processor(),
-        "cores": f"{len(CORES)} usable; the server on one, the client on another",
-        "memory": _first_line(Path("/proc/meminfo")).partition(":")[2].strip(),
+        "processor": model[1] if model else platform.machine(),
+        "cores": str(len(CORES)),
         "system": f"{platform.system()} {platform.release()}",
-        "python": _ask(python, "import sys; print(sys.version.split()[0])") or python,
+        "python": platform.python_version(),
         "load before": f"{os.getloadavg()[0]:.2f}",
     }
 
 
-def versions(python: str = sys.executable) -> dict[str, str]:
-    """Each package that the measured interpreter has, and each tool, with its version."""
+def versions() -> dict[str, str]:
+    """Each package and each tool that is installed, with its version."""
     found = {}
-    script = f"""
-import importlib.metadata as m, json
-found = {{}}
-for name in {PACKAGES!r}:
-    try: found[name] = m.version(name)
-    except m.PackageNotFoundError: pass
-print(json.dumps(found))"""
-    found.update(json.loads(_ask(python, script) or "{}"))
-    for name, command in TOOLS.items():
-        if shutil.which(command[0]):
-            result = subprocess.run(command, capture_output=True, text=True)
-            found[name] = (result.stdout + result.stderr).splitlines()[0][:60].strip()
+    peers = re.findall(r"^([\w-]+)==", REQUIREMENTS.read_text(), re.MULTILINE)
+    for name in ("fastserve", "uvloop", *peers):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    for name, option in TOOLS.items():
+        if shutil.which(name):
+            result = subprocess.run([name, option], capture_output=True, text=True)
+            version = re.search(r"\d+\.\d[\d.]*", result.stdout + result.stderr)
+            found[name] = version[0] if version else "unknown"
     return found
 
 
@@ -80,66 +56,24 @@ def revision() -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
 
 
-def missing_package(python: str, package: str) -> str | None:
-    """Why the interpreter cannot import `package`, or None."""
-    result = subprocess.run(
-        [python, "-c", f"import {package}"], capture_output=True, text=True, cwd=ROOT
-    )
-    if result.returncode == 0:
-        return None
-    lines = result.stderr.strip().splitlines()
-    return f"{package} cannot be imported: {lines[-1] if lines else result.returncode}"
+def missing_package(name: str) -> str:
+    """Why this Python cannot import the package, or nothing."""
+    return "" if importlib.util.find_spec(name) else f"{name} is not installed"
 
 
-def missing_tool(name: str) -> str | None:
-    """Why the tool cannot be run, or None."""
-    return None if shutil.which(name) else f"{name} is not installed"
+def missing_tool(name: str) -> str:
+    """Why the tool cannot be run, or nothing."""
+    return "" if shutil.which(name) else f"{name} is not installed"
 
 
-class Watch:
-    """Sees how busy the two cores were over an interval, and how much the hypervisor took."""
-
-    def __init__(self) -> None:
-        self.began = time.monotonic()
-        self.before = _idle_times()
-
-    def foreign(self, server_seconds: float, client_seconds: float) -> float:
-        """The share of the interval that someone else used the busier of the two cores."""
-        elapsed = time.monotonic() - self.began
-        after = _idle_times()
-        ours = {ROLES.server: 0.0, ROLES.client: 0.0}
-        ours[ROLES.server] += server_seconds
-        ours[ROLES.client] += client_seconds
-        idle = {core: after[core] - self.before[core] for core in ours}
-        return max(0.0, *(1 - (idle[core] + ours[core]) / elapsed for core in ours))
-
-
-def _idle_times() -> dict[int, float]:
-    """Seconds that each core was idle.
-
-    The kernel measures these; the busy times beside them it samples by a tick, with which the
-    short bursts of a client may be in step (seen: 0.65 s instead of 0.49).
-    """
-    tick = os.sysconf("SC_CLK_TCK")
-    times = {}
-    for line in Path("/proc/stat").read_text().splitlines():
-        name, *fields = line.split()
-        if name.startswith("cpu") and name != "cpu":
-            idle, waiting = map(int, fields[3:5])
-            times[int(name[3:])] = (idle + waiting) / tick
-    return times
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _first_line(path: Path) -> str:
-    return path.read_text().splitlines()[0]
-
-
-def _ask(python: str, script: str) -> str:
-    return subprocess.run([python, "-c", script], capture_output=True, text=True).stdout.strip()
+def runnable(source: Path) -> list[str]:
+    """The command that runs a program in JavaScript, C or Go, compiled when it is older."""
+    if source.suffix == ".js":
+        return ["node", str(source)]
+    program = BUILD / source.name.replace(".", "-")
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        go = source.suffix == ".go"
+        compiler = ["go", "build", "-o"] if go else ["cc", "-O2", "-o"]
+        subprocess.run([*compiler, str(program), str(source)], check=True, cwd=source.parent)
+    return [str(program)]

@@ -48,33 +48,8 @@ class CallbackHead:
         return self.method, self.path, self.headers, self.body
 
 
-class WholeHead(CallbackHead):
-    """The same with all that `httpparser.RequestHead` tells: what the fields say of the message."""
-
-    meaning = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"te"))
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.said: dict[bytes, bytes] = {}
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        self.headers.append((name, value))
-        if name in self.meaning:
-            self.said[name] = value
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        said = self.said
-        self.content_length = int(said.get(b"content-length", -1))
-        self.chunked = said.get(b"transfer-encoding", b"").lower() == b"chunked"
-        self.expect_continue = said.get(b"expect", b"").lower() == b"100-continue"
-        self.trailers = b"trailers" in said.get(b"te", b"")
-        self.upgrade = said.get(b"upgrade") if self.parser.should_upgrade() else None
-
-
-def callbacks(module: str, head: type[CallbackHead] = CallbackHead) -> Made:
-    kept = head(import_module(module))
+def callbacks(module: str) -> Made:
+    kept = CallbackHead(import_module(module))
     return kept.parser.feed_data, kept.parsed
 
 
@@ -111,47 +86,6 @@ def h11() -> Made:
     return parse, tuple
 
 
-def aiohttp() -> Made:
-    """aiohttp's C parser; its heads hold a URL object and a multidict as well as raw headers, whose
-    names are not in lower case."""
-    import asyncio
-
-    from aiohttp.base_protocol import BaseProtocol
-    from aiohttp.http_parser import HttpRequestParserC
-    from aiohttp.streams import EMPTY_PAYLOAD
-
-    loop = asyncio.new_event_loop()
-    parser = HttpRequestParserC(BaseProtocol(loop), loop, 2**16)
-
-    def parsed(found: Any) -> Parsed:
-        message, payload = found[0][0]
-        body = b"" if payload is EMPTY_PAYLOAD else payload.read_nowait()
-        headers = [(name.lower(), value) for name, value in message.raw_headers]
-        return message.method, message.url.path, headers, body
-
-    return parser.feed_data, parsed
-
-
-def zttp() -> Made:
-    """A new Connection for each message: the next one begins only after a response."""
-    import zttp
-
-    need = zttp.NEED_DATA
-
-    def parse(data: bytes) -> Parsed:
-        connection = zttp.Connection(zttp.SERVER)
-        event: Any = connection.receive_event(data)
-        head, body = event, b""
-        while event is not need and type(event) is not zttp.EndOfMessage and not head.end_stream:
-            if type(event) is zttp.Data:
-                body += event.data
-            event = connection.next_event()
-        headers = head.headers.to_list(lowercase_names=True)
-        return head.method.decode("ascii"), unquote(head.path.decode("ascii")), headers, body
-
-    return parse, tuple
-
-
 def gunicorn_h1c() -> Made:
     """The callbacks and accessors that gunicorn's asgi worker uses."""
     from gunicorn_h1c import H1CProtocol
@@ -163,14 +97,9 @@ def gunicorn_h1c() -> Made:
         parser.reset()
         bodies.clear()
         parser.feed(data)
-        path, _, _query = parser.path.partition(b"?")
         parser.should_keep_alive  # noqa: B018 - read, as a server does
-        return (
-            parser.method.decode("ascii"),
-            unquote(path.decode("ascii")),
-            parser.asgi_headers,
-            bodies[0] if len(bodies) == 1 else b"".join(bodies),
-        )
+        method, path = parser.method.decode("ascii"), parser.path.partition(b"?")[0].decode("ascii")
+        return method, unquote(path), parser.asgi_headers, b"".join(bodies)
 
     return parse, tuple
 
@@ -204,10 +133,7 @@ MAKERS: dict[str, Callable[[], Made]] = {
     "httpparser batch": batch,
     "httpparser callbacks": lambda: callbacks("httpparser"),
     "httptools": lambda: callbacks("httptools"),
-    "httptools, whole head": lambda: callbacks("httptools", WholeHead),
     "gunicorn_h1c": gunicorn_h1c,
-    "zttp": zttp,
-    "aiohttp": aiohttp,
     "h11": h11,
     "port llhttp-callbacks": lambda: port("httptools_port", "LlhttpCallbacks"),
     "port httptools": lambda: port("httptools_port", "Httptools"),

@@ -1,86 +1,67 @@
-"""What the parts of a request cost in instructions: `python -m benchmarks.parts`.
+"""Where the instructions of a request are executed: `python -m benchmarks.parts`.
 
-The calls of data_received that guard.py counts, over a transport that does nothing, cut by
-function: what callgrind counted in one with all that it called, without what another part of the
-table stands for. Prints a table in Markdown.
+The calls of data_received that guard.py counts, over a transport that does nothing, by the file
+that has the code: our packages, Python, the C library. Prints a table in Markdown.
 """
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import click
 
-from benchmarks.guard import REPEAT, dumps
+import fastserve
+import httpparser
+from benchmarks import callgrind
+from benchmarks.guard import REPEAT
 from benchmarks.machine import missing_tool
+from benchmarks.report import markdown
 
 WORKS = {"tiny GET": "hot path, tiny GET", "browser GET": "hot path, browser GET"}
-WHOLE = "Connection_5data_received"
-# (part, the function whose cost it is, functions below it whose cost is another part's)
-PARTS = [
-    ("llhttp, spans to a `RequestHead`", "Connection_parse", ["Connection_on_head"]),
-    ("scope and cycle", "Connection_on_head", []),
-    ("calling the app, making its coroutine", "Cycle_start", []),
-    ("stepping: task, context", "Connection_run_app", ["Cycle_start", "PyIter_Send"]),
-    ("the app's own Python: two dicts, two awaits", "PyIter_Send", ["Response_1send"]),
-    ("`send`, twice: head, framing, body", "Response_1send", []),
-    ("one write", "Wire_flush", []),
-    ("freeing the request", "Connection_end_exchange", []),
-]
-REFERENCE = re.compile(r"\((\d+)\)(?: (.*))?")
+OBJECT = re.compile(r"ob=\((\d+)\)(?: (.*))?")
+COST = re.compile(r"[-+*\d]\S* (\d+)")
+HOMES = [Path(each.__file__).parent for each in (fastserve, httpparser)]
 
 
-def below(dump: str) -> Counter[str]:
-    """{function: instructions in it and in all that it called, however it was called}.
+def package(path: str) -> str:
+    """Whose code a file has: a package of ours, by its folder, or another part of the process."""
+    name, folder = Path(path).name, Path(path).parent
+    for home in HOMES:
+        if folder.is_relative_to(home):
+            return ".".join(folder.relative_to(home.parent).parts)
+    if name.startswith(("python", "libpython")):
+        return "Python"
+    return "the C library" if name.startswith(("libc.", "libc-", "libm", "ld-")) else "the rest"
 
-    Of functions that call themselves, however indirectly, the sum is more than that.
-    """
+
+def by_package(dump: str) -> Counter[str]:
+    """Instructions in each package's own code, without what that called."""
     names: dict[str, str] = {}
-
-    def name(value: str) -> str:  # a name has a number, by which alone it goes from then on
-        found = REFERENCE.fullmatch(value)
-        assert found, value
-        return names.setdefault(found[1], found[2])
-
     found: Counter[str] = Counter()
+    owner = ""
     lines = iter(dump.splitlines())
-    called = ""
     for line in lines:
-        key, _, value = line.partition("=")
-        if key == "fn":
-            name(value)
-        elif key == "cfn":
-            called = name(value)
-        elif key == "calls":
-            found[called] += int(next(lines).split()[1])
+        if line.startswith("calls="):
+            next(lines)  # what was called counts where it is executed
+        elif each := OBJECT.match(line.removeprefix("c")):
+            # An object has a number, by which alone it goes from its first line on.
+            name = names.setdefault(each[1], each[2])
+            owner = owner if line.startswith("c") else package(name)
+        elif cost := COST.match(line):
+            found[owner] += int(cost[1])
     return found
 
 
-def parts(dump: str, repeat: int) -> dict[str, int]:
-    """Instructions of each part and of the whole, per request."""
-    found = below(dump)
-
-    def cost(symbol: str) -> float:
-        seen = [count for name, count in found.items() if name.endswith(symbol)]
-        if not seen:
-            raise click.ClickException(f"callgrind saw no {symbol}: the compiler has inlined it")
-        return sum(seen) / repeat
-
-    costs = {part: cost(own) - sum(map(cost, others)) for part, own, others in PARTS}
-    whole = cost(WHOLE)
-    costs |= {"the rest": whole - sum(costs.values()), "**all**": whole}
-    return {part: round(count) for part, count in costs.items()}
-
-
-@click.command()
+@click.command(help=__doc__)
 def main() -> None:
-    """Count what each part of a request costs."""
     if reason := missing_tool("valgrind"):
         raise click.ClickException(f"{reason} (apt install valgrind)")
-    written = dumps(REPEAT)
-    counts = [parts(written[work], REPEAT) for work in WORKS.values()]
-    click.echo(f"| part | {' | '.join(WORKS)} |\n| --- |{' --- |' * len(WORKS)}")
-    for part in counts[0]:
-        click.echo(f"| {part} | {' | '.join(f'{each[part]:,}' for each in counts)} |")
+    written = callgrind.of_work(REPEAT)
+    counts = [by_package(written[work]) for work in WORKS.values()]
+    rows = [(name, [each[name] for each in counts]) for name, _ in counts[-1].most_common()]
+    rows.append(("all", [each.total() for each in counts]))
+    lines = [[name, *(f"{count // REPEAT:,}" for count in each)] for name, each in rows]
+    click.echo("\n".join(markdown([["instructions", *WORKS], *lines])))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ from fastserve.config import ENV_PREFIX, Option, options
 
 HEAD = f"""# Options
 
-Made from `server/fastserve/config.py` by `docs/make_options.py`.
+`docs/make_options.py` generates this page from `server/fastserve/config.py`.
 
-An option is set on the command line, in the environment, in a TOML file given with `--config`
-(by its name with underscores), or as an argument of `fastserve.Config` and `fastserve.run`; the
-first of these that sets it counts. The variable of `--port` is `{ENV_PREFIX}PORT`, and so on; a
-repeatable option takes one value per line there. Sizes are in bytes and times in seconds; a limit
-or deadline of 0 is none.
+Set an option on the command line, in the environment, or in a TOML file (`--config FILE`); the
+command line overrides the environment, and the environment overrides the file. `--limit-body` is
+`{ENV_PREFIX}LIMIT_BODY` in the environment, `limit_body` in the file, and a keyword argument of
+`fastserve.Config` and `fastserve.run`. In the environment, a repeatable option takes one value per
+line. Sizes are in bytes and times in seconds; 0 turns a limit or a deadline off.
 
 | option | default | meaning |
 | --- | --- | --- |"""

@@ -1,14 +1,14 @@
-"""A chat over WebSocket: everybody receives what anybody says.
+"""A chat over WebSocket: every client receives what any client sends.
 
     fastserve examples.chat:app
 
-Each worker knows its own clients only; examples/push.py has Redis between several.
+Each worker knows only its own clients; examples/push.py connects workers through Redis.
 """
 
 import asyncio
 import contextlib
 
-BEHIND = 100  # messages that a client may be behind; of more it misses the oldest
+BACKLOG = 100  # messages waiting for a slow client; it misses the oldest beyond that
 
 PAGE = b"""<!doctype html><meta charset=utf-8><title>chat</title>
 <form><input autofocus></form><pre></pre><script>
@@ -18,7 +18,7 @@ socket.onmessage = ({data}) => log.prepend(data + "\\n");
 form.onsubmit = () => (socket.send(field.value), field.value = "", false);
 </script>"""
 
-queues = set()  # one for each client, so that nobody waits for the slowest
+queues = set()  # one per client, so that nobody waits for the slowest
 
 
 async def app(scope, receive, send):
@@ -29,13 +29,13 @@ async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": PAGE})
     else:
-        raise NotImplementedError(f"{scope['type']} is not for this app")
+        raise NotImplementedError(f"this app does not support {scope['type']}")
 
 
 async def chat(receive, send):
     await receive()
     await send({"type": "websocket.accept"})
-    queue = asyncio.Queue(BEHIND)
+    queue = asyncio.Queue(BACKLOG)
     queues.add(queue)
     writer = asyncio.create_task(write(queue, send))
     try:
@@ -54,6 +54,6 @@ def say(text):
 
 
 async def write(queue, send):
-    with contextlib.suppress(OSError):  # the client has gone; receive() says so too
+    with contextlib.suppress(OSError):  # the client is gone; receive() says so too
         while True:
             await send({"type": "websocket.send", "text": await queue.get()})

@@ -1,13 +1,13 @@
-"""An API gateway: a reverse proxy that streams both ways, with a rate limit and a health check.
+"""An API gateway: a reverse proxy that streams, with a rate limit and a health check.
 
     pip install httpx
     UPSTREAM=http://127.0.0.1:9000 fastserve examples.gateway:app
 
-    curl -i http://127.0.0.1:8000/any/path    # what the upstream answers
-    curl -i http://127.0.0.1:8000/healthz     # the gateway itself
+    curl -i http://127.0.0.1:8000/any/path    # the upstream's answer
+    curl -i http://127.0.0.1:8000/healthz     # the gateway's own
 
-UPSTREAM_TIMEOUT is how many seconds the upstream may be silent; rate_limit.py has RATE and BURST.
-WebSockets are refused.
+UPSTREAM_TIMEOUT is the number of seconds to wait for the upstream. RATE and BURST are those of
+rate_limit.py. WebSockets are refused.
 """
 
 import os
@@ -21,24 +21,24 @@ UPSTREAM = httpx.URL(os.environ.get("UPSTREAM", "http://127.0.0.1:9000"))
 BASE = UPSTREAM.raw_path.rstrip(b"/")
 UPSTREAM_TIMEOUT = float(os.environ.get("UPSTREAM_TIMEOUT", "30"))
 
-# RFC 9110 7.6.1: fields for the next hop only, besides those that Connection names.
+# RFC 9110 7.6.1: fields for the next hop only, in addition to those that Connection names.
 HOP_BY_HOP = {
     *(b"connection", b"proxy-connection", b"keep-alive"),
     *(b"te", b"transfer-encoding", b"upgrade"),
 }
-# The gateway is the edge: what the client claims about these is replaced, not continued.
+# The gateway is the edge: it replaces these fields instead of trusting the client.
 REPLACED = {b"host", b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
 
 
 class ClientDisconnected(Exception):
-    """Nobody waits for the response any more."""
+    """The client no longer waits for the response."""
 
 
 async def gateway(scope, receive, send):
     if scope["type"] == "lifespan":
         await lifespan(scope, receive, send)
     elif scope["type"] == "websocket":
-        await send({"type": "websocket.close"})  # before it is accepted: 403
+        await send({"type": "websocket.close"})  # before accepting it: 403
     elif scope["path"] == "/healthz":
         await answer(send, 200, "ok")
     else:
@@ -47,7 +47,7 @@ async def gateway(scope, receive, send):
 
 async def lifespan(scope, receive, send):
     await receive()
-    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # they are the clients'
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # cookies belong to the clients
     async with httpx.AsyncClient(
         timeout=UPSTREAM_TIMEOUT, cookies=no_cookies, trust_env=False
     ) as client:
@@ -64,9 +64,9 @@ async def forward(scope, receive, send):
     except ClientDisconnected:
         return
     except httpx.InvalidURL:
-        await answer(send, 400, "this cannot be asked of the upstream")
+        await answer(send, 400, "the upstream cannot serve this path")
     except httpx.TimeoutException:
-        await answer(send, 504, "the upstream does not answer in time")
+        await answer(send, 504, "the upstream did not answer in time")
     except httpx.TransportError:
         await answer(send, 502, "the upstream cannot be reached")
     else:
@@ -77,7 +77,7 @@ async def forward(scope, receive, send):
 
 
 async def send_response(response, send):
-    """Stream it. An error on the way goes to the server, which cuts the response off."""
+    """Stream the response. If the upstream fails midway, the server aborts the response."""
     headers = end_to_end((name.lower(), value) for name, value in response.headers.raw)
     start = {"type": "http.response.start", "status": response.status_code, "headers": headers}
     await send(start)
@@ -89,7 +89,7 @@ async def send_response(response, send):
 def upstream_request(scope, receive):
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
     url = UPSTREAM.copy_with(raw_path=BASE + scope["raw_path"] + query)
-    if not url.raw_path.startswith(BASE + b"/"):  # "*", or ".." that leads out of it
+    if not url.raw_path.startswith(BASE + b"/"):  # "*", or ".." that leaves it
         raise httpx.InvalidURL("not below UPSTREAM")
     headers = dict(scope["headers"])
     has_body = b"content-length" in headers or b"transfer-encoding" in headers
@@ -108,7 +108,7 @@ def upstream_request(scope, receive):
 
 
 def end_to_end(headers):
-    """The fields without those that are for one hop."""
+    """The fields without those that are for one hop only."""
     headers = list(headers)
     named = b",".join(value.lower() for name, value in headers if name == b"connection")
     dropped = HOP_BY_HOP | {name.strip() for name in named.split(b",")}

@@ -3,7 +3,7 @@
 
 async def app(scope, receive, send):
     if scope["type"] != "http":
-        raise NotImplementedError(f"{scope['type']} is not for this app")
+        raise NotImplementedError(f"this app does not support {scope['type']}")
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"14")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"Hello, world!\n"})

@@ -3,12 +3,13 @@
     pip install prometheus_client
     fastserve examples.metrics:app
 
-    curl http://127.0.0.1:8000/           # counted
+    curl http://127.0.0.1:8000/           # is counted
     curl http://127.0.0.1:8000/metrics    # for Prometheus
     curl -i http://127.0.0.1:8000/healthz # this process is alive
     curl -i http://127.0.0.1:8000/readyz  # the app has started and is not stopping
 
-With several workers, any of them answers for all, through files in a folder that is empty at first:
+With several workers, each answers for all of them, through files in a directory that is empty at
+the start:
 
     PROMETHEUS_MULTIPROC_DIR=$(mktemp -d) fastserve examples.metrics:app --workers 4
 """
@@ -23,7 +24,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from examples.hello import app as hello
 
 FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-# Other methods count as one, or clients could make up labels without end.
+# Other methods count as one: clients could invent any number of labels.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 REQUESTS = Counter("http_requests", "Requests answered.", ["method", "status"])
@@ -53,7 +54,7 @@ class Metrics:
 
     async def measure(self, scope, receive, send):
         method = scope["method"] if scope["method"] in METHODS else "other"
-        status = 500  # what the server answers for an app that raises
+        status = 500  # the server's answer if the app raises
 
         async def noting_send(message):
             nonlocal status
@@ -83,7 +84,7 @@ class Metrics:
         return (200, b"ready\n") if self.ready else (503, b"not ready\n")
 
     async def lifespan(self, scope, receive, send):
-        """Let the app see it, and note where it is."""
+        """Pass the events on, and note whether the app is ready."""
         forget_dead_workers()
 
         async def noting_receive():
@@ -98,13 +99,13 @@ class Metrics:
 
         try:
             await self.app(scope, noting_receive, noting_send)
-        except Exception:  # ASGI: it has no lifespan
+        except Exception:  # ASGI: the app does not support lifespan
             self.ready = True
             raise
 
 
 def forget_dead_workers():
-    """What a worker that has ended had in progress is not in progress any more."""
+    """Forget the requests that a dead worker had in progress."""
     for file in Path(FOLDER).glob("gauge_live*_*.db") if FOLDER else ():
         pid = int(file.stem.rpartition("_")[2])
         try:

@@ -1,4 +1,4 @@
-"""Real-time push: what is posted to any worker reaches the WebSockets of all of them, over Redis.
+"""Push over WebSocket: a message posted to any worker reaches the clients of all, through Redis.
 
     pip install redis
     REDIS_URL=redis://127.0.0.1:6379 fastserve examples.push:app --workers 2
@@ -6,7 +6,7 @@
     python -m websockets ws://127.0.0.1:8000/    # in one terminal or several
     curl -d 'Hello, all!' http://127.0.0.1:8000/publish
 
-A client that has QUEUE messages waiting is too slow, and is dropped with code 1013.
+A client with QUEUE messages waiting is too slow and is closed with code 1013.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ class Hub:
     """The WebSocket clients of this worker, fed from one Redis subscription."""
 
     def __init__(self):
-        # Two connections, one to listen and one to publish, however many clients there are.
+        # Two connections for any number of clients: one to listen, one to publish.
         pool = redis.BlockingConnectionPool.from_url(
             REDIS_URL, max_connections=2, timeout=5, decode_responses=True
         )
         self.redis = redis.Redis.from_pool(pool)
         self.subscription = self.redis.pubsub(ignore_subscribe_messages=True)
-        self.clients = {}  # the queue of each, and the task that empties it
+        self.clients = {}  # each client's queue, and the task that sends from it
         self.listening = None
 
     async def start(self):
@@ -54,7 +54,7 @@ class Hub:
                 async for message in self.subscription.listen():
                     self.spread(message["data"])
             except redis.RedisError as error:
-                logger.warning("Redis is away: %s", error)
+                logger.warning("Redis is unavailable: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
 
     def spread(self, text):
@@ -65,7 +65,7 @@ class Hub:
                 queue.put_nowait(text)
 
     async def serve(self, receive, send):
-        """Feed one client until it goes away or falls behind."""
+        """Send to one client until it leaves or is too slow."""
         queue = asyncio.Queue(QUEUE)
         feeding = asyncio.create_task(feed(queue, send))
         leaving = asyncio.create_task(wait_disconnect(receive))
@@ -81,14 +81,14 @@ class Hub:
 
 
 async def feed(queue, send):
-    with contextlib.suppress(OSError):  # the client has gone
+    with contextlib.suppress(OSError):  # the client is gone
         while True:
             await send({"type": "websocket.send", "text": await queue.get()})
 
 
 async def wait_disconnect(receive):
     while (await receive())["type"] != "websocket.disconnect":
-        pass  # clients only listen here
+        pass  # clients only listen
 
 
 async def app(scope, receive, send):
@@ -123,7 +123,7 @@ async def lifespan(scope, receive, send):
 
 
 async def publish(hub, receive):
-    """The status to answer with."""
+    """Publish the body; returns the status to answer with."""
     body, more = b"", True
     while more:
         message = await receive()

@@ -1,11 +1,11 @@
-"""A rate limit for each client around any ASGI app: 429 with Retry-After beyond it.
+"""A rate limit per client around any ASGI app: 429 with Retry-After above it.
 
     RATE=2 BURST=5 fastserve examples.rate_limit:app
 
     for i in 1 2 3 4 5 6; do curl -i http://127.0.0.1:8000/; done
 
-RATE is how many requests a second one client (an IP address) may make in the long run, BURST how
-many at once. Each worker counts for itself.
+RATE is the number of requests per second that one client (an IP address) may make in the long run,
+BURST the number at once. Each worker counts for itself.
 """
 
 import math
@@ -23,7 +23,7 @@ class TokenBuckets:
         self._buckets = {}  # client -> (tokens, time of its last request), the latest last
 
     def take(self, client):
-        """Take a token; 0.0, or the seconds until there is one."""
+        """Take a token. Returns 0.0, or the seconds until there is one."""
         now = time.monotonic()
         tokens, then = self._buckets.pop(client, (self.burst, now))
         tokens = min(self.burst, tokens + (now - then) * self.rate)
@@ -36,13 +36,13 @@ class TokenBuckets:
         """Drop the buckets that have filled up again since then."""
         while True:
             client, (_, then) = next(iter(self._buckets.items()))
-            if then >= before:  # the one just asked for ends this at the latest
+            if then >= before:  # stops at the bucket just taken from
                 return
             del self._buckets[client]
 
 
 class RateLimit:
-    """Lets each client of `app` take tokens; the paths in `free` cost none."""
+    """Takes a token for each request to `app`; the paths in `free` cost none."""
 
     def __init__(self, app, free=()):
         rate, burst = (float(os.environ.get(name, 10)) for name in ("RATE", "BURST"))
@@ -52,7 +52,7 @@ class RateLimit:
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "http" and scope["path"] not in self.free:
-            # Over a Unix socket all clients are one: there they have no address.
+            # Over a Unix socket clients have no address and count as one.
             wait = self.buckets.take(scope["client"] and scope["client"][0])
             if wait:
                 await refuse(send, wait)

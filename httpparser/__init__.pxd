@@ -1,3 +1,6 @@
 # What another package may cimport; docs/parser.md says how.
-from httpparser._core cimport CONTINUE, NO_BODY, SWITCH, Limits, Parser, Sink
-from httpparser._head cimport RequestHead, ResponseHead
+from httpparser.http1._head cimport (
+    RequestHead, ResponseHead, equal_fold, is_token, parse_length, token_in_list,
+)
+from httpparser.http1._output cimport Output, write_field, write_number, write_status_line
+from httpparser.http1._parser cimport CONTINUE, NO_BODY, SWITCH, Limits, Parser

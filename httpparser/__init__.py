@@ -4,17 +4,11 @@ Two interfaces: the callback classes of httptools (`HttpRequestParser`, `HttpRes
 `parse_url`), and the batch classes (`RequestParser`, `ResponseParser`) that hand over whole heads.
 """
 
+__version__ = "0.1.0"
+
 from . import _cpu  # raises ImportError on a processor that cannot run the rest
 
 # isort: split
-from . import parser
-from ._batch import Chunk, End, RequestParser, ResponseParser, Trailers
-from ._compat import HttpRequestParser, HttpResponseParser
-from ._core import LLHTTP_VERSION
-from ._head import RequestHead, ResponseHead
-from ._limits import Limits
-from ._response import write_response_head
-from ._url import URL, parse_url
 from .building import get_include
 from .errors import (
     ChunkExtensionsTooLarge,
@@ -33,13 +27,29 @@ from .errors import (
     UriTooLong,
     VersionNotSupported,
 )
-from .httptools import install_as_httptools
+from .http1 import (
+    END,
+    LLHTTP_VERSION,
+    Chunk,
+    End,
+    Limits,
+    RequestHead,
+    RequestParser,
+    ResponseHead,
+    ResponseParser,
+    Trailers,
+    write_response_head,
+)
+from .httptools import (
+    URL,
+    HTTPProtocol,
+    HttpRequestParser,
+    HttpResponseParser,
+    install_as_httptools,
+    parse_url,
+)
 from .leniency import Leniency
-from .protocol import HTTPProtocol
 
-__version__ = "0.1.0"
-
-END = End.END  # the event that ends each message
 del _cpu
 
 __all__ = [
@@ -77,6 +87,5 @@ __all__ = [
     "get_include",
     "install_as_httptools",
     "parse_url",
-    "parser",
     "write_response_head",
 ]

@@ -1,24 +1,25 @@
-"""aiohttp's server on uvloop: PORT."""
+"""aiohttp's server: PORT asyncio|uvloop."""
 
+import asyncio
 import sys
 
-import uvloop
 from aiohttp import web
 
-from benchmarks.apps.bodies import BODIES
+from benchmarks.apps.loops import run
 
 
 async def answer(request: web.Request) -> web.Response:
-    return web.Response(body=BODIES[request.path], content_type="text/plain")
+    return web.Response(body=b"Hello, world!", content_type="text/plain")
 
 
-app = web.Application()
-app.add_routes([web.get(path, answer) for path in BODIES])
-web.run_app(
-    app,
-    host="127.0.0.1",
-    port=int(sys.argv[1]),
-    access_log=None,
-    print=None,
-    loop=uvloop.new_event_loop(),
-)
+async def serve(port: int) -> None:
+    app = web.Application()
+    app.add_routes([web.get("/", answer)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await asyncio.Event().wait()
+
+
+port, loop = sys.argv[1:]
+run(loop, serve(int(port)))

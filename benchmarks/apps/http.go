@@ -3,7 +3,6 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -18,16 +17,10 @@ func answer(body []byte) http.HandlerFunc {
 	}
 }
 
-func echo(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	answer(body)(w, r)
-}
-
 func main() {
 	http.HandleFunc("/", answer([]byte("Hello, world!")))
-	http.HandleFunc("/1k", answer(bytes.Repeat([]byte("x"), 1024)))
-	http.HandleFunc("/10k", answer(bytes.Repeat([]byte("x"), 10*1024)))
-	http.HandleFunc("/100k", answer(bytes.Repeat([]byte("x"), 100*1024)))
-	http.HandleFunc("/echo", echo)
+	for path, size := range map[string]int{"/1k": 1, "/10k": 10, "/100k": 100} {
+		http.HandleFunc(path, answer(bytes.Repeat([]byte("x"), size*1024)))
+	}
 	panic(http.ListenAndServe("127.0.0.1:"+os.Args[1], nil))
 }

@@ -1,30 +1,24 @@
 """WebSocket: /echo sends each message back, /broadcast sends it to every client there is."""
 
-import os
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-WORKER = b"%d" % os.getpid()  # clients of a broadcast see which of several processes they have
-clients: set[Send] = set()
+clients: set[Any] = set()
 
 
-async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] != "websocket":
         return
     await receive()
-    await send({"type": "websocket.accept", "headers": [(b"x-worker", WORKER)]})
+    await send({"type": "websocket.accept"})
     await (broadcast if scope["path"] == "/broadcast" else echo)(receive, send)
 
 
-async def echo(receive: Receive, send: Send) -> None:
+async def echo(receive: Any, send: Any) -> None:
     while (message := await receive())["type"] == "websocket.receive":
         await send(answer(message))
 
 
-async def broadcast(receive: Receive, send: Send) -> None:
+async def broadcast(receive: Any, send: Any) -> None:
     clients.add(send)
     try:
         while (message := await receive())["type"] == "websocket.receive":

@@ -1,7 +1,6 @@
 """h11 alone behind fastserve's parser port: `--http benchmarks.ports.h11_port:H11`.
 
-`--http h11` checks requests as strictly as llhttp does before h11 sees them; that work is not
-h11's, so it is not laid at its door here.
+`--http h11` also checks requests as strictly as llhttp does; that work is not h11's.
 """
 
 from typing import Any

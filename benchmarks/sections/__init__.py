@@ -1,1 +1,1 @@
-"""The parts of the report, each a module with run(context) -> Section."""
+"""The parts of a run: each measures and returns its tables and words."""

@@ -1,20 +1,21 @@
-"""The matrix: parser x loop under the same server code, what each part costs, and the verdict."""
+"""The matrix: parser x loop under the same server code, in CPU time and in instructions."""
 
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
-from benchmarks import alone
-from benchmarks.load import BROWSER_HEADERS, Wrk
-from benchmarks.results import Section, Stack, Table
-from benchmarks.rounds import compare
-from benchmarks.sections.context import Context
-from benchmarks.servers import Contestant, fleet
-from benchmarks.servers.asgi import fastserve_matrix, uvicorn
-from benchmarks.servers.others import FLOOR_C, floor
-from benchmarks.verdict import Change, change, conclusion, conditions, server_change
+from benchmarks import alone, callgrind, guard, servers, verdict
+from benchmarks.load import Http, LoadError
+from benchmarks.machine import missing_tool
+from benchmarks.process import StartError
+from benchmarks.requests import BROWSER_HEADERS
+from benchmarks.results import Row, Section, Table, figure
+from benchmarks.rounds import Plan, compare
 
 BASELINE = "uvicorn httptools uvloop"
-LOOPS = ("uvloop", "asyncio")
-# What is timed alone for each: under fastserve the port around the parser belongs to it.
+CONNECTIONS = 64
+# What is taken alone for each: under fastserve the port around the parser belongs to it.
 PARSERS = {
     "fastserve llhttp": "httpparser batch",
     "fastserve llhttp-callbacks": "port llhttp-callbacks",
@@ -23,86 +24,84 @@ PARSERS = {
     "uvicorn httptools": "httptools",
     "uvicorn h11": "h11",
 }
-OLD_PARSERS = ("h11", "httptools")
 LOADS = [
-    Wrk("GET hello"),
-    Wrk("browser's 14 headers", headers=BROWSER_HEADERS),
-    Wrk("POST 256 B", "/form", method="POST", body=256),
-    Wrk("16 pipelined", pipelined=16),
+    Http("GET hello"),
+    Http("browser's 14 headers", headers=BROWSER_HEADERS),
+    Http("POST 256 B", "/form", method="POST", body=256),
+    Http("16 pipelined", pipelined=16),
 ]
 
 
-def contestants(quick: bool) -> list[Contestant]:
-    ours = [row for loop in LOOPS for row in fastserve_matrix(loop).values()]
-    theirs = [
-        uvicorn(f"uvicorn {parser} {loop}", "--loop", loop, "--http", parser)
-        for loop in LOOPS
-        for parser in ("httptools", "h11")
-        if not quick or f"uvicorn {parser} {loop}" == BASELINE
-    ]
-    return [*ours, *theirs, *(floor(loop) for loop in LOOPS), FLOOR_C]
+def contestants(plan: Plan) -> list[servers.Contestant]:
+    found = [*servers.MATRIX, *map(servers.floor, servers.LOOPS)]
+    if plan.quick:
+        found = [each for each in found if not each.name.startswith("uvicorn h11")]
+    return [each for each in found if each.name == BASELINE or plan.wants(each.name)]
 
 
-def run(context: Context) -> Section:
-    section = Section("matrix", "The matrix: parser or loop")
-    chosen = context.chosen(contestants(context.plan.quick), BASELINE)
-    floors = [each.name for each in chosen if each.name.startswith("floor")]
-    loads = context.loads(LOADS, 1)
-    with fleet(chosen, context.python) as (servers, section.left_out):
-        section.tables = compare(loads, servers, context.plan, BASELINE, unchecked=floors)
-    alone_us = parts_alone(loads, context)
-    for load, table in zip(loads, section.tables, strict=True):
-        section.stacks[load.title] = stacks(table, alone_us[load.title])
-    verdict(section)
+def run(plan: Plan) -> Section:
+    section = Section("matrix", "The matrix in CPU time: parser or loop")
+    loads = [load for load in plan.loads(LOADS) if isinstance(load, Http)]
+    with servers.fleet([*contestants(plan), servers.FLOOR_C]) as (running, section.left_out):
+        section.tables = compare(loads, running, plan, BASELINE)
+    requests = {load.title: load.request() for load in loads}
+    times, _ = alone.measure(requests, plan.seconds / 10, plan.rounds, set(PARSERS.values()))
+    for table in section.tables:
+        each = {name: median(found) / 1000 for name, found in times[table.title].items()}
+        add_parts(table, "cpu_us", each)
+    section.words = verdict.words(section.tables, "cpu_us", "us of CPU")
     return section
 
 
-def parts_alone(loads: list[Wrk], context: Context) -> dict[str, dict[str, float]]:
-    """{load: {parser or "app": us}}, each by itself in a process of its own."""
-    requests = {load.title: load.request() for load in loads}
-    seconds = min(context.plan.seconds / 10, 0.2)
-    figures, _ = alone.measure(context.python, requests, seconds, context.plan.rounds)
-    return {
-        title: {name: median(times) / 1000 for name, times in each.items()}
-        for title, each in figures.items()
-    }
+def run_instructions(plan: Plan) -> Section:
+    """callgrind counts what each server executes outside the kernel: a busy machine is the same."""
+    section = Section("instructions", "The matrix in instructions outside the kernel")
+    if reason := missing_tool("valgrind"):
+        section.left_out["all"] = reason
+        return section
+    loads = [load for load in plan.loads(LOADS) if isinstance(load, Http)]
+    section.tables = [Table(load.title, [], "request", BASELINE) for load in loads]
+    chosen = contestants(plan)
 
+    def count(each: servers.Contestant) -> list[float] | str:
+        try:
+            found = callgrind.of_server(each, loads, CONNECTIONS)
+        except (StartError, LoadError, OSError) as error:
+            return str(error)
+        print(f"  {each.name}: counted", file=sys.stderr)
+        return [events["Ir"] for events in found]
 
-def stacks(table: Table, alone_us: dict[str, float]) -> list[Stack]:
-    """Each server's CPU per request cut in parts; `server` is what is left of the whole."""
-    found = []
-    kernel = table.median(FLOOR_C.name)
-    for row in table.rows:
-        parser, _, loop = row.name.rpartition(" ")
-        whole, under = table.median(row.name), table.median(f"floor {loop}")
-        name = PARSERS.get(parser, "")
-        if whole is None or under is None or kernel is None or name not in alone_us:
+    with ThreadPoolExecutor(2) as pool:
+        counted = dict(zip([each.name for each in chosen], pool.map(count, chosen), strict=True))
+        by_part = guard.counted(20, "alone")
+    base = counted.get(BASELINE)
+    for name, counts in counted.items():
+        if isinstance(counts, str):
+            section.left_out[name] = counts
             continue
-        parts = {
-            "kernel": kernel,
-            "loop": under - kernel,
-            "parser": alone_us[name],
-            "app": alone_us["app"],
-        }
+        for at, table in enumerate(section.tables):
+            row = Row(name, {"instructions": figure([counts[at]])})
+            if isinstance(base, list):
+                row.figures["ratio"] = figure([base[at] / counts[at]])
+            table.rows.append(row)
+    for table in section.tables:
+        each = {part.removeprefix(f"{table.title}: "): count for part, count in by_part.items()}
+        add_parts(table, "instructions", each)
+    section.words = verdict.words(section.tables, "instructions", "instructions")
+    return section
+
+
+def add_parts(table: Table, key: str, taken_alone: Mapping[str, float]) -> None:
+    """Cut each row in parts; `server` is what is left of the whole. In time, there is a kernel."""
+    kernel = table.median(servers.FLOOR_C.name, key)
+    for row in table.rows:
+        server, _, loop = row.name.rpartition(" ")
+        whole, under = table.median(row.name, key), table.median(f"floor {loop}", key)
+        parser = PARSERS.get(server, "")
+        if whole is None or under is None or parser not in taken_alone:
+            continue
+        parts = {"kernel": kernel} if kernel else {}
+        parts |= {"loop": under - (kernel or 0), "parser": taken_alone[parser]}
+        parts["app"] = taken_alone["app"]
         parts["server"] = whole - sum(parts.values())
-        found.append(Stack(row.name, {key: max(part, 0.0) for key, part in parts.items()}))
-    return found
-
-
-def verdict(section: Section) -> None:
-    """The words, and the table of shares before the others."""
-    changes: list[Change] = []
-    for old in OLD_PARSERS:
-        changes += filter(None, (change(table, old, "llhttp") for table in section.tables))
-    rows = [each.row() for each in changes]
-    rows += [server_change(table) for table in section.tables]
-    section.tables.insert(0, Table("Who brings the gain", rows))
-    section.words = [
-        *conclusion(changes),
-        *conditions(changes),
-        "A share is the mean over all orders in which the parts can be exchanged, with the least "
-        "and the greatest of them.",
-        "Kernel: an epoll program in C that answers constant bytes. Loop: what a protocol of "
-        "constant bytes on that loop costs above it. Parser and app: timed alone. Server: the "
-        "rest, that is framing, scope, stepping the app and the response.",
-    ]
+        row.parts = {name: figure([max(part, 0.0)]).median for name, part in parts.items()}

@@ -1,4 +1,4 @@
-"""WebSocket echo, in flight, deflated, broadcast, and the memory of an idle connection."""
+"""WebSocket: echo, 16 in flight, deflated, broadcast."""
 
 import base64
 import json
@@ -7,77 +7,69 @@ import zlib
 
 from benchmarks.load import Messages
 from benchmarks.results import Section
-from benchmarks.rounds import compare
-from benchmarks.sections.context import Context
-from benchmarks.sections.memory import memory_table
-from benchmarks.servers import fleet
-from benchmarks.servers.websocket import WEBSOCKET
+from benchmarks.rounds import Plan, compare
+from benchmarks.servers import WEBSOCKET, asgi, fastserve, fleet, rivals
 
-BASELINE = "uvicorn sansio"
+SANSIO = asgi(
+    "uvicorn sansio", "--loop uvloop --ws websockets-sansio", WEBSOCKET, "uvloop websockets"
+)
+WSPROTO = asgi("uvicorn wsproto", "--loop uvloop --ws wsproto", WEBSOCKET, "uvloop wsproto")
+OURS = fastserve(app=WEBSOCKET)
+RIVALS = rivals(WEBSOCKET)
 DOCUMENT = json.dumps(
     [{"id": number, "name": f"item {number}", "tags": ["a", "b"]} for number in range(80)]
 ).encode()[:4096]
 
 
-def run(context: Context) -> Section:
+def run(plan: Plan) -> Section:
     section = Section("websocket", "WebSocket")
-    contestants = context.chosen(WEBSOCKET, BASELINE)
-    with fleet(contestants, context.python) as (servers, section.left_out):
-        chosen = context.loads(loads(), 1)
-        section.tables = compare(chosen, servers, context.plan, BASELINE, "message")
-    if not context.plan.quick and not context.under:
-        idle = Messages("idle", frame(b"x" * 32), handshake=handshake("/echo"), connections=1000)
-        section.tables.append(
-            memory_table("Idle WebSocket, 1,000 connections", idle, contestants, context)
-        )
-    section.words = [
-        "Broadcast: one of 32 sends 32 bytes as soon as it has its own back; all receive; the "
-        "figure is for each message delivered."
-    ]
+    chosen = [each for each in [SANSIO, WSPROTO, *RIVALS, OURS] if plan.wants(each.name)]
+    with fleet(chosen) as (servers, section.left_out):
+        section.tables = compare(plan.loads(loads()), servers, plan, SANSIO.name, "message")
     return section
 
 
 def loads() -> list[Messages]:
-    echo, broadcast = handshake("/echo"), handshake("/broadcast")
-    small, large = frame(b"x" * 32), frame(b"x" * 4096)
+    json_frame = frame(deflated(DOCUMENT), compressed=True)
     return [
-        Messages("echo 32 B, 32 connections", small, handshake=echo, connections=32),
-        Messages("echo 32 B, 16 in flight", small, handshake=echo, connections=32, depth=16),
-        Messages("echo 4 KB, 32 connections", large, handshake=echo, connections=32),
-        Messages(
-            "echo 4 KB JSON, deflated",
-            frame(deflated(DOCUMENT), compressed=True),
-            handshake=handshake("/echo", deflate=True),
-            connections=32,
-        ),
-        Messages("broadcast 32 B to 32", small, handshake=broadcast, connections=32, senders=1),
+        echo_load(32),
+        echo_load(32, depth=16),
+        echo_load(4096),
+        Messages("echo 4 KB JSON, deflated", json_frame, 0, 32, handshake=handshake(deflate=True)),
+        broadcast_load(32),
     ]
 
 
-def handshake(path: str, deflate: bool = False) -> bytes:
-    """RFC 6455 4.1: the client's opening request."""
-    lines = [
-        f"GET {path} HTTP/1.1",
-        "Host: localhost:8000",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
-        "Sec-WebSocket-Version: 13",
-        *(["Sec-WebSocket-Extensions: permessage-deflate"] if deflate else []),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode()
+def echo_load(size: int, depth: int = 1) -> Messages:
+    title = f"echo {size} B, 32 connections" + (f", {depth} in flight" if depth > 1 else "")
+    return Messages(title, frame(b"x" * size), 0, 32, depth=depth, handshake=handshake())
+
+
+def broadcast_load(connections: int) -> Messages:
+    """One sends 32 bytes as soon as it has its own back; all receive; the figures are of each."""
+    greeting, title = handshake("/broadcast"), f"broadcast 32 B to {connections}"
+    return Messages(title, frame(b"x" * 32), 0, connections, senders=1, handshake=greeting)
+
+
+def handshake(path: str = "/echo", deflate: bool = False) -> bytes:
+    """RFC 6455 4.1: the request that a client begins with."""
+    extension = "Sec-WebSocket-Extensions: permessage-deflate\r\n" if deflate else ""
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: localhost:8000\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n{extension}\r\n"
+    ).encode()
 
 
 def frame(payload: bytes, compressed: bool = False) -> bytes:
     """RFC 6455 5.2: one whole masked text frame; RSV1 marks a compressed one (RFC 7692 6)."""
-    first = 0x81 | (0x40 if compressed else 0)
+    head = bytes([0x81 | (0x40 if compressed else 0)])
     if len(payload) < 126:
-        head = bytes([first, 0x80 | len(payload)])
+        head += bytes([0x80 | len(payload)])
     else:
-        head = bytes([first, 0x80 | 126]) + len(payload).to_bytes(2)
+        head += bytes([0x80 | 126]) + len(payload).to_bytes(2)
     mask = b"\x37\xfa\x21\x3d"
-    masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
-    return head + mask + masked
+    return head + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
 
 
 def deflated(data: bytes) -> bytes:

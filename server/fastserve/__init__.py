@@ -1,4 +1,4 @@
-"""An ASGI server on asyncio and uvloop, over the parser in `httpparser`."""
+"""An ASGI server for HTTP and WebSocket on uvloop or asyncio."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -9,7 +9,7 @@ from .server import Server
 
 try:
     __version__ = version("fastserve")
-except PackageNotFoundError:  # imported from a source tree that is not installed
+except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0"
 
 __all__ = [
@@ -27,9 +27,9 @@ __all__ = [
 
 
 def run(app: Any, **options: Any) -> None:
-    """Serve `app`, an application or its "module:attribute", until a signal.
+    """Serve `app`, an application or its "module:attribute", until a signal stops it.
 
-    The options are those of Config. Raises StartError.
+    Takes the options of Config. Raises StartError.
     """
     from . import logs
 

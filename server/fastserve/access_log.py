@@ -1,4 +1,4 @@
-"""One line per request, many lines per write."""
+"""The access log: one line per request, many lines per write."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,9 @@ JSON_CHARACTERS = 1800  # of the path, and of the query
 
 
 def open_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> "AccessLog | None":
-    """What `access_log` and `access_log_format` ask for.
+    """The log that `access_log` and `access_log_format` choose; None if it is off.
 
-    Handlers that the program has put on the logger "fastserve.access" take the place of standard
-    output.
+    It writes to standard output, or to the handlers of the logger "fastserve.access" if it has any.
     """
     if not config.access_log:
         return None
@@ -34,13 +33,13 @@ def open_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> "AccessL
 
 
 class AccessLog:
-    """Lines wait in a list and are written at most every 0.1 s, or when there are many.
+    """Collects lines in a list and writes them every 0.1 s, or sooner if there are many.
 
-    `record` is all that the hot path calls. The server calls `close` after the last request, so
-    that a clean stop loses no line.
+    The hot path calls only `record`. The server calls `close` after the last request, so that a
+    clean stop loses no line.
     """
 
-    # Whether `record` uses `elapsed_ns`; if not, the caller need not read the clock.
+    # Whether `record` uses `elapsed_ns`; if not, the caller does not read the clock.
     timed = False
 
     def __init__(self, loop: asyncio.AbstractEventLoop, stream: TextIO | None = None) -> None:
@@ -82,11 +81,11 @@ class AccessLog:
         self.flush()
 
     def flush(self) -> None:
-        """Write the lines that wait."""
+        """Write the collected lines."""
         if not self._lines:
             return
         text, self._lines = "".join(self._lines), []
-        # Looked up now: programs and tests replace sys.stdout.
+        # Looked up each time: programs and tests replace sys.stdout.
         stream = sys.stdout if self._stream is None else self._stream
         if self._writer is not None and (stream is None or is_standard(stream, 1)):
             self._writer.write(text)
@@ -109,7 +108,7 @@ class JsonAccessLog(AccessLog):
     """One JSON object per line."""
 
     timed = True
-    # The date and time as of the current second, kept because formatting it costs more than a line.
+    # The date and time of the current second, cached: formatting it costs more than a line.
     _second = 0
     _second_text = ""
 
@@ -141,7 +140,7 @@ class JsonAccessLog(AccessLog):
 
 
 class LoggerAccessLog(AccessLog):
-    """A record per request for the program's own handlers."""
+    """One log record per request, for handlers that the program or --log-config sets up."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, logger: logging.Logger) -> None:
         super().__init__(loop)
@@ -163,7 +162,7 @@ class LoggerAccessLog(AccessLog):
 
 
 def target_text(raw_path: bytes, query: bytes) -> str:
-    """The request target, with what could break or forge a log line as \\xNN."""
+    """The request target, with characters that could forge a log line as \\xNN."""
     target = raw_path.decode("latin-1")
     if query:
         target += "?" + query.decode("latin-1")

@@ -1,4 +1,4 @@
-"""The `fastserve` command: its options are those of config.py."""
+"""The `fastserve` command; config.py defines its options."""
 
 import sys
 import tomllib
@@ -19,7 +19,7 @@ class Lines(click.types.StringParamType):
 
 
 def main() -> None:
-    """Run the command; what is wrong is told in one line, with status 1 or 2."""
+    """Run the command. An error is one line on standard error and exit status 1 or 2."""
     try:
         status = command.main(prog_name="fastserve", standalone_mode=False)
     except click.ClickException as error:
@@ -44,19 +44,19 @@ def stop(problem: str, status: int) -> None:
 
 
 def origin(error: click.ClickException) -> str:
-    """Where a wrong value is from, if it was not typed."""
+    """Where an invalid value came from, unless from the command line."""
     if not isinstance(error, click.BadParameter) or not (error.ctx and error.param):
         return ""
     source = error.ctx.get_parameter_source(error.param.name or "")
     if source is click.core.ParameterSource.ENVIRONMENT:
         return f" (from {error.param.envvar} in the environment)"
     if source is click.core.ParameterSource.DEFAULT_MAP:
-        return " (from the file of --config)"
+        return " (from the --config file)"
     return ""
 
 
 def read_file(context: click.Context, param: click.Parameter, path: str | None) -> None:
-    """Defaults from a TOML file, whose keys are the names of the options."""
+    """Read defaults from a TOML file, whose keys are the names of the options."""
     if path is None:
         return
     try:
@@ -67,7 +67,7 @@ def read_file(context: click.Context, param: click.Parameter, path: str | None) 
     known = {"app", *(option.name for option in options())}
     for name in settings:
         if name not in known:
-            raise click.BadParameter(f'there is no option "{name}", which {path} sets')
+            raise click.BadParameter(f'unknown option "{name}" in {path}')
     context.default_map = settings
 
 
@@ -80,7 +80,7 @@ def parameter(option: Option) -> click.Option:
         multiple=option.multiple,
         envvar=option.env,
         help=option.help,
-        show_default=option.default not in (None, ()),
+        show_default=option.default not in (None, (), ""),
     )
 
 
@@ -96,8 +96,8 @@ def click_type(option: Option) -> Any:
 command = click.Command(
     "fastserve",
     callback=run,
-    help="Serve the ASGI application APP, which is MODULE:ATTRIBUTE.",
-    epilog=f"Each option can be set in the environment too: --port as {ENV_PREFIX}PORT.",
+    help="Serve an ASGI or WSGI application. APP is MODULE:ATTRIBUTE.",
+    epilog=f"Options can be set in the environment too: --port is {ENV_PREFIX}PORT.",
     params=[
         click.Argument(["app"], envvar=f"{ENV_PREFIX}APP"),
         click.Option(
@@ -107,7 +107,7 @@ command = click.Command(
             expose_value=False,
             callback=read_file,
             envvar=f"{ENV_PREFIX}CONFIG",
-            help="TOML file with options, by their names with underscores.",
+            help="TOML file of options; their names have underscores, as in limit_body.",
         ),
         *map(parameter, options()),
     ],

@@ -1,4 +1,4 @@
-"""From "module:attribute" to an ASGI 3 application."""
+"""Load the application that "module:attribute" names, as ASGI 3."""
 
 import functools
 import importlib
@@ -23,7 +23,7 @@ def load(config: Config) -> ASGIApp:
         app = call_factory(app, name)
     if not callable(app):
         kind = type(app).__name__
-        raise AppError(f"{name} is not callable: an ASGI application is, a {kind} is not")
+        raise AppError(f"{name} is not callable (its type is {kind}), so it is not an application")
     return adapt(app, config.interface)
 
 
@@ -31,7 +31,7 @@ def import_app(target: str, app_dir: str) -> object:
     """The object that "module:attribute[.attribute]" names. Raises AppError."""
     module_name, colon, path = target.partition(":")
     if not (module_name and colon and path):
-        raise AppError(f'"{target}" does not name an application; the form is MODULE:APP')
+        raise AppError(f'"{target}" does not name an application; use MODULE:ATTRIBUTE')
     folder = os.path.abspath(app_dir)
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -48,9 +48,9 @@ def import_module(name: str, folder: str) -> object:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        # Some other module is missing when the app's own import of it fails.
+        # The name differs when a module that the app imports is missing.
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-            raise AppError(f'there is no module "{name}" in {folder} or on sys.path') from None
+            raise AppError(f'no module named "{name}" in {folder} or on sys.path') from None
         raise app_failed(f'importing "{name}" failed', error) from error
     except Exception as error:
         raise app_failed(f'importing "{name}" failed', error) from error
@@ -58,7 +58,7 @@ def import_module(name: str, folder: str) -> object:
 
 def call_factory(factory: object, name: str) -> object:
     if not callable(factory):
-        raise AppError(f"{name} is not callable, so it is not a factory; leave --factory out")
+        raise AppError(f"{name} is not callable, so it is not a factory; remove --factory")
     try:
         return factory()
     except Exception as error:
@@ -71,7 +71,7 @@ def app_failed(what: str, error: Exception) -> AppError:
 
 
 def own_frames(traceback: TracebackType | None) -> TracebackType | None:
-    """The traceback from the app's first frame on, if it got that far."""
+    """The traceback from the first frame of the app on; None if there is none."""
     frame = traceback
     while frame is not None:
         file = frame.tb_frame.f_code.co_filename
@@ -82,7 +82,7 @@ def own_frames(traceback: TracebackType | None) -> TracebackType | None:
 
 
 def adapt(app: Any, interface: str) -> ASGIApp:
-    """The app as ASGI 3, whatever `interface` says it is."""
+    """Wrap an app of this interface as ASGI 3."""
     kind = guess_interface(app) if interface == "auto" else interface
     if kind == "wsgi":
         return adapt_wsgi(app)
@@ -98,7 +98,7 @@ def guess_interface(app: Any) -> str:
     except (TypeError, ValueError):
         return "asgi3"
     if count == 0 and inspect.isclass(app):
-        raise AppError(f"{app.__name__} is a class; name an instance of it or give --factory")
+        raise AppError(f"{app.__name__} is a class; use an instance of it, or --factory")
     if count == 2 and inspect.iscoroutinefunction(call):
         return "asgi3"
     return {1: "asgi2", 2: "wsgi"}.get(count, "asgi3")
@@ -127,6 +127,5 @@ def adapt_wsgi(app: Any) -> ASGIApp:
     try:
         from a2wsgi import WSGIMiddleware
     except ImportError:
-        remedy = "pip install 'fastserve[wsgi]'"
-        raise AppError(f"a WSGI application needs a2wsgi, which is missing; {remedy}") from None
+        raise AppError("WSGI applications need a2wsgi: pip install 'fastserve[wsgi]'") from None
     return cast(ASGIApp, WSGIMiddleware(app))

@@ -1,4 +1,4 @@
-"""The ASGI lifespan protocol: startup before the first accept, shutdown after the last request."""
+"""ASGI lifespan: startup before the first connection, shutdown after the last request."""
 
 import asyncio
 import enum
@@ -12,7 +12,7 @@ logger = logging.getLogger("fastserve")
 
 
 class Phase(enum.Enum):
-    """Where the app is; the messages it may send in each phase are in REPLIES."""
+    """The phase of the app; REPLIES has the messages it may send in each."""
 
     STARTING = enum.auto()
     RUNNING = enum.auto()
@@ -29,7 +29,7 @@ REPLIES = {
 
 
 class Lifespan:
-    """One run of the app with the lifespan scope; `mode` is auto, on or off.
+    """The app's lifespan call; `mode` is auto, on or off.
 
     `state` is what the app put in scope["state"]; every request gets a shallow copy of it.
     """
@@ -39,7 +39,7 @@ class Lifespan:
         self._app = app
         self._mode = mode
         self._phase = Phase.STARTING
-        self._error: Exception | None = None  # what the call raised
+        self._error: Exception | None = None  # raised by the app's call
         self._asked = False  # the app has received the startup event
         self._shutdown_wanted = asyncio.Event()
         self._reply: asyncio.Future[Message] | None = None
@@ -58,10 +58,10 @@ class Lifespan:
             self._without_startup()
         elif reply["type"] == "lifespan.startup.failed":
             await self._log_failure(self._task, reply)
-            raise LifespanError(f"the application failed to start{said(reply)}")
+            raise LifespanError(f"the application failed to start{reason(reply)}")
 
     async def shutdown(self) -> None:
-        """Tell the app and return when it has finished. Raises LifespanError."""
+        """Ask the app to shut down and wait until it has. Raises LifespanError."""
         if self._task is None or self._phase is not Phase.RUNNING:
             return
         self._phase = Phase.STOPPING
@@ -72,7 +72,7 @@ class Lifespan:
             raise LifespanError("the application failed to stop")
         if reply is not None and reply["type"] == "lifespan.shutdown.failed":
             await self._log_failure(self._task, reply)
-            raise LifespanError(f"the application failed to stop{said(reply)}")
+            raise LifespanError(f"the application failed to stop{reason(reply)}")
 
     async def close(self) -> None:
         """End the app's lifespan call, cancelling it if it has not returned."""
@@ -89,7 +89,7 @@ class Lifespan:
         return self._reply.result() if self._reply.done() else None
 
     async def _log_failure(self, task: asyncio.Task[None], reply: Message) -> None:
-        """Show why: most frameworks raise after their message, or put a traceback in it."""
+        """Log the reason: most frameworks raise after this message, or put a traceback in it."""
         await asyncio.wait([task], timeout=1)
         if self._error is None and "\n" in reply.get("message", ""):
             logger.error("%s", reply["message"].rstrip())
@@ -99,10 +99,17 @@ class Lifespan:
         error = self._error
         if self._mode == "on":
             how = "returned" if error is None else "raised"
-            logger.error("The lifespan call %s before startup was complete", how, exc_info=error)
-            raise LifespanError("the application does not support lifespan, which is on")
+            logger.error(
+                "The application's lifespan call %s before startup was complete",
+                how,
+                exc_info=error,
+            )
+            raise LifespanError("the application does not support lifespan, but --lifespan is on")
         if self._asked and error is not None:
-            logger.warning("Lifespan startup raised; serving without lifespan", exc_info=error)
+            logger.warning(
+                "The application raised during lifespan startup; serving without lifespan",
+                exc_info=error,
+            )
 
     async def _run(self) -> None:
         scope = {
@@ -114,8 +121,8 @@ class Lifespan:
             await self._app(scope, self._receive, self._send)
         except Exception as error:
             self._error = error
-            if self._phase is not Phase.STARTING:  # else startup() decides what it means
-                logger.error("The application's lifespan raised", exc_info=error)
+            if self._phase is not Phase.STARTING:  # startup() handles it otherwise
+                logger.error("The application raised in its lifespan call", exc_info=error)
         finally:
             self._phase = Phase.DONE
 
@@ -124,7 +131,7 @@ class Lifespan:
             self._asked = True
             return {"type": "lifespan.startup"}
         if self._phase is Phase.DONE:
-            # Nothing more will ever come; close() cancels this.
+            # There are no more events; close() cancels this.
             await asyncio.Future[None]()
         await self._shutdown_wanted.wait()
         return {"type": "lifespan.shutdown"}
@@ -132,13 +139,15 @@ class Lifespan:
     async def _send(self, message: Message) -> None:
         kind = message["type"]
         if kind not in REPLIES[self._phase]:
-            raise RuntimeError(f"{kind!r} was sent while {self._phase.name.lower()}")
+            raise RuntimeError(
+                f"{kind!r} is not allowed while the lifespan is {self._phase.name.lower()}"
+            )
         assert self._reply is not None
         self._phase = Phase.RUNNING if kind == "lifespan.startup.complete" else Phase.DONE
         self._reply.set_result(message)
 
 
-def said(reply: Message) -> str:
-    """The last line of the app's message: of a traceback, the one that tells most."""
+def reason(reply: Message) -> str:
+    """The last line of the app's message; in a traceback it has the error."""
     lines = reply.get("message", "").strip().splitlines()
     return f": {lines[-1]}" if lines else ""

@@ -1,4 +1,4 @@
-"""The server's own messages: to standard error, or as the user's logging file says.
+"""Logging of the server's messages: to standard error, or as --log-config says.
 
 Lines are written by a thread. A reader that stalls (a stopped terminal, a full pipe) then costs
 lines of the log, which are counted, but never holds up the event loop or a stop.
@@ -34,21 +34,21 @@ FLUSH_SECONDS = 2.0  # what a stop gives the reader
 
 
 def configure(config: Config) -> None:
-    """Set logging up once per process. Raises ConfigError for a bad `log_config`."""
+    """Set up logging, once per process. Raises ConfigError for an invalid `log_config`."""
     open_standard_descriptors()
     if config.log_config is not None:
         return _load(Path(config.log_config))
     logger.setLevel(config.log_level.upper())
     handler: logging.Handler | None = None
     for each in (logger, logging.getLogger("asyncio")):
-        if not each.hasHandlers():  # else the program has set up logging itself
+        if not each.hasHandlers():  # otherwise the program has set up logging itself
             handler = handler or standard_error_handler()
             each.addHandler(handler)
     return None
 
 
 def _load(path: Path) -> None:
-    """By its suffix: JSON and TOML are for dictConfig, anything else is for fileConfig."""
+    """Load a file by its suffix: .json and .toml with dictConfig, others with fileConfig."""
     readers = {".json": json.loads, ".toml": tomllib.loads}
     try:
         text = path.read_text()
@@ -56,9 +56,9 @@ def _load(path: Path) -> None:
             logging.config.dictConfig({"disable_existing_loggers": False, **read(text)})
         else:
             logging.config.fileConfig(path, disable_existing_loggers=False)
-    except Exception as error:  # what logging.config raises is not documented
+    except Exception as error:  # logging.config does not document what it raises
         cause = error.__cause__ or error
-        problem = f"{path} cannot be used: {type(cause).__name__}: {cause}"
+        problem = f"cannot load {path}: {type(cause).__name__}: {cause}"
         raise ConfigError("log_config", problem) from error
 
 

@@ -1,4 +1,4 @@
-"""Which event loop runs."""
+"""Choose the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from .errors import ConfigError
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes the loop of the option `loop`; auto is uvloop where it is installed."""
+    """The factory for the option `loop`; auto is uvloop if it is installed. Raises ConfigError."""
     if name == "asyncio":
         return asyncio.SelectorEventLoop
     try:

@@ -1,4 +1,4 @@
-"""What a trusted proxy says of its client: X-Forwarded-For and X-Forwarded-Proto."""
+"""The client's address and scheme, as a trusted proxy reports them."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -12,9 +12,9 @@ SCHEMES = {b"http": "http", b"ws": "http", b"https": "https", b"wss": "https"}
 
 
 class Proxies:
-    """The peers whose word is taken: addresses and networks, `unix`, or `*`, with commas.
+    """The trusted proxies: addresses, networks, `unix` or `*`, separated by commas.
 
-    Raises ValueError for what is none of these.
+    Raises ValueError for anything else.
     """
 
     def __init__(self, allowed: str) -> None:
@@ -24,27 +24,27 @@ class Proxies:
         self.networks = [ip_network(name) for name in names if name not in (EVERYONE, UNIX)]
 
     def trust(self, client: object) -> bool:
-        """Whether this is one of them; what is not `(host, port)` is the peer of a Unix socket."""
+        """Whether the peer is trusted; over a Unix socket `client` is not a `(host, port)`."""
         if not isinstance(client, tuple):
             return self.everyone or self.unix
         return self.everyone or self._holds(_address(client[0]))
 
     def apply(self, scope: dict[str, Any]) -> None:
-        """Set the scope's `client` and `scheme` as the proxies in front tell them."""
+        """Set the scope's `client` and `scheme` from X-Forwarded-For and X-Forwarded-Proto."""
         hops: list[bytes] = []
         for name, value in scope["headers"]:
             if name == b"x-forwarded-for":
                 hops += value.split(b",")
             elif name == b"x-forwarded-proto":
-                # Each proxy adds at the end; the last is the one that is known to be trusted.
-                said = value.rpartition(b",")[2].strip().lower()
-                scope["scheme"] = SCHEMES.get(said, scope["scheme"])
+                # Each proxy appends: only the last value is known to come from a trusted one.
+                scheme = value.rpartition(b",")[2].strip().lower()
+                scope["scheme"] = SCHEMES.get(scheme, scope["scheme"])
         found = self._client(hops)
         if found is not None:
             scope["client"] = found
 
     def _client(self, hops: Iterable[bytes]) -> tuple[str, int] | None:
-        """The nearest that is no proxy of ours; what lies behind it may be anybody's invention."""
+        """The nearest address that is not a trusted proxy; whatever it sent may be forged."""
         client = None
         for hop in reversed(list(hops)):
             host, port = _host_and_port(hop.decode("latin-1").strip())

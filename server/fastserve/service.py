@@ -1,4 +1,4 @@
-"""What the server asks of the HTTP side; fastserve.http provides it."""
+"""What the server needs of the code that speaks HTTP."""
 
 import asyncio
 import importlib
@@ -20,43 +20,40 @@ class Service(Protocol):
 
     @property
     def websockets(self) -> Collection[object]:
-        """Those that speak WebSocket."""
+        """The open connections that speak WebSocket."""
 
     @property
     def active(self) -> int:
-        """How many requests (WebSockets among them) the app is working on."""
+        """How many HTTP requests the app is working on; `websockets` has the WebSockets."""
 
     @property
     def served(self) -> int:
-        """How many requests were answered."""
+        """How many HTTP requests were answered."""
 
     @property
     def idle(self) -> bool:
-        """No connection is open and no call of the app is running."""
+        """Whether no connection is open and no call of the app is running."""
 
     def connection(self) -> asyncio.BaseProtocol:
-        """A protocol for a client that is about to be accepted."""
+        """Create the protocol for a connection that was accepted."""
 
     def start(self) -> None:
-        """Begin to watch the deadlines."""
+        """Start watching the deadlines."""
 
     def stop(self) -> None:
-        """Stop watching them; nothing is called after it."""
+        """Stop watching them; call nothing after this."""
 
     def drain(self) -> None:
         """Close idle connections now, busy ones after their response, WebSockets with 1012.
 
-        A connection made later is closed at once.
+        A connection accepted later is closed at once.
         """
-
-    def warn(self) -> None:
-        """Tell the apps that are still at work: their clients count as gone (http.disconnect)."""
 
     def abort(self) -> None:
         """Close every connection now and cancel the app's calls."""
 
     async def wait_closed(self) -> None:
-        """Return when `idle` is true."""
+        """Wait until `idle` is true."""
 
 
 def make_service(
@@ -66,27 +63,29 @@ def make_service(
     state: dict[str, Any],
     access_log: AccessLog | None,
 ) -> Service:
-    http: Any = importlib.import_module("fastserve.http")
-    service: Service = http.Service(
+    from .asgi import Service as HttpService
+    from .http1 import Connection
+
+    return HttpService(
         app,
         config,
         loop,
+        Connection,
         state=state,
         access_log=access_log,
         parser_factory=load_port(config.http),
     )
-    return service
 
 
 def load_port(name: str) -> Any:
-    """The parser port of the option `http`; None for llhttp, which needs none. ConfigError."""
+    """The parser class of the option `http`; None for llhttp. Raises ConfigError."""
     if name in ("auto", "llhttp"):
         return None
-    module, _, attribute = ("fastserve.http.h11:H11Port" if name == "h11" else name).partition(":")
+    module, _, attribute = ("fastserve.http1.h11:H11Port" if name == "h11" else name).partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
-        remedy = "; install fastserve[h11]" if name == "h11" else ""
+        remedy = "; pip install 'fastserve[h11]'" if name == "h11" else ""
         raise ConfigError("http", f"{name!r} cannot be imported ({error}){remedy}") from None
     except AttributeError:
         raise ConfigError("http", f"{module!r} has no {attribute!r}") from None

@@ -1,4 +1,4 @@
-"""The TLS context that the options describe."""
+"""The TLS context, made from the options."""
 
 import ssl
 
@@ -13,7 +13,7 @@ CERT_REQS = {
 
 
 def server_context(config: Config) -> ssl.SSLContext | None:
-    """None without `ssl_certfile`; ConfigError when a file or the ciphers are of no use."""
+    """None without `ssl_certfile`. Raises ConfigError if a file or the ciphers cannot be used."""
     if config.ssl_certfile is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -26,7 +26,9 @@ def server_context(config: Config) -> ssl.SSLContext | None:
         try:
             context.set_ciphers(config.ssl_ciphers)
         except ssl.SSLError as error:
-            raise ConfigError("ssl_ciphers", f"OpenSSL knows none of them ({error})") from error
+            raise ConfigError(
+                "ssl_ciphers", f"OpenSSL supports none of these ciphers ({error})"
+            ) from error
     return context
 
 

@@ -1,74 +1,81 @@
-"""A request's instructions cut into parts, from what callgrind writes."""
+"""A request's instructions by package, from what callgrind writes."""
 
 import pytest
-from click import ClickException
 from click.testing import CliRunner
 
 from benchmarks import parts
 
-# 10 requests: names appear once and then by number; a function may be called from several places
-DUMP = """events: Ir
-fn=(1) main
+# An object's name appears once and then goes by its number; after `calls=` comes what was called.
+DUMP = """version: 1
+events: Ir
+ob=(1) /usr/lib/libpython3.11.so.1.0
+fl=(1) ceval.c
+fn=(1) eval
 1 50
-cfn=(2) __pyx_pw_Connection_5data_received
++2 5
+cob=(2) @1/http1/_parser.cpython-311-x86_64-linux-gnu.so
+cfi=(2)
+cfn=(2) feed
 calls=10 7
 +3 10000
+* 20
+
+ob=(2)
 fn=(2)
-4 500
-cfn=(3) __pyx_f_Connection_parse
+-4 500
+cob=(3) @0/http1/_connection.so
+cfn=(3) on_head
 calls=10 7
 9 4000
+
+ob=(3)
 fn=(3)
 7 900
-cfn=(4) __pyx_f_Connection_on_head
-calls=4 7
-9 1000
-calls=6 7
-9 500
-fn=(5) elsewhere
-cfn=(3)
-calls=1 7
-8 100
-"""
+
+ob=(4) /lib/x86_64-linux-gnu/libc.so.6
+fn=(4) memcpy
+3 30
+totals: 1505
+""".replace("@0", str(parts.HOMES[0])).replace("@1", str(parts.HOMES[1]))
 
 
-def test_what_a_function_took_with_all_below_it():
-    assert parts.below(DUMP) == {
-        "__pyx_pw_Connection_5data_received": 10_000,
-        "__pyx_f_Connection_parse": 4_100,
-        "__pyx_f_Connection_on_head": 1_500,
+def test_instructions_count_where_they_are_executed():
+    assert parts.by_package(DUMP) == {
+        "Python": 75,
+        "httpparser.http1": 500,
+        "fastserve.http1": 900,
+        "the C library": 30,
     }
 
 
-@pytest.fixture
-def two_parts(monkeypatch):
-    found = [("parser", "parse", ["Connection_on_head"]), ("scope", "Connection_on_head", [])]
-    monkeypatch.setattr(parts, "PARTS", found)
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (f"{parts.HOMES[1]}/_core.so", "httpparser"),
+        (f"{parts.HOMES[0]}/asgi/_task.so", "fastserve.asgi"),
+        (f"{parts.HOMES[0].parent}/uvloop/loop.so", "the rest"),
+        ("/usr/bin/python3.13", "Python"),
+        ("/lib64/ld-linux-x86-64.so.2", "the C library"),
+        ("/lib/libcrypt.so.1", "the rest"),
+        ("", "the rest"),
+    ],
+)
+def test_a_file_belongs_to_a_package(path, name):
+    assert parts.package(path) == name
 
 
-def test_each_part_is_without_the_others_and_all_make_the_whole(two_parts):
-    assert parts.parts(DUMP, 10) == {
-        "parser": 260,
-        "scope": 150,
-        "the rest": 590,
-        "**all**": 1000,
-    }
-
-
-def test_a_function_that_is_not_there_is_named(two_parts):
-    with pytest.raises(ClickException, match="saw no Connection_on_head"):
-        parts.parts(DUMP.replace("on_head", "on_had"), 10)
-
-
-def test_the_command_prints_a_column_for_each_request(monkeypatch, two_parts):
-    monkeypatch.setattr(parts, "missing_tool", lambda name: None)
-    monkeypatch.setattr(parts, "REPEAT", 10)
-    monkeypatch.setattr(parts, "dumps", lambda repeat: dict.fromkeys(parts.WORKS.values(), DUMP))
+def test_the_command_prints_a_column_for_each_request(monkeypatch):
+    monkeypatch.setattr(parts, "missing_tool", lambda name: "")
+    monkeypatch.setattr(parts, "REPEAT", 5)
+    dumps = dict.fromkeys(parts.WORKS.values(), DUMP)
+    monkeypatch.setattr(parts.callgrind, "of_work", lambda repeat: dumps)
     result = CliRunner().invoke(parts.main)
-    assert result.output.splitlines()[:3] == [
-        "| part | tiny GET | browser GET |",
-        "| --- | --- | --- |",
-        "| parser | 260 | 260 |",
+    assert [" ".join(line.split()) for line in result.output.splitlines()][2:] == [
+        "| fastserve.http1 | 180 | 180 |",
+        "| httpparser.http1 | 100 | 100 |",
+        "| Python | 15 | 15 |",
+        "| the C library | 6 | 6 |",
+        "| all | 301 | 301 |",
     ]
 
 

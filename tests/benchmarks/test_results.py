@@ -1,105 +1,101 @@
-"""Results to JSON and back, compared, printed and drawn."""
+"""Results to JSON and back, printed, drawn, and in the documents."""
 
-from html.parser import HTMLParser
+import json
+import xml.dom.minidom
 
-from benchmarks import report, tables
-from benchmarks.results import (
-    Figure,
-    Lines,
-    Results,
-    Row,
-    Section,
-    Stack,
-    Table,
-    agree,
-    differences,
-    load,
-)
+import pytest
+
+from benchmarks import report, results
+from benchmarks.results import Figure, Results, Row, Section, Table, figure
 
 
-def results(ratio=2.0):
-    def figures(cpu, times):
-        return {"cpu_us": Figure(cpu, cpu * 0.9, cpu * 1.1), "ratio": Figure(times, times, times)}
-
-    table = Table(
-        "GET",
-        [
-            Row("uvicorn", figures(14.0, 1.0)),
-            Row("fastserve", figures(14.0 / ratio, ratio), ["a note"]),
-            Row("tired", figures(20.0, 0.7), refused="refused: ratio 1 to 2"),
-        ],
-        baseline="uvicorn",
-    )
-    stacks = [Stack("fastserve", {"kernel": 3.0, "loop": 2.0, "server": 2.0})]
-    lines = Lines("By headers", "headers", "us", {"a": [(1, 2), (10, 3)], "b": [(1, 2), (10, 3)]})
-    section = Section(
-        "matrix", "The matrix", [table], ["<the> verdict"], {"x": "y"}, {"GET": stacks}, [lines]
-    )
-    settings = {"rounds": 5, "seconds": 2, "spread": 0.25, "foreign": 0.06}
-    return Results("2025-01-01T00:00", "python", "abc", {"cores": "2"}, {}, settings, [section])
+def example():
+    rows = [
+        Row("uvicorn", {"cpu_us": Figure(14, 13, 15), "ratio": Figure(1, 1, 1)}),
+        Row(
+            "fastserve",
+            {"cpu_us": Figure(7, 6.3, 7.7), "ratio": Figure(2, 1.9, 2.1)},
+            "a note",
+            {"kernel": 3.0, "loop": 2.0, "server": 2.0},
+        ),
+        Row("tired", note="refused: 3 errors"),
+    ]
+    table = Table("browser's 14 headers", rows, baseline="uvicorn")
+    section = Section("matrix", "The matrix", [table], ["From here <on>"], {"x": "not there"})
+    return Results("2026-01-01T00:00", "python", "abc", {"cores": "2"}, {"h11": "1"}, [section])
 
 
 def test_json_and_back(tmp_path):
-    results().save(tmp_path / "r.json")
-    assert load(tmp_path / "r.json") == results()
+    example().save(tmp_path / "r.json")
+    assert results.load(tmp_path / "r.json") == example()
 
 
-def test_ratios_within_a_tenth_agree():
-    assert differences(results(), results(2.1)) == [("matrix / GET / fastserve", 2.0, 2.1)]
-    assert agree(2.0, 2.1)
-    assert agree(2.0, 1.9)
-    assert not agree(2.0, 2.3)
+def test_a_row_is_a_line(tmp_path):
+    example().save(tmp_path / "r.json")
+    lines = [line.strip(" ,") for line in (tmp_path / "r.json").read_text().splitlines()]
+    rows = [json.loads(line) for line in lines if line.startswith('{"name"')]
+    assert [row["name"] for row in rows] == ["uvicorn", "fastserve", "tired"]
 
 
-def test_a_section_measured_on_several_pythons_is_compared_by_its_title():
-    both, one = results(), results(2.1)
-    both.sections += results(3.0).sections
-    both.sections[0].title, both.sections[1].title = "on 3.11", "on 3.13"
-    one.sections[0].title = "on 3.11"
-    for old, new in ((both, one), (one, both)):
-        found = differences(old, new)
-        assert [name for name, _, _ in found] == ["on 3.11 / GET / fastserve"]
-        assert {found[0][1], found[0][2]} == {2.0, 2.1}
+def test_a_figure_is_a_median_with_its_range_in_four_digits():
+    assert figure([3, 1.23456, 2]) == (2, 1.235, 3)
 
 
-def test_a_comparison_fails_when_ratios_are_apart(capsys):
-    assert tables.show_differences(results(), results(2.1))
-    assert not tables.show_differences(results(), results(2.3))
-    assert "differs by more than 10%" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.234, "1.23"), (12.34, "12.3"), (1234.5, "1,234"), (-0.5, "-0.50")]
+)
+def test_a_number_has_three_digits(value, text):
+    assert results.number(value) == text
 
 
-def test_a_refused_row_prints_its_reason_and_no_figure():
-    text = "\n".join(tables.lines(results().sections[0].tables[0]))
-    assert "7.00 (6.30-7.70)" in text
-    (line,) = [line for line in text.splitlines() if "tired" in line]
-    assert line.split() == "tired - - refused: ratio 1 to 2".split()  # noqa: SIM905
+def test_what_is_printed(capsys):
+    report.show(example().sections[0])
+    lines = capsys.readouterr().out.splitlines()
+    assert [" ".join(line.split()) for line in lines if line.startswith("|")] == [
+        "| browser's 14 headers | ratio | CPU us | per request |",
+        "| -------------------- | ---------------- | ---------------- | ----------------- |",
+        "| uvicorn | 1.00 | 14.0 (13.0-15.0) | |",
+        "| fastserve | 2.00 (1.90-2.10) | 7.00 (6.30-7.70) | a note |",
+        "| tired | - | - | refused: 3 errors |",
+    ]
+    assert lines[-2:] == ["- From here <on>", "- left out: x: not there"]
 
 
-class Balance(HTMLParser):
-    """Counts what SVG elements are opened and closed."""
-
-    def __init__(self):
-        super().__init__()
-        self.open = []
-        self.svgs = 0
-
-    def handle_starttag(self, tag, attrs):
-        if tag in {"svg", "g", "table", "ul"}:
-            self.open.append(tag)
-        self.svgs += tag == "svg"
-
-    def handle_endtag(self, tag):
-        if tag in {"svg", "g", "table", "ul"}:
-            assert self.open.pop() == tag
+def test_a_run_is_a_summary_and_a_picture(tmp_path):
+    report.write(example(), tmp_path / "new")
+    assert {each.name for each in (tmp_path / "new").iterdir()} == {"summary.json", "matrix.svg"}
+    text = (tmp_path / "new" / "matrix.svg").read_text()
+    picture = xml.dom.minidom.parseString(text)
+    words = [each.firstChild.data for each in picture.getElementsByTagName("text")]
+    assert (
+        words[0] == "browser's 14 headers: us of server CPU per request (times less than uvicorn)"
+    )
+    assert "tired" not in words
+    assert "7.00  (2.00x)" in words
+    assert len(picture.getElementsByTagName("rect")) == 1 + 5 + 3 + 1, "page, legend, parts, bar"
 
 
-def test_the_report_is_one_page_with_a_plot_for_each_part():
-    page = report.page(results())
-    balance = Balance()
-    balance.feed(page)
-    assert balance.svgs == 3, "bars, stacked bars, lines"
-    assert not balance.open
-    assert "&lt;the&gt; verdict" in page
-    assert "refused: ratio 1 to 2" in page
-    assert "http://" not in page
-    assert "https://" not in page
+def test_a_block_of_a_page_is_made_anew():
+    page = "before\n<!-- figures: verdict -->\nold\n<!-- end -->\nafter\n"
+    made = report.filled(page, example())
+    assert made == "before\n<!-- figures: verdict -->\n\n- From here <on>\n\n<!-- end -->\nafter\n"
+    assert report.filled(made, example()) == made
+
+
+def test_the_parts_of_a_request():
+    lines = report.parts(example(), "matrix", "browser's 14 headers")
+    assert [" ".join(line.split()) for line in lines] == [
+        "| browser's 14 headers | kernel | loop | server |",
+        "| -------------------- | ------ | ---- | ------ |",
+        "| fastserve | 3.00 | 2.00 | 2.00 |",
+    ]
+
+
+@pytest.mark.parametrize("page", report.PAGES, ids=lambda page: page.name)
+def test_the_figures_of_the_documents_are_those_of_the_summary(page):
+    found = results.load(report.FOLDER / "summary.json")
+    assert page.read_text() == report.filled(page.read_text(), found)
+
+
+def test_the_summary_is_a_few_hundred_lines():
+    assert len((report.FOLDER / "summary.json").read_text().splitlines()) < 700

@@ -1,4 +1,4 @@
-"""What the page talks to: echoes, a close, a refusal; what happened goes to standard output."""
+"""The server of the page: an echo, a close, a refusal. It reports to standard output."""
 
 import json
 from pathlib import Path

@@ -1,9 +1,10 @@
-"""A page in headless Chromium against the real command: ws and wss, deflated and not, both loops.
+"""Test the command with a page in headless Chromium: ws and wss, compressed and not, both loops.
 
     python tests/browser/run.py [--chromium /usr/bin/chromium]
 
-The page sends text and binary and compares the echoes, closes with a code and a reason, is closed
-with others, and is refused; then it reports. Prints a line for each combination; 1 if one is wrong.
+The page sends text and binary messages and compares the echoes, closes with a code and a reason, is
+closed with others, and is refused; then it reports. Prints a line for each combination and exits
+with 1 if one is wrong.
 """
 
 import argparse
@@ -54,7 +55,7 @@ def browser(chromium: str, url: str) -> Iterator[None]:
 
 
 def run(chromium: str, loop: str, scheme: str, deflate: bool) -> tuple[Any, Any]:
-    """What the page reports, and what the app was told at the end of its WebSocket."""
+    """The report of the page, and the app's last event of its WebSocket."""
     options = ["--port=0", "--no-access-log", f"--loop={loop}"]
     if scheme == "wss":
         options += [f"--ssl-certfile={TLS / 'cert.pem'}", f"--ssl-keyfile={TLS / 'key.pem'}"]

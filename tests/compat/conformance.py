@@ -1,12 +1,14 @@
-"""Play the conformance cases against other ASGI servers and write down what they pass.
+"""Play the conformance cases against other ASGI servers and record which ones they pass.
 
     python tests/compat/conformance.py [SERVER ...]
 
-writes tests/compat/results.json, of which docs/conformance.md shows the counts; a server that is
-not named keeps what stands there. Not part of the test run: it needs uvicorn[standard], hypercorn
-and granian, and takes some minutes, since most failures are waits that run out.
+Without names it plays them against every server. It writes tests/compat/results.json, and
+docs/conformance.md shows the counts; a server that is not named keeps its earlier results. Not part
+of the test run: it needs uvicorn[standard], hypercorn and granian, and takes some minutes, because
+most failures are timeouts.
 """
 
+import argparse
 import ast
 import datetime
 import importlib.metadata
@@ -29,9 +31,8 @@ from judge import compared, play  # noqa: E402
 from wire import Client  # noqa: E402
 
 WAIT = 1.5
-FOLDER = Path(tempfile.mkdtemp(prefix="fastserve-compat-"))
-# Hypercorn closes connections after 1,000 requests unless told otherwise.
-(FOLDER / "hypercorn.toml").write_text("keep_alive_max_requests = 100000\n")
+# By default hypercorn closes a connection after 1,000 requests.
+HYPERCORN_CONFIG = "keep_alive_max_requests = 100000\n"
 COMMANDS = {
     "fastserve": "-m fastserve {app} --port {port} --no-access-log",
     "fastserve (h11)": "-m fastserve {app} --port {port} --no-access-log --http h11",
@@ -98,8 +99,8 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def start(command, port):
-    arguments = command.format(app=APP, port=port, folder=FOLDER).split()
+def start(command, port, folder):
+    arguments = command.format(app=APP, port=port, folder=folder).split()
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=TESTS / "server",
@@ -117,10 +118,10 @@ def start(command, port):
             return process
 
 
-def play_all(name):
-    """For each way, the ids that fail."""
+def play_all(name, folder):
+    """The server's version, and the ids that fail in each way."""
     port = free_port()
-    process = start(COMMANDS[name], port)
+    process = start(COMMANDS[name], port, folder)
     peer = RemotePeer(port)
     failed = {way: [] for way in ("whole", "bytewise", "behind")}
     try:
@@ -133,7 +134,7 @@ def play_all(name):
         process.terminate()
         try:
             process.wait(10)
-        except subprocess.TimeoutExpired:  # it waits for connections that have gone
+        except subprocess.TimeoutExpired:  # it still waits for connections that are gone
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     return {"version": importlib.metadata.version(name.split()[0]), "failed": failed}
@@ -156,13 +157,31 @@ def cases():
     }
 
 
-def main():
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"servers": {}}
-    names = sys.argv[1:] or list(COMMANDS)
-    servers = known["servers"] if sys.argv[1:] else {}
+def arguments():
+    head, _, text = __doc__.partition("\n\n    python")
+    parser = argparse.ArgumentParser(description=head, epilog=text.partition("\n\n")[2])
+    parser.add_argument(
+        "servers",
+        nargs="*",
+        metavar="SERVER",
+        help=f"default: all of {', '.join(COMMANDS)}",
+    )
+    names = parser.parse_args().servers
     for name in names:
-        print(name, flush=True)
-        servers[name] = play_all(name)
+        if name not in COMMANDS:
+            parser.error(f"unknown server {name!r}; choose from {', '.join(COMMANDS)}")
+    return names
+
+
+def main():
+    names = arguments()
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"servers": {}}
+    servers = known["servers"] if names else {}
+    with tempfile.TemporaryDirectory(prefix="fastserve-compat-") as folder:
+        Path(folder, "hypercorn.toml").write_text(HYPERCORN_CONFIG)
+        for name in names or COMMANDS:
+            print(name, flush=True)
+            servers[name] = play_all(name, folder)
     results = {
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),

@@ -1,15 +1,15 @@
-"""The conformance cases as they are judged for any server: by what the clause asks, and no more.
+"""Judge the conformance cases for any server: by what the clause asks, and no more.
 
-What fastserve's own tests hold it to beyond that is let go here:
+fastserve's own tests are stricter. Here:
 
-- a refusal may have any status of an error, and come while the app runs, or by its failure;
-- a body that arrives whole may be framed in any way;
-- an error that `send()` raises may end the request: that it was raised is what counts;
-- a connection may stay open behind a 500, and close behind an answer to HTTP/1.0;
-- bytes may be lost behind a last answer, and a close need not have been announced.
+- a refusal may have any error status, and may come while the app runs, or because it fails;
+- a body that arrives complete may be framed in any way;
+- an error that `send()` raises may end the request: only that it was raised counts;
+- a connection may stay open after a 500, and close after a response to HTTP/1.0;
+- bytes after the last response may be lost, and a close need not be announced.
 
-Cases in which the clause leaves a choice (`conformance.choices`) and those that need an option or
-an application of their own are not played.
+Not played: cases in which the clause leaves a choice (`conformance.choices`), and those that need
+an option or an application of their own.
 """
 
 from dataclasses import fields
@@ -20,7 +20,7 @@ from conformance.table import TOPICS
 
 
 def compared():
-    """Topics and their cases that any server can be asked to pass."""
+    """Topics, with those of their cases that any server should pass."""
     for title, topic in TOPICS.items():
         part = [case for case in topic.CASES if is_compared(case)]
         if part:
@@ -32,7 +32,7 @@ def is_compared(case):
 
 
 def play(peer, case, way):
-    """Raises when the server does otherwise."""
+    """Raises if the server does something else."""
     if isinstance(case, Exchange):
         case = lenient(case)
     case.play(peer, way)

@@ -111,7 +111,7 @@ def test_an_upstream_that_is_silent(serve, upstream):
     response = gateway.client.get("/silent")
     assert (response.status_code, response.text) == (
         504,
-        "the upstream does not answer in time\n",
+        "the upstream did not answer in time\n",
     )
 
 

@@ -80,7 +80,7 @@ def test_what_is_not_published(push):
 
 def test_redis_goes_away(push, redis):
     redis.go_away()
-    assert push.expect("Redis is away")
+    assert push.expect("Redis is unavailable")
     assert publish(push, b"hello") == 503
 
 

@@ -1,16 +1,21 @@
 """Some inputs of every fuzz target, the same ones each time, and what a finding leaves behind."""
 
 import importlib
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import beside_h11
+import connections
 import loop
 import pytest
 
 HERE = Path(__file__).parent
-INPUTS = {"requests": 1500, "responses": 1500, "urls": 10_000, "callbacks": 2000, "frames": 200}
+INPUTS = {
+    "requests": 1500, "responses": 1500, "urls": 10_000, "callbacks": 2000, "frames": 200,
+    "connections": 300,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", INPUTS)
@@ -24,6 +29,12 @@ def test_every_target_is_tried_here_and_in_make_fuzz():
     campaign = importlib.import_module("campaign")
     files = {path.stem.removeprefix("fuzz_") for path in HERE.glob("fuzz_*.py")}
     assert set(campaign.TARGETS) == set(INPUTS) == files
+
+
+def test_a_play_is_the_same_each_time():
+    for number in range(20):
+        first, again = (connections.play(random.Random(number), b"") for _ in range(2))
+        assert first == again
 
 
 def refuse_nul(chance, data):

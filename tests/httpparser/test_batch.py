@@ -1,5 +1,6 @@
 """The batch interface: whole heads, bodies, trailers, and the order in which they come."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from httpparser import (
     RequestParser,
     ResponseHead,
     ResponseParser,
+    http1,
 )
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -806,12 +808,16 @@ def test_exports() -> None:
         "get_include",
         "install_as_httptools",
         "parse_url",
-        "parser",
         "write_response_head",
     ]
     for name in httpparser.__all__:
         assert getattr(httpparser, name) is not None
     assert httpparser.LLHTTP_VERSION == "9.4.3"
+    assert set(http1.__all__) - {"TCHAR"} <= set(httpparser.__all__)
+    for name in set(http1.__all__) - {"TCHAR"}:
+        assert getattr(http1, name) is getattr(httpparser, name)
+    tokens = [byte for byte in range(256) if re.fullmatch(http1.TCHAR, chr(byte))]
+    assert len(tokens) == 77  # RFC 9110 5.6.2: 15 marks, digits and letters
 
 
 def test_outcomes_are_the_same_on_every_kind_of_parser() -> None:

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from httpparser import HttpParserError, Leniency, Limits
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "parser.md").read_text()
-SOURCES = [*(ROOT / "httpparser").glob("*.pyx"), *(ROOT / "httpparser").glob("*.py")]
+SOURCES = [*(ROOT / "httpparser").rglob("*.pyx"), *(ROOT / "httpparser").rglob("*.py")]
 ERRORS = [
     found
     for name in httpparser.__all__
@@ -55,3 +57,20 @@ def test_every_limit_with_its_default(name: str) -> None:
 @pytest.mark.parametrize("flag", list(Leniency))
 def test_every_leniency_with_its_danger(flag: Leniency) -> None:
     assert re.search(rf"^\| `{flag.name}` \| [^|]+ \| [^|]+ \|$", PAGE, re.MULTILINE)
+
+
+def test_the_typed_loop_passes_mypy(tmp_path: Path) -> None:
+    loop = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert loop is not None
+    program = tmp_path / "loop.py"
+    given = "from typing_extensions import assert_type\nimport httpparser\ndata = b''\n"
+    checked = loop[1].replace("print(event.method", "assert_type(event, httpparser.RequestHead)\n" + 12 * " " + "print(event.method")  # fmt: skip
+    assert checked != loop[1]
+    program.write_text(given + checked)
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={tmp_path}", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr

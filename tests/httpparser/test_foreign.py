@@ -1,6 +1,7 @@
-"""`cimport httpparser`: an extension of another package, built against the installed one."""
+"""`cimport httpparser`: extensions of another package, built against the installed one."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +17,7 @@ from httpparser import HttpParserError, IncompleteMessage, Limits
 pytestmark = pytest.mark.timeout(600)
 
 SOURCE = Path(__file__).parent / "foreign" / "tally.pyx"
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "parser.md"
 BUILD = """
 import sys
 from Cython.Build import cythonize
@@ -23,11 +25,12 @@ from setuptools import Extension, setup
 import httpparser
 folder = sys.argv.pop()
 setup(
-    name="tally",
+    name="foreign",
     ext_modules=cythonize(
-        [Extension("tally", ["tally.pyx"], include_dirs=[httpparser.get_include()],
-                   extra_compile_args=["-O0"])],
+        [Extension(name, [f"{name}.pyx"], include_dirs=[httpparser.get_include()],
+                   extra_compile_args=["-O0"]) for name in ("tally", "reader")],
         include_path=[folder],
+        language_level=3,
     ),
 )
 """
@@ -40,8 +43,11 @@ UPGRADE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: b\r\n\r
 
 
 @pytest.fixture(scope="module")
-def tally(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the extensions are: `tally`, and `reader` from the documentation."""
     folder = tmp_path_factory.mktemp("foreign")
+    (example,) = re.findall(r"```cython\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    (folder / "reader.pyx").write_text(example)
     (folder / "tally.pyx").write_text(SOURCE.read_text())
     (folder / "setup.py").write_text(BUILD)
     package = str(Path(httpparser.__file__).parents[1])
@@ -50,8 +56,12 @@ def tally(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
         cwd=folder,
         check=True,
     )
-    path = folder / f"tally{sysconfig.get_config_var('EXT_SUFFIX')}"
-    spec = importlib.util.spec_from_file_location("tally", path)
+    return folder
+
+
+def load(folder: Path, name: str) -> ModuleType:
+    path = folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -59,123 +69,155 @@ def tally(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="module")
+def tally(folder: Path) -> ModuleType:
+    return load(folder, "tally")
+
+
+def test_the_documented_example(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reader = load(folder, "reader").Reader()
+    assert reader.feed(CHUNKED + GET) == len(CHUNKED)
+    assert reader.feed(GET.replace(b"/", b"/a%20b", 1)) == len(GET) + 5
+    assert capsys.readouterr().out == "/\n/a b\n"
+
+
 def test_what_it_needs_is_installed() -> None:
     package = Path(httpparser.__file__).parent
     assert (Path(httpparser.get_include()) / "llhttp.h").is_file()
-    for name in ("__init__", "_core", "_fields", "_head", "_limits", "_message", "_sink", "llhttp"):
+    for name in ("__init__", "_threads", "http1/_head", "http1/_output", "http1/_parser"):
+        assert (package / f"{name}.pxd").is_file()
+    for name in ("http1/_span", "http1/llhttp"):
         assert (package / f"{name}.pxd").is_file()
 
 
-def test_a_sink_of_another_package(tally: ModuleType) -> None:
-    sink = tally.Tally()
+def test_a_parser_of_another_package(tally: ModuleType) -> None:
+    parser = tally.Tally()
     data = GET * 3 + CHUNKED
-    assert sink.feed(data[:50]) == 50
-    assert sink.feed(data[50:]) == len(data) - 50
-    assert (sink.heads, sink.fields, sink.ends) == (4, 8, 4)
-    assert (sink.body, sink.chunks, sink.trailers) == (5, 2, 2)
+    assert parser.feed(data[:50]) == 50
+    assert parser.feed(data[50:]) == len(data) - 50
+    assert (parser.heads, parser.header_count, parser.ends) == (4, 8, 4)
+    assert (parser.body, parser.chunks, parser.trailers) == (5, 2, 2)
 
 
 def test_no_python_call_per_header(tally: ModuleType) -> None:
     calls: list[tuple[str, Any]] = []
-    sink = tally.Tally()
+    parser = tally.Tally()
     data = b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 99 + b"\r\n"
     sys.setprofile(lambda frame, event, argument: calls.append((event, argument)))
     try:
-        sink.feed(data)
+        parser.feed(data)
     finally:
         sys.setprofile(None)
-    assert sink.fields == 100
+    assert parser.header_count == 100
     assert len(calls) <= 3, calls  # feed() perhaps, and setprofile()
 
 
-def test_a_sink_that_pauses(tally: ModuleType) -> None:
-    sink = tally.Tally()
-    sink.pause = True
-    assert sink.feed(GET * 2) == len(GET)
-    assert sink.ends == 1
+def test_a_parser_that_pauses(tally: ModuleType) -> None:
+    parser = tally.Tally()
+    parser.pause = True
+    assert parser.feed(GET * 2) == len(GET)
+    assert parser.ends == 1
 
 
-def test_a_sink_that_switches_or_wants_no_body(tally: ModuleType) -> None:
-    _, no_body, switch = tally.switching()
+def test_a_parser_that_switches_or_wants_no_body(tally: ModuleType) -> None:
+    _, no_body, switch = tally.answers()
     for upgrade in (UPGRADE, GET):
-        sink = tally.Tally()
-        sink.answer = switch
-        assert sink.feed(upgrade + b"rest") == len(upgrade)
-        assert sink.feed(b"rest") == 0
-        assert sink.ends == 1
-        sink.end()
+        parser = tally.Tally()
+        parser.answer = switch
+        assert parser.feed(upgrade + b"rest") == len(upgrade)
+        assert parser.feed(b"rest") == 0
+        assert parser.ends == 1
+        parser.end()
     length = b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
     for head in (length + b"\r\n", length + b"Connection: upgrade\r\nUpgrade: b\r\n\r\n"):
-        sink = tally.Tally()
-        sink.answer = no_body
-        assert sink.feed(head + GET) == len(head + GET)
-        assert (sink.heads, sink.ends, sink.body) == (2, 2, 0)
+        parser = tally.Tally()
+        parser.answer = no_body
+        assert parser.feed(head + GET) == len(head + GET)
+        assert (parser.heads, parser.ends, parser.body) == (2, 2, 0)
 
 
 def test_a_held_head(tally: ModuleType) -> None:
-    for answer in tally.switching():
-        sink = tally.Tally()
-        sink.hold()
-        assert sink.feed(UPGRADE + GET) == len(UPGRADE)
-        assert sink.feed(GET) == 0
-        sink.go_on(answer)
-        switched = answer == tally.switching()[2]
-        assert sink.feed(GET) == (0 if switched else len(GET))
-        assert (sink.heads, sink.ends) == ((1, 1) if switched else (2, 2))
+    for answer in tally.answers():
+        parser = tally.Tally()
+        parser.hold = True
+        assert parser.feed(UPGRADE + GET) == len(UPGRADE)
+        assert parser.feed(GET) == 0
+        parser.decide_on(answer)
+        switched = answer == tally.answers()[2]
+        assert parser.feed(GET) == (0 if switched else len(GET))
+        assert (parser.heads, parser.ends) == ((1, 1) if switched else (2, 2))
     with pytest.raises(RuntimeError, match="decision"):
-        sink.go_on(0)
-    sink = tally.Tally()
-    sink.hold()
-    sink.feed(UPGRADE)
+        parser.decide_on(0)
+    parser = tally.Tally()
+    parser.hold = True
+    parser.feed(UPGRADE)
     with pytest.raises(IncompleteMessage):
-        sink.end()
+        parser.end()
 
 
 @pytest.mark.parametrize(
     "error", [ValueError("x"), KeyboardInterrupt(), HttpParserError("y", code="Z")]
 )
-def test_a_sink_that_raises(tally: ModuleType, error: BaseException) -> None:
-    sink = tally.Tally()
-    sink.error = error
+def test_a_parser_that_raises(tally: ModuleType, error: BaseException) -> None:
+    parser = tally.Tally()
+    parser.raises = error
     with pytest.raises(type(error)) as caught:
-        sink.feed(GET)
+        parser.feed(GET)
     assert caught.value is error
-    for call in (lambda: sink.feed(GET), sink.end):
+    for call in (lambda: parser.feed(GET), parser.end):
         with pytest.raises(HttpParserError) as again:
             call()
         assert again.value is not error
         assert again.value.code == ("Z" if isinstance(error, HttpParserError) else "HPE_USER")
-    sink.error = None
-    sink.restart()
-    assert sink.feed(GET) == len(GET)
-
-
-def test_a_sink_that_lets_go_of_its_parser(tally: ModuleType) -> None:
-    sink = tally.Tally()
-    sink.forget = True
-    assert sink.feed(GET * 2) == len(GET * 2)
-    assert sink.heads == 2
-
-
-def test_a_sink_that_calls_its_parser(tally: ModuleType) -> None:
-    sink = tally.Tally()
-    sink.reenter = True
-    with pytest.raises(RuntimeError, match="parsing already"):
-        sink.feed(GET)
+    parser.raises = None
+    parser.restart()
+    assert parser.feed(GET) == len(GET)
 
 
 def test_limits_and_responses(tally: ModuleType) -> None:
-    sink = tally.Tally(True, Limits(count=1))
-    sink.feed(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nhello")
-    sink.end()
-    assert (sink.heads, sink.fields, sink.body, sink.ends) == (1, 1, 5, 1)
+    parser = tally.Tally(True, Limits(count=1))
+    parser.feed(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nhello")
+    parser.end()
+    assert (parser.heads, parser.header_count, parser.body, parser.ends) == (1, 1, 5, 1)
     with pytest.raises(HttpParserError):
         tally.Tally(True, Limits(count=1)).feed(b"HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\n\r\n")
 
 
-def test_a_parser_without_a_sink_or_setup(tally: ModuleType) -> None:
+def test_a_parser_that_overrides_nothing(tally: ModuleType) -> None:
     assert tally.ignore(CHUNKED + GET) == len(CHUNKED + GET)
+
+
+def test_a_parser_without_setup(tally: ModuleType) -> None:
     with pytest.raises(RuntimeError, match="set up"):
         tally.without_setup(GET)
-    with pytest.raises(TypeError, match="sink"):
-        tally.without_sink()
+    with pytest.raises(TypeError, match="limits"):
+        tally.without_limits()
+
+
+def test_writing(tally: ModuleType) -> None:
+    assert tally.write(204, b"A", b"b", 1_234_567_890) == (
+        b"HTTP/1.1 204 No Content\r\nA: b\r\nContent-Length: 1234567890\r\n\r\n"
+    )
+    assert tally.write(299, b"A", b"", 0) == b"HTTP/1.1 299 \r\nA: \r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"", (False, -1, False, False)),
+        (b"0", (True, 0, False, False)),
+        (b"9223372036854775799", (True, 2**63 - 9, False, False)),
+        (b"9223372036854775808", (True, -1, False, False)),
+        (b"1a", (True, -1, False, False)),
+        (b"-1", (True, -1, False, False)),
+        (b"+1", (True, -1, False, False)),
+        (b"Close", (True, -1, True, True)),
+        (b"upgrade ,\tclose", (False, -1, True, False)),
+        (b"closed", (True, -1, False, False)),
+        (b"a\xff", (False, -1, False, False)),
+    ],
+)
+def test_the_rules_that_are_shared(
+    tally: ModuleType, value: bytes, expected: tuple[bool, int, bool, bool]
+) -> None:
+    assert tally.shared_rules(value) == expected

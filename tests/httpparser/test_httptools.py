@@ -10,6 +10,7 @@ from importlib.metadata import version
 import pytest
 
 import httpparser
+from httpparser import httptools as ours
 
 MODULES = """
     import httpparser
@@ -25,7 +26,7 @@ MODULES = """
     from httptools import HttpRequestParser, parser, parse_url
     from httptools.parser import HttpParserError, errors as also_errors, url_parser
 
-    assert httptools is httpparser
+    assert httptools is httpparser.httptools
     assert errors is also_errors is httptools.parser.errors is httpparser.errors
     assert errors.HttpParserError is HttpParserError is httptools.HttpParserError
     assert url_parser is httptools.parser.url_parser
@@ -92,7 +93,7 @@ SANIC = """
     app.run(sock=listener, single_process=True, motd=False, access_log=False)
 """
 
-WHO = "httpparser._compat"
+WHO = "httpparser.httptools._parser"
 APPS = {
     "uvicorn": UVICORN + RUN_UVICORN.format(lifespan="off"),
     "blacksheep": BLACKSHEEP + RUN_UVICORN.format(lifespan="on"),
@@ -108,12 +109,25 @@ def test_the_package_is_the_same_under_another_name() -> None:
     import httptools
 
     for name in httptools.__all__:
-        assert hasattr(httpparser, name)
+        assert hasattr(ours, name)
     for name in httptools.parser.__all__:
-        assert hasattr(httpparser.parser, name)
+        assert hasattr(ours.parser, name)
     for name in ("errors", "parser", "protocol", "url_parser"):
         for inner in getattr(getattr(httptools.parser, name), "__all__", ["HTTPProtocol"]):
-            assert hasattr(getattr(httpparser.parser, name), inner)
+            assert hasattr(getattr(ours.parser, name), inner)
+
+
+def test_exports() -> None:
+    assert set(httptools_all()) <= set(ours.__all__)
+    assert set(ours.__all__) - {"parser"} <= set(httpparser.__all__)
+    for name in set(ours.__all__) - {"parser"}:
+        assert getattr(ours, name) is getattr(httpparser, name)
+
+
+def httptools_all() -> tuple[str, ...]:
+    import httptools
+
+    return httptools.__all__
 
 
 def test_version() -> None:

@@ -1,4 +1,4 @@
-"""What a line of the access log holds, and when it is written."""
+"""What the access log writes, and when."""
 
 import asyncio
 import io
@@ -75,7 +75,7 @@ def test_many_lines_do_not_wait(loop):
     log.close()
 
 
-def test_lines_are_written_in_a_while(loop):
+def test_lines_are_written_after_a_while(loop):
     written = loop.create_future()
 
     class Stream(io.StringIO):
@@ -87,7 +87,7 @@ def test_lines_are_written_in_a_while(loop):
     assert loop.run_until_complete(written).startswith(CLIENT)
 
 
-def test_nobody_reads_any_more(loop):
+def test_a_closed_standard_output(loop):
     class Broken(io.StringIO):
         def write(self, text):
             raise BrokenPipeError

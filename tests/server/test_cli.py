@@ -15,26 +15,26 @@ ONE_LINE = {
     "no module": (
         ["nowhere:app"],
         1,
-        f'there is no module "nowhere" in {HERE} or on sys.path',
+        f'no module named "nowhere" in {HERE} or on sys.path',
     ),
     "no submodule": (
         ["apps.nowhere:app"],
         1,
-        f'there is no module "apps.nowhere" in {HERE} or on sys.path',
+        f'no module named "apps.nowhere" in {HERE} or on sys.path',
     ),
     "no attribute": (["apps:nothing"], 1, 'module "apps" has no attribute "nothing"'),
     "no deep attribute": (["apps:app.nothing"], 1, 'module "apps" has no attribute "app.nothing"'),
     "not callable": (
         ["apps:NUMBER"],
         1,
-        "apps:NUMBER is not callable: an ASGI application is, a int is not",
+        "apps:NUMBER is not callable (its type is int), so it is not an application",
     ),
     "factory of nothing": (
         ["apps:make_nothing", "--factory"],
         1,
-        "apps:make_nothing is not callable: an ASGI application is, a NoneType is not",
+        "apps:make_nothing is not callable (its type is NoneType), so it is not an application",
     ),
-    "not a target": (["apps"], 1, '"apps" does not name an application; the form is MODULE:APP'),
+    "not a target": (["apps"], 1, '"apps" does not name an application; use MODULE:ATTRIBUTE'),
     "no target": ([], 2, "Missing argument 'APP'."),
     "unknown loop": (
         ["apps:app", "--loop", "fast"],
@@ -55,7 +55,7 @@ ONE_LINE = {
     "header": (
         ["apps:app", "--header", "nocolon"],
         2,
-        "--header: 'nocolon' is not of the form Name:Value",
+        "--header: 'nocolon' does not have the form Name:Value",
     ),
     "no certificate": (
         ["apps:app", "--ssl-certfile", "none.pem"],
@@ -75,7 +75,7 @@ ONE_LINE = {
     "no log config": (
         ["apps:app", "--log-config", "none.json"],
         2,
-        "--log-config: none.json cannot be used: FileNotFoundError: ",
+        "--log-config: cannot load none.json: FileNotFoundError: ",
     ),
     "no config file": (
         ["apps:app", "--config", "none.toml"],
@@ -187,7 +187,7 @@ def test_an_unknown_option_in_a_file(tmp_path):
     file.write_text("prot = 1\n")
     status, lines = fail_to_start("apps:app", "--config", file)
     assert status == 2
-    assert lines[0].endswith(f'there is no option "prot", which {file} sets')
+    assert lines[0].endswith(f'unknown option "prot" in {file}')
 
 
 LOG_CONFIG = """
@@ -275,7 +275,7 @@ def test_a_log_config_that_cannot_be_used_is_one_line(tmp_path, name, text, prob
     file.write_text(text)
     status, (line,) = fail_to_start("apps:app", "--log-config", file)
     assert status == 2
-    assert line.startswith(f"fastserve: --log-config: {file} cannot be used: {problem}")
+    assert line.startswith(f"fastserve: --log-config: cannot load {file}: {problem}")
 
 
 def test_app_dir(tmp_path):

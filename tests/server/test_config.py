@@ -1,4 +1,4 @@
-"""Options: their checks, and that everything derives from them."""
+"""Options: how they are checked, and what is generated from them."""
 
 import dataclasses
 import pickle
@@ -15,56 +15,59 @@ from fastserve.config import options
 ROOT = Path(__file__).parents[2]
 
 WRONG = {
-    "port": ({"port": "8000"}, "port: '8000' is not of type int"),
-    "bool for int": ({"port": True}, "port: True is not of type int"),
-    "int for bool": ({"access_log": 1}, "access_log: 1 is not of type bool"),
+    "port": ({"port": "8000"}, "port: must be of type int, not '8000'"),
+    "bool for int": ({"port": True}, "port: must be of type int, not True"),
+    "int for bool": ({"access_log": 1}, "access_log: must be of type bool, not 1"),
     "range": ({"port": -1}, "port: -1 is out of range; it must be between 0 and 65535"),
     "low": ({"workers": 0}, "workers: 0 is out of range; it must be at least 1"),
     "nan": ({"send_timeout": float("nan")}, "send_timeout: nan is out of range; "),
     "inf": ({"send_timeout": float("inf")}, "send_timeout: inf is out of range; "),
     "choice": ({"http": "h2"}, "http: 'h2' is not one of auto, llhttp, h11"),
-    "none": ({"host": None}, "host: None is not of type str"),
-    "list": ({"headers": "a:b"}, "headers: 'a:b' is not a list of strings"),
-    "list of numbers": ({"headers": [1]}, "headers: [1] is not a list of strings"),
-    "two sockets": ({"uds": "x", "fd": 3}, "uds: cannot be given together with fd"),
-    "key alone": ({"ssl_keyfile": "x"}, "ssl_keyfile: needs ssl_certfile as well"),
+    "none": ({"host": None}, "host: must be of type str, not None"),
+    "list": ({"headers": "a:b"}, "headers: must be a list of strings, not 'a:b'"),
+    "list of numbers": ({"headers": [1]}, "headers: must be a list of strings, not [1]"),
+    "two sockets": ({"uds": "x", "fd": 3}, "uds: cannot be combined with fd"),
+    "key alone": ({"ssl_keyfile": "x"}, "ssl_keyfile: requires ssl_certfile"),
     "authorities": (
         {"ssl_certfile": "x", "ssl_cert_reqs": "required"},
-        "ssl_cert_reqs: needs ssl_ca_certs",
+        "ssl_cert_reqs: requires ssl_ca_certs",
     ),
-    "workers": ({"workers": 2}, 'workers: needs the app as a "module:attribute" string'),
-    "reload": ({"reload": True}, 'reload: needs the app as a "module:attribute" string'),
-    "root_path": ({"root_path": "/api/"}, "root_path: must start with / and not end with it"),
-    "header name": ({"headers": ["a b:c"]}, "headers: 'a b:c' is not of the form Name:Value"),
+    "workers": ({"workers": 2}, 'workers: requires the application as a "module:attribute" string'),
+    "reload": ({"reload": True}, 'reload: requires the application as a "module:attribute" string'),
+    "root_path": ({"root_path": "/api/"}, "root_path: must start with / and must not end with /"),
+    "header name": ({"headers": ["a b:c"]}, "headers: 'a b:c' does not have the form Name:Value"),
     "header value": ({"headers": ["a:b\r\nc:d"]}, r"headers: 'a:b\r\nc:d' has control characters"),
-    "header text": ({"headers": ["a:\u20ac"]}, "headers: 'a:\u20ac' has characters beyond"),
-    "header of ours": ({"headers": ["Content-Length:1"]}, "headers: Content-Length is the server"),
+    "header text": ({"headers": ["a:\u20ac"]}, "headers: 'a:\u20ac' has characters outside"),
+    "header of ours": (
+        {"headers": ["Content-Length:1"]},
+        "headers: Content-Length is set by the server",
+    ),
 }
 
 
 @pytest.mark.parametrize(("given", "message"), WRONG.values(), ids=WRONG)
-def test_a_wrong_option_is_named(given, message):
+def test_an_invalid_option_is_named(given, message):
     with pytest.raises(ConfigError) as caught:
         Config(lambda: None, **given)
     assert str(caught.value).startswith(message)
     assert caught.value.option == message.partition(":")[0]
 
 
-def test_values_in_their_own_type():
+def test_values_have_the_type_of_the_option():
     config = Config("a:b", head_timeout=3, headers=["X-One: 1", "x-two:2 "], workers=2)
     assert config.head_timeout == 3.0
     assert isinstance(config.head_timeout, float)
     assert config.extra_headers == ((b"x-one", b"1"), (b"x-two", b"2"))
 
 
-def test_immutable_and_fit_for_a_worker():
+def test_immutable_and_picklable():
     config = Config("a:b", workers=4, headers=["a:b"])
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.port = 1
     assert pickle.loads(pickle.dumps(config)) == config
 
 
-def test_every_option_has_its_help_flag_and_variable():
+def test_every_option_has_help_a_flag_and_a_variable():
     assert {option.name for option in options()} == {
         field.name for field in dataclasses.fields(Config)
     } - {"app", "extra_headers"}

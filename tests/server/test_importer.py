@@ -1,4 +1,4 @@
-"""Which app is meant and how it is called; the errors are in test_cli.py."""
+"""Loading an app and calling it; test_cli.py has the errors."""
 
 import asyncio
 import functools
@@ -115,12 +115,12 @@ def test_wsgi_goes_through_a2wsgi():
 
 def test_wsgi_without_a2wsgi(monkeypatch):
     monkeypatch.setitem(sys.modules, "a2wsgi", None)
-    with pytest.raises(AppError, match=r"needs a2wsgi.*pip install 'fastserve\[wsgi\]'"):
+    with pytest.raises(AppError, match=r"need a2wsgi: pip install 'fastserve\[wsgi\]'"):
         load(Config(wsgi, interface="wsgi"))
 
 
-def test_a_class_that_should_have_been_an_instance():
-    with pytest.raises(AppError, match="CallableObject is a class; name an instance"):
+def test_a_class_instead_of_an_instance():
+    with pytest.raises(AppError, match="CallableObject is a class; use an instance"):
         load(Config(CallableObject))
 
 

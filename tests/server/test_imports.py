@@ -1,124 +1,238 @@
-"""Which way the arrows point: who may import whom."""
+"""Which way imports may go: docs/architecture.md, "Imports".
+
+`.py` files are read with ast. Of `.pyx` and `.pxd` files the `import` and `cimport` statements are
+read, so that a module that only needs declarations counts too.
+"""
 
 import ast
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"httpparser": ROOT / "httpparser", "fastserve": ROOT / "server" / "fastserve"}
-# Python and Cython: `import a.b`, `from a import b`, `cimport a`, `from .a cimport b`.
+IO = {"asyncio", "uvloop", "socket", "selectors", "ssl"}
+PROTOCOLS = {"fastserve.http1", "fastserve.http2", "fastserve.websocket"}
+
+
+class Rule(NamedTuple):
+    """None of `modules` reaches any of `forbidden`, not through other modules either.
+
+    A name stands for a module and everything below it.
+    """
+
+    modules: set[str]
+    forbidden: set[str]
+    excepted: frozenset[str] | set[str] = frozenset()
+
+
+RULES = {
+    "the parser knows nothing of the server": Rule({"httpparser"}, {"fastserve"}),
+    "the parser does no I/O": Rule({"httpparser"}, IO),
+    "HTTP/1 is read and written without I/O": Rule(
+        {"fastserve.http1._writer", "fastserve.http1.h11"}, IO
+    ),
+    "the WebSocket protocol does no I/O": Rule(
+        {"fastserve.websocket"},
+        IO,
+        excepted={"fastserve.websocket", "fastserve.websocket._session"},
+    ),
+    "asgi knows no protocol": Rule({"fastserve.asgi"}, PROTOCOLS),
+    "only python -m fastserve imports the command": Rule(
+        {"fastserve"}, {"fastserve.cli"}, excepted={"fastserve.cli", "fastserve.__main__"}
+    ),
+    "only the command imports click": Rule(
+        {"fastserve"}, {"click"}, excepted={"fastserve.cli", "fastserve.__main__"}
+    ),
+    "only run() imports the supervisor": Rule(
+        {"fastserve"},
+        {"fastserve.supervisor"},
+        excepted={"fastserve", "fastserve.supervisor", "fastserve.cli", "fastserve.__main__"},
+    ),
+}
+
+STRING = re.compile(r'"""[\s\S]*?"""')
+COMMENT = re.compile(r"#.*")
 STATEMENT = re.compile(
-    r"^\s*(?:from\s+(?P<source>[.\w]+)\s+c?import\s+(?P<names>[^#]+)|c?import\s+(?P<whole>[^#]+))",
-    re.MULTILINE,
+    r"""^[ \t]*(?:
+        from[ \t]+(?P<source>[.\w]+)[ \t]+c?import[ \t]+(?:\((?P<lines>[^)]*)\)|(?P<line>.*))
+        | c?import[ \t]+(?P<modules>.*)
+    )""",
+    re.MULTILINE | re.VERBOSE,
 )
-# Files that are pure: bytes in, events or bytes out.
-SANS_IO = ("http/_framing", "http/_response", "http/h11", "http/parsers", "websocket/_frames", "websocket/_inbox",
-           "websocket/_keepalive", "websocket/_protocol", "websocket/deflate", "websocket/denial",
-           "websocket/events", "websocket/handshake")  # fmt: skip
 
 
-def sources():
-    for package, folder in PACKAGES.items():
+def modules_of(packages):
+    """The files of each module: `a/b.pyx`, `a/b.pxd` and `a/b.pyi` are one, a.b."""
+    found = {}
+    for package, folder in packages.items():
         for path in sorted(folder.rglob("*")):
             if path.suffix in {".py", ".pyx", ".pxd", ".pyi"}:
                 parts = path.relative_to(folder).with_suffix("").parts
-                yield path, ".".join([package, *parts]).removesuffix(".__init__")
+                name = ".".join([package, *parts]).removesuffix(".__init__")
+                found.setdefault(name, []).append(path)
+    return found
 
 
-SOURCES = dict(sources())
+def statements(path):
+    """(source, names) of each `from source import names`; (module, []) of each `import module`."""
+    text = path.read_text()
+    if path.suffix in {".py", ".pyi"}:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                yield from ((alias.name, []) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                source = "." * node.level + (node.module or "")
+                yield source, [alias.name for alias in node.names]
+        return
+    for match in STATEMENT.finditer(COMMENT.sub("", STRING.sub("", text))):
+        if match["source"]:
+            names = (match["lines"] or match["line"] or "").split(",")
+            yield match["source"], [name.split()[0] for name in names if name.strip()]
+        else:
+            yield from ((name.split()[0], []) for name in match["modules"].split(","))
 
 
-def absolute(source, module, is_package):
+def absolute(source, module, path):
     """The module that a relative import means."""
     dots = len(source) - len(source.lstrip("."))
     if not dots:
         return source
     parts = module.split(".")
-    parts = parts[: len(parts) - dots + is_package]
+    parts = parts[: len(parts) - dots + (path.stem == "__init__")]
     return ".".join([*parts, *filter(None, [source.lstrip(".")])])
 
 
-def imported_by_python(path, module):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            source = "." * node.level + (node.module or "")
-            name = absolute(source, module, path.stem == "__init__")
-            yield name
-            yield from (f"{name}.{alias.name}" for alias in node.names)
+def imported_by(module, files, known):
+    """The modules it names; a package counts for its own names, not for the modules below it."""
+    for path in files:
+        for source, names in statements(path):
+            source = absolute(source, module, path)
+            below = {f"{source}.{name}" for name in names} & known
+            yield from below
+            if len(below) < len(names) or not names:
+                yield source
 
 
-def imported_by_cython(path, module):
-    for match in STATEMENT.finditer(path.read_text()):
-        if match["whole"]:
-            yield from (name.split()[0] for name in match["whole"].split(",") if name.split())
-        else:
-            name = absolute(match["source"], module, False)
-            yield name
-            words = re.findall(r"\w+", match["names"])
-            yield from (f"{name}.{word}" for word in words)
+def graph(packages):
+    files = modules_of(packages)
+    known = set(files)
+    return {module: set(imported_by(module, files[module], known)) for module in files}
 
 
-def imports(path):
-    by = imported_by_python if path.suffix in {".py", ".pyi"} else imported_by_cython
-    return set(by(path, SOURCES[path]))
+GRAPH = graph(PACKAGES)
 
 
-def importers_of(target):
-    return {
-        SOURCES[path]
-        for path in SOURCES
-        if any(name == target or name.startswith(f"{target}.") for name in imports(path))
+def is_in(module, names):
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def way(module, forbidden, edges):
+    """The imports from a module to the first forbidden one, or nothing."""
+    ways = [[module]]
+    seen = {module}
+    for steps in ways:  # grows while it is read: breadth first, so that the shortest is found
+        for target in sorted(edges.get(steps[-1], ())):
+            if is_in(target, forbidden):
+                return [*steps, target]
+            if target not in seen:
+                seen.add(target)
+                ways.append([*steps, target])
+    return []
+
+
+def broken(rule, edges):
+    """How each module that breaks the rule reaches what it must not."""
+    found = (
+        way(module, rule.forbidden, edges)
+        for module in edges
+        if is_in(module, rule.modules) and module not in rule.excepted
+    )
+    return [" -> ".join(steps) for steps in found if steps]
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_imports_go_one_way(rule):
+    missing = {name for name in rule.modules if not any(is_in(found, {name}) for found in GRAPH)}
+    assert missing == set()
+    assert broken(rule, GRAPH) == []
+
+
+def insides(edges):
+    """Imports of an underscore module of one protocol by another one."""
+    for module, targets in edges.items():
+        for protocol in PROTOCOLS:
+            for target in targets:
+                hidden = target.startswith(f"{protocol}._")
+                if hidden and is_in(module, PROTOCOLS - {protocol}):
+                    yield f"{module} -> {target}"
+
+
+def test_protocols_do_not_know_the_insides_of_each_other():
+    assert sorted(insides(GRAPH)) == []
+
+
+def test_the_length_of_files():
+    """CONTRIBUTING.md: a compiled class stays whole, up to about 900 lines."""
+    limits = {".pyx": 900}
+    long = {
+        f"{path.name}: {count}"
+        for files in modules_of(PACKAGES).values()
+        for path in files
+        if (count := len(path.read_text().splitlines())) > limits.get(path.suffix, 400)
+    }
+    assert long == set()
+
+
+# The reader itself.
+
+SOURCES = {
+    "a/__init__.py": "from .plain import name",
+    "a/plain.py": '"""\nimport socket\n"""\ndef late():\n    from . import other\n',
+    "a/_fast.pyx": (
+        '"""From here on:\n\nimport selectors\n"""\n'
+        "from b._low cimport (\n    Low,  # import ssl\n    High,\n)\n"
+        "from a._fast cimport x, y as z\ncimport cython\n"
+        'cdef extern from "asyncio.h":\n    pass\n'
+        "from a import plain\n"
+    ),
+    "a/_fast.pxd": "from libc.stdint cimport int64_t\n",
+    "b/__init__.pxd": "from b._low cimport Low\n",
+    "b/_low.pyx": "import sys, asyncio\n",
+}
+
+
+@pytest.fixture
+def edges(tmp_path):
+    for name, text in SOURCES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return graph({"a": tmp_path / "a", "b": tmp_path / "b"})
+
+
+def test_what_is_read_as_an_import(edges):
+    assert edges == {
+        "a": {"a.plain"},
+        "a.plain": {"a"},
+        "a._fast": {"b._low", "a._fast", "cython", "a.plain", "libc.stdint"},
+        "b": {"b._low"},
+        "b._low": {"sys", "asyncio"},
     }
 
 
-def test_the_parser_knows_nothing_of_the_server():
-    assert not {name for name in importers_of("fastserve") if name.startswith("httpparser")}
+def test_what_is_imported_in_turn_counts(edges):
+    assert broken(Rule({"a._fast"}, {"asyncio"}), edges) == ["a._fast -> b._low -> asyncio"]
+    assert broken(Rule({"a"}, {"asyncio"}, excepted={"a._fast"}), edges) == []
+    assert broken(Rule({"a"}, {"selectors", "socket", "ssl"}), edges) == []
 
 
-@pytest.mark.parametrize("library", ["asyncio", "uvloop", "socket"])
-def test_the_parser_does_no_io(library):
-    assert not {name for name in importers_of(library) if name.startswith("httpparser")}
-
-
-def test_what_is_sans_io_stays_so():
-    pure = {f"fastserve.{name.replace('/', '.')}" for name in SANS_IO}
-    assert not pure & (importers_of("asyncio") | importers_of("uvloop"))
-
-
-def test_only_the_module_entry_point_imports_the_command():
-    assert importers_of("fastserve.cli") <= {"fastserve.__main__"}
-
-
-def test_only_the_way_in_imports_the_supervisor():
-    # The package's run(), which the command calls too, imports it when it is called.
-    assert importers_of("fastserve.supervisor") == {"fastserve"}
-
-
-def test_click_is_for_the_command_alone():
-    assert importers_of("click") == {"fastserve.cli"}
-
-
-def test_no_file_is_past_400_lines():
-    long = {str(path): len(path.read_text().splitlines()) for path in SOURCES}
-    assert {path: count for path, count in long.items() if count > 400} == {}
-
-
-@pytest.mark.parametrize(
-    ("line", "names"),
-    [
-        ("from ._headers cimport intern, cached", {"p._headers", "p._headers.intern"}),
-        ("cimport cython", {"cython"}),
-        ("import asyncio", {"asyncio"}),
-        ("    from asyncio import Task  # why", {"asyncio", "asyncio.Task"}),
-        ("from . cimport llhttp", {"p", "p.llhttp"}),
-        ("from .. import config", {"config"}),
-    ],
-)
-def test_cython_imports_are_seen(tmp_path, line, names):
-    path = tmp_path / "_parser.pyx"
-    path.write_text(f"# why\n{line}\n")
-    assert names - {"config"} <= set(imported_by_cython(path, "p._parser"))
+def test_the_insides_of_another_protocol():
+    edges = {
+        "fastserve.http1._connection": {"fastserve.websocket", "fastserve.websocket._session"},
+        "fastserve.websocket._session": {"fastserve.websocket._protocol"},
+    }
+    assert list(insides(edges)) == [
+        "fastserve.http1._connection -> fastserve.websocket._session",
+    ]

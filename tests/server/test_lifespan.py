@@ -57,7 +57,7 @@ GOOD = {
 
 @pytest.mark.parametrize("mode", ["auto", "on"])
 @pytest.mark.parametrize("steps", GOOD.values(), ids=GOOD)
-def test_a_life(steps, mode, caplog):
+def test_startup_and_shutdown(steps, mode, caplog):
     live(script(*steps), mode)
     assert caplog.records == []
 
@@ -70,14 +70,14 @@ UNSUPPORTED = {
 
 
 @pytest.mark.parametrize("steps", UNSUPPORTED.values(), ids=UNSUPPORTED)
-def test_unsupported_is_no_matter_in_auto(steps, caplog):
+def test_unsupported_is_ignored_in_auto(steps, caplog):
     live(script(*steps))
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("steps", UNSUPPORTED.values(), ids=UNSUPPORTED)
 def test_unsupported_is_an_error_when_on(steps):
-    with pytest.raises(LifespanError, match="does not support lifespan, which is on"):
+    with pytest.raises(LifespanError, match="does not support lifespan, but --lifespan is on"):
         live(script(*steps), "on")
 
 
@@ -136,7 +136,7 @@ OUT_OF_ORDER = {
 @pytest.mark.parametrize("steps", OUT_OF_ORDER.values(), ids=OUT_OF_ORDER)
 def test_messages_out_of_order_raise_in_the_app(steps, caplog):
     live(script(*steps))
-    assert "was sent while running" in caplog.text
+    assert "is not allowed while the lifespan is running" in caplog.text
 
 
 def test_an_exception_while_running_is_logged_at_once(caplog):
@@ -160,7 +160,7 @@ def test_an_exception_while_running_is_logged_at_once(caplog):
     asyncio.run(main())
 
 
-def test_state_is_the_apps():
+def test_state_belongs_to_the_app():
     async def app(scope, receive, send):
         assert scope["asgi"] == {"version": "3.0", "spec_version": "2.0"}
         scope["state"]["pool"] = 1

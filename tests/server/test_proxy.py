@@ -1,4 +1,4 @@
-"""X-Forwarded-For and X-Forwarded-Proto: believed from those who are named, and from nobody else."""
+"""X-Forwarded-For and X-Forwarded-Proto: from trusted proxies only."""
 
 import json
 
@@ -63,7 +63,7 @@ def test_who_is_trusted(allowed, client, trusted):
         ("10.0.0.1", b"\xff\xfe", PROXY),
     ],
 )
-def test_the_client_is_the_nearest_that_is_no_proxy(allowed, value, client):
+def test_the_client_is_the_nearest_that_is_not_a_proxy(allowed, value, client):
     assert told(allowed, forwarded_for(value)) == ("http", client)
 
 
@@ -82,7 +82,7 @@ def test_the_scheme(value, scheme):
 
 
 @pytest.mark.parametrize("value", ["10.0.0.256", "10.0.0.1/8", "proxy.example"])
-def test_what_is_no_address_is_an_error_that_names_it(value):
+def test_an_invalid_address_is_an_error(value):
     with pytest.raises(ConfigError, match=value):
         Config("app:app", forwarded_allow_ips=value)
 

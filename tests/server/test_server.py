@@ -201,7 +201,7 @@ def test_lifespan_off_and_on(serve):
     assert "startup" not in command.stdout
     status, lines = fail_to_start("apps:app", "--lifespan", "on", "--port", "0")
     assert status == 1
-    assert lines[-1] == "fastserve: the application does not support lifespan, which is on"
+    assert lines[-1] == "fastserve: the application does not support lifespan, but --lifespan is on"
 
 
 # Binding

@@ -136,7 +136,7 @@ def test_a_worker_killed_by_the_system_is_replaced(serve):
     [
         ("apps:fails", "ERROR: the application failed to start: KeyError: 'database'"),
         ("broken_code:app", 'ERROR: importing "broken_code" failed: RuntimeError: no database'),
-        ("nowhere:app", 'ERROR: there is no module "nowhere" in '),
+        ("nowhere:app", 'ERROR: no module named "nowhere" in '),
     ],
 )
 def test_workers_that_cannot_start_are_given_up(app, said):

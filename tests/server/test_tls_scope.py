@@ -7,7 +7,7 @@ import pytest
 from live import client_context
 from serving import HERE
 
-from fastserve.http.tls_scope import distinguished_name, server_certificate
+from fastserve.asgi.tls_scope import distinguished_name, server_certificate
 
 CERT, KEY = str(HERE / "tls" / "cert.pem"), str(HERE / "tls" / "key.pem")
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"

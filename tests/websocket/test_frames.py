@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from fastserve.websocket import encode
-from fastserve.websocket._frames import is_utf8, mask
+from fastserve.websocket._protocol import is_utf8, mask
 
 # RFC 6455 5.7
 EXAMPLES = [

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fastserve.websocket import Refusal, Request, accept, negotiate, read, refuse
+from fastserve.websocket import Refusal, Request, accept, negotiate, read
 from fastserve.websocket.handshake import extensions
 
 from .apps import echo
@@ -131,27 +131,15 @@ def test_9_1_extensions_are_in_the_client_s_order() -> None:
 # What the server answers
 
 REQUEST = Request(KEY.encode(), ["chat", "superchat"], [])
-READY = b"server: fastserve\r\ndate: now\r\n"
 
 
 def test_4_2_2_accept_is_the_rfc_s_example() -> None:
-    assert accept(REQUEST, "chat", "x-ext; a=1", [(b"X-Own", b"1")], READY) == (
-        b"HTTP/1.1 101 Switching Protocols\r\n"
-        b"upgrade: websocket\r\n"
-        b"connection: Upgrade\r\n"
-        b"sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
-        b"sec-websocket-protocol: chat\r\n"
-        b"sec-websocket-extensions: x-ext; a=1\r\n"
-        b"x-own: 1\r\n"
-        b"server: fastserve\r\n"
-        b"date: now\r\n"
-        b"\r\n"
-    )
-
-
-def test_the_app_s_server_and_date_stand_instead_of_ours() -> None:
-    head = accept(REQUEST, None, None, [(b"Server", b"mine"), (b"set-cookie", b"a")], READY)
-    assert head.endswith(b"server: mine\r\nset-cookie: a\r\ndate: now\r\n\r\n")
+    assert accept(REQUEST, "chat", "x-ext; a=1", [(b"X-Own", b"1")]) == [
+        (b"sec-websocket-accept", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+        (b"sec-websocket-protocol", b"chat"),
+        (b"sec-websocket-extensions", b"x-ext; a=1"),
+        (b"X-Own", b"1"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -167,43 +155,13 @@ def test_the_app_s_server_and_date_stand_instead_of_ours() -> None:
     ],
 )
 def test_the_handshake_s_own_fields_are_not_the_app_s(name: bytes) -> None:
-    with pytest.raises(ValueError, match=name.decode().lower()):
-        accept(REQUEST, None, None, [(name, b"x")], READY)
-
-
-@pytest.mark.parametrize(
-    "field",
-    [
-        (b"x", b"a\r\nset-cookie: b"),
-        (b"x", b"a\nb"),
-        (b"x", b"a\rb"),
-        (b"x", b"a\0b"),
-        (b"x y", b"a"),
-        (b"x:", b"a"),
-        (b"", b"a"),
-        (b"x\r\ny", b"a"),
-    ],
-)
-def test_fields_that_would_split_the_head_are_refused(field: tuple[bytes, bytes]) -> None:
-    with pytest.raises(ValueError, match="not a header field"):
-        accept(REQUEST, None, None, [field], READY)
+    with pytest.raises(ValueError, match=name.decode()):
+        accept(REQUEST, None, None, [(name, b"x")])
 
 
 def test_4_2_2_a_subprotocol_must_have_been_offered() -> None:
     with pytest.raises(ValueError, match="was not offered"):
-        accept(REQUEST, "other", None, [], READY)
-
-
-def test_a_refusal_is_a_whole_answer() -> None:
-    assert refuse(426, "no", [(b"sec-websocket-version", b"13")], READY) == (
-        b"HTTP/1.1 426 Upgrade Required\r\n"
-        b"sec-websocket-version: 13\r\n"
-        b"content-type: text/plain; charset=utf-8\r\n"
-        b"content-length: 2\r\n"
-        b"server: fastserve\r\n"
-        b"date: now\r\n"
-        b"connection: close\r\n\r\nno"
-    )
+        accept(REQUEST, "other", None, [])
 
 
 # RFC 7692 7.1: what is agreed on

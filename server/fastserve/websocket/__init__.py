@@ -1,12 +1,11 @@
 """RFC 6455 and RFC 7692 under ASGI; everything but Session is without sockets."""
 
-from fastserve.websocket._frames import encode
-from fastserve.websocket._link import ClientDisconnected
-from fastserve.websocket._protocol import Protocol
-from fastserve.websocket._session import Session
+from fastserve.errors import ClientDisconnected, Refusal
+from fastserve.websocket._protocol import Protocol, encode
+from fastserve.websocket._session import Session, open_handshake
 from fastserve.websocket.deflate import Deflate, negotiate
 from fastserve.websocket.events import Close, Ping, Pong, ProtocolError
-from fastserve.websocket.handshake import Refusal, Request, accept, is_wanted, read, refuse
+from fastserve.websocket.handshake import Request, accept, is_wanted, read
 
 __all__ = [
     "ClientDisconnected",
@@ -23,6 +22,6 @@ __all__ = [
     "encode",
     "is_wanted",
     "negotiate",
+    "open_handshake",
     "read",
-    "refuse",
 ]

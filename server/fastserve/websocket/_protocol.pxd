@@ -1,23 +1,40 @@
-"""One WebSocket connection's state on the wire, without sockets (RFC 6455 sections 5 to 7)."""
+"""One WebSocket connection without sockets: bytes and messages, both ways (RFC 6455 5 to 7)."""
 
 from cpython.object cimport PyObject
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from fastserve.websocket._frames cimport MAX_CONTROL, MAX_HEAD, Head, Utf8
+cdef enum:
+    MAX_HEAD = 14  # bytes of a frame's head
+    MAX_CONTROL = 125  # bytes of a control frame's payload (RFC 6455 5.5)
+
+
+cdef struct Head:
+    uint8_t opcode
+    bint fin
+    bint rsv1
+    uint32_t key  # in memory order: byte 0 of the wire is byte 0 of this
+    uint64_t length  # payload bytes
+
+
+cdef struct Utf8:
+    uint8_t need  # continuation bytes still owed
+    uint8_t low  # the range of the next of them
+    uint8_t high
 
 
 cdef class Protocol:
     cdef readonly bint close_sent
     cdef readonly bint close_received
-    cdef bint deaf  # after a Close or an error, what arrives is dropped
     cdef readonly object deflate  # owned: a Deflate, or None without permessage-deflate
     cdef Py_ssize_t max_size
     cdef int max_fragments
 
+    # what arrives
     cdef bytes data  # owned: what feed() brought and next_event() has not read yet, from `at` on
     cdef Py_ssize_t at
-    cdef uint8_t start[MAX_HEAD]  # a frame's head that the end of a read cut
-    cdef int start_size
+    cdef uint8_t partial_head[MAX_HEAD]  # a frame's head that the end of a read cut
+    cdef int partial_size
+    cdef bint ignoring  # after a Close or an error, what arrives is dropped
 
     # the frame being read
     cdef Head head
@@ -33,19 +50,27 @@ cdef class Protocol:
     cdef Py_ssize_t size
     cdef Utf8 utf8
 
+    # what is owed in answer
+    cdef bytes reply  # owned: a Pong or, once ignoring, a Close; None if nothing is owed
+
     cpdef bint has_unread(self)
     cpdef feed(self, bytes data)
     cpdef object next_event(self)
+    cpdef bytes take_reply(self)
     cpdef bytes encode_text(self, str text)
     cpdef bytes encode_binary(self, bytes data)
-    cdef bytes _data_frame(self, uint8_t opcode, object payload, const char *at, Py_ssize_t size)
+    cpdef bytes ping(self, bytes payload=*)
+    cpdef bytes close(self, int code=*, str reason=*)
+
     cdef object _next(self)
-    cdef bint opens_and_ends(self) noexcept
+    cdef bint _is_whole_message(self) noexcept
     cdef bint _take_head(self) except -1
-    cdef int _admit(self) except -1
-    cdef object _whole(self, const uint8_t *at)
-    cdef int _keep(self, const uint8_t *at, Py_ssize_t size) except -1
+    cdef int _check_data_frame(self) except -1
+    cdef object _decode_frame(self, const uint8_t *at)
+    cdef int _append(self, const uint8_t *at, Py_ssize_t size) except -1
     cdef uint8_t *_grow(self, Py_ssize_t size) except NULL
     cdef int _make_room(self, Py_ssize_t room) except -1
-    cdef object _finish(self)
-    cdef object _control(self)
+    cdef object _finish_message(self)
+    cdef object _control_event(self)
+    cdef object _close_event(self, bytes payload)
+    cdef bytes _data_frame(self, uint8_t opcode, object payload, const char *at, Py_ssize_t size)

@@ -1,22 +1,11 @@
-# cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
-"""One WebSocket connection without sockets: bytes and messages, both ways (RFC 6455 5 to 7)."""
+"""One WebSocket connection without sockets: bytes and messages, both ways (RFC 6455 5 to 7).
 
+First the frame codec (RFC 6455 section 5.2), then Protocol, which knows messages and the close.
+"""
+
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.string cimport memcpy
-
-from fastserve.websocket._frames cimport (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    CONTROL,
-    PING,
-    PONG,
-    TEXT,
-    follow_utf8,
-    frame,
-    read_head,
-    unmask,
-)
 
 from fastserve.websocket.events import Close, Ping, Pong, ProtocolError
 
@@ -29,20 +18,218 @@ cdef extern from "Python.h":
     object PyUnicode_DecodeUTF8(const char *, Py_ssize_t, const char *)
     const char *PyUnicode_AsUTF8AndSize(object, Py_ssize_t *) except NULL
 
-__all__ = ["Protocol"]
+__all__ = ["Protocol", "encode", "is_utf8", "mask"]
+
+cdef enum Opcode:
+    CONTINUATION = 0x0
+    TEXT = 0x1
+    BINARY = 0x2
+    CLOSE = 0x8
+    PING = 0x9
+    PONG = 0xA
 
 cdef enum:
     FIN = 0x80
     RSV1 = 0x40
+    CONTROL = 0x8  # the opcode bit that makes a control frame
     NO_CODE = 1005  # RFC 6455 7.4.1: stands for a Close without a code, never on the wire
-    THRESHOLD = 256  # bytes; under it deflate saves less than it costs
-    PROMISED = 65536  # bytes of a message for which there is room before they have come
+    DEFLATE_FROM = 256  # bytes; below it deflate saves less than it costs
+    MAX_PREALLOCATED = 65536  # bytes of a message for which there is room before they have come
 
 
+# -- frames ------------------------------------------------------------------------------------
+
+
+cdef int read_head(const uint8_t *at, Py_ssize_t size, Head *head) except -1:
+    """The size of the head at `at`, or 0 while it is incomplete; ProtocolError if it is wrong."""
+    cdef uint64_t length
+    cdef int used = 2
+    cdef int i
+    if size < 2:
+        return 0
+    head.fin = at[0] >> 7
+    head.rsv1 = at[0] >> 6 & 1
+    head.opcode = at[0] & 0x0F
+    if at[0] & 0x30:
+        raise ProtocolError(1002, "a reserved bit is set")
+    if not (head.opcode <= BINARY or CLOSE <= head.opcode <= PONG):
+        raise ProtocolError(1002, "unknown opcode %d" % head.opcode)
+    if not at[1] & 0x80:
+        raise ProtocolError(1002, "a frame from a client must be masked")
+    length = at[1] & 0x7F
+    if head.opcode & CONTROL:
+        # RFC 6455 5.5: at most 125 bytes, never fragmented; RFC 7692 6.1: never compressed
+        if not head.fin or length > MAX_CONTROL or head.rsv1:
+            raise ProtocolError(1002, "a control frame must be whole, plain and at most 125 bytes")
+    elif length == 126:
+        used = 4
+    elif length == 127:
+        used = 10
+    if size < used:
+        return 0
+    if used > 2:
+        length = 0
+        for i in range(2, used):
+            length = length << 8 | at[i]
+        # RFC 6455 5.2: the minimal number of bytes, and the top bit of eight is 0
+        if length < 126 or (used == 10 and (length <= 0xFFFF or length >> 63)):
+            raise ProtocolError(1002, "a length must be in its shortest form")
+    head.length = length
+    if size < used + 4:
+        return 0
+    memcpy(&head.key, at + used, 4)
+    return used + 4
+
+
+cdef uint64_t unmask(
+    uint8_t *to, const uint8_t *at, Py_ssize_t size, uint32_t key, uint64_t offset
+) noexcept nogil:
+    """Unmask `size` bytes that begin `offset` bytes into a payload; nonzero if not all are ASCII.
+
+    `to` and `at` may be the same.
+    """
+    cdef uint8_t rotated[8]  # the key, twice, from the byte that masks the first of these
+    cdef uint64_t key_word, word, other, seen = 0
+    cdef const uint8_t *key_bytes = <const uint8_t *>&key
+    cdef Py_ssize_t i = 0
+    cdef int j
+    for j in range(8):
+        rotated[j] = key_bytes[(offset + j) & 3]
+    memcpy(&key_word, rotated, 8)
+    while i + 16 <= size:
+        memcpy(&word, at + i, 8)
+        memcpy(&other, at + i + 8, 8)
+        word ^= key_word
+        other ^= key_word
+        seen |= word | other
+        memcpy(to + i, &word, 8)
+        memcpy(to + i + 8, &other, 8)
+        i += 16
+    while i < size:
+        to[i] = at[i] ^ rotated[i & 7]
+        seen |= to[i]
+        i += 1
+    return seen & 0x8080808080808080ULL
+
+
+cdef bint follow_utf8(Utf8 *state, const uint8_t *at, Py_ssize_t size) noexcept nogil:
+    """False at the first byte that no UTF-8 text can have here (RFC 3629 section 4)."""
+    cdef uint64_t word
+    cdef Py_ssize_t i = 0
+    cdef uint8_t byte
+    while i < size:
+        byte = at[i]
+        if state.need:
+            if byte < state.low or byte > state.high:
+                return False
+            state.need -= 1
+            state.low = 0x80
+            state.high = 0xBF
+        elif byte < 0x80:
+            i += 1
+            while i + 8 <= size:
+                memcpy(&word, at + i, 8)
+                if word & 0x8080808080808080ULL:
+                    break
+                i += 8
+            continue
+        else:
+            if byte < 0xC2 or byte > 0xF4:
+                return False
+            state.need = 1 if byte < 0xE0 else 2 if byte < 0xF0 else 3
+            # neither overlong (E0, F0), nor a surrogate (ED), nor past U+10FFFF (F4)
+            state.low = 0xA0 if byte == 0xE0 else 0x90 if byte == 0xF0 else 0x80
+            state.high = 0x9F if byte == 0xED else 0x8F if byte == 0xF4 else 0xBF
+        i += 1
+    return True
+
+
+cdef bytes new_bytes(Py_ssize_t size):
+    """Bytes to be written to before anybody else sees them."""
+    cdef PyObject *made = PyBytes_FromStringAndSize(NULL, size)
+    cdef bytes result = <bytes>made
+    Py_DECREF(made)
+    return result
+
+
+cdef bytes frame(uint8_t first, const char *payload, Py_ssize_t size):
+    """An unmasked frame; `first` is its first byte: FIN, RSV1 and the opcode."""
+    cdef int head = 2 if size < 126 else 4 if size <= 0xFFFF else 10
+    cdef bytes whole = new_bytes(head + size)
+    cdef uint8_t *to = <uint8_t *>PyBytes_AS_STRING(whole)
+    cdef uint64_t rest = size
+    cdef int i
+    to[0] = first
+    to[1] = size if head == 2 else 126 if head == 4 else 127
+    for i in range(head - 1, 1, -1):
+        to[i] = rest & 0xFF
+        rest >>= 8
+    memcpy(to + head, payload, size)
+    return whole
+
+
+cdef bytes control_frame(uint8_t opcode, bytes payload):
+    if len(payload) > MAX_CONTROL:
+        raise ValueError("a control frame has at most 125 bytes of payload")  # RFC 6455 5.5
+    return frame(FIN | opcode, PyBytes_AS_STRING(payload), len(payload))
+
+
+cdef bint may_be_sent(int code) noexcept:
+    # RFC 6455 7.4.1 and 7.4.2, and IANA's registry for 1012 to 1014
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
+
+
+cdef bytes close_frame(int code, str reason):
+    if code == NO_CODE:
+        if reason:
+            raise ValueError("a close reason needs a code")
+        return control_frame(CLOSE, b"")
+    if not may_be_sent(code):
+        raise ValueError(f"close code {code} must not be sent: use 1000 or 3000 to 4999")
+    return control_frame(CLOSE, code.to_bytes(2, "big") + reason.encode())
+
+
+def encode(int opcode, bytes payload not None, *, bint fin=True, bint rsv1=False, bytes key=None):
+    """One frame as bytes; with `key` (4 bytes) masked, as a client must send it (5.3)."""
+    cdef uint8_t first = fin << 7 | rsv1 << 6 | opcode
+    cdef bytes whole = frame(first, PyBytes_AS_STRING(payload), len(payload))
+    if key is None:
+        return whole
+    size = len(whole) - len(payload)
+    return b"%c%c%b%b%b" % (whole[0], whole[1] | 0x80, whole[2:size], key, mask(whole[size:], key))
+
+
+def mask(bytes payload not None, bytes key not None):
+    """Mask or unmask `payload` with the 4 bytes of `key` (RFC 6455 5.3)."""
+    cdef bytes masked = new_bytes(len(payload))
+    cdef uint8_t *to = <uint8_t *>PyBytes_AS_STRING(masked)
+    cdef uint32_t word
+    if len(key) != 4:
+        raise ValueError("a masking key has 4 bytes")
+    memcpy(&word, PyBytes_AS_STRING(key), 4)
+    unmask(to, <const uint8_t *>PyBytes_AS_STRING(payload), len(payload), word, 0)
+    return masked
+
+
+def is_utf8(*pieces):
+    """Whether `pieces`, in order, are the beginning of a UTF-8 text; checked piece by piece."""
+    cdef Utf8 state = Utf8(0, 0x80, 0xBF)
+    cdef bytes piece
+    for piece in pieces:
+        if not follow_utf8(&state, <const uint8_t *>PyBytes_AS_STRING(piece), len(piece)):
+            return False
+    return True
+
+
+# -- the connection ----------------------------------------------------------------------------
+
+
+@cython.final
 cdef class Protocol:
-    """Feed it what arrives, ask for events until None; encode what is to be sent.
+    """Feed it what arrives and ask for events until None; encode what is to be sent.
 
-    `max_size` bytes bound a message, after inflating too; `max_fragments` its frames.
+    Pings and Closes answer themselves: after an event or a ProtocolError, send what take_reply()
+    returns. `max_size` bytes bound a message, after inflating too; `max_fragments` its frames.
     """
 
     def __init__(self, Py_ssize_t max_size=1 << 24, int max_fragments=1024, deflate=None):
@@ -54,6 +241,8 @@ cdef class Protocol:
     def __dealloc__(self):
         if self.message is not NULL:
             Py_DECREF(self.message)
+
+    # -- in
 
     cpdef bint has_unread(self):
         """Whether next_event() has bytes to read."""
@@ -69,18 +258,33 @@ cdef class Protocol:
     cpdef object next_event(self):
         """The next message as str or bytes, a Ping, Pong or Close, or None when more must arrive.
 
-        ProtocolError says how to close; after it, as after a Close, what arrives is ignored.
+        After a Close or a ProtocolError what arrives is ignored, and take_reply() has our Close.
         """
         try:
-            if not self.deaf:
+            if not self.ignoring:
                 return self._next()
-        except ProtocolError:
-            self.deaf = True
+        except ProtocolError as error:
+            # RFC 6455 7.1.7: say why
+            self.ignoring = True
+            if not self.close_sent:
+                self.reply = close_frame(error.code, error.reason)
             raise
         finally:
-            if self.deaf:
+            if self.ignoring:
                 self.data = b""
                 self.at = 0
+
+    cpdef bytes take_reply(self):
+        """The Pong or Close that is owed for what arrived, b"" if none is.
+
+        RFC 6455 5.5.3: of several Pings since the last call, the latest is answered.
+        """
+        cdef bytes reply = self.reply
+        if reply is None:
+            return b""
+        self.reply = None
+        self.close_sent = self.ignoring
+        return reply
 
     cdef object _next(self):
         cdef const uint8_t *at
@@ -95,12 +299,12 @@ cdef class Protocol:
             self.at += size
             if self.head.opcode & CONTROL:
                 unmask(self.control + self.taken, at, size, self.head.key, self.taken)
-            elif size == self.head.length and self.opens_and_ends():
+            elif size == self.head.length and self._is_whole_message():
                 self.in_payload = False
                 self.opcode = 0
-                return self._whole(at)
+                return self._decode_frame(at)
             else:
-                self._keep(at, size)
+                self._append(at, size)
             self.taken += size
             if self.taken < self.head.length:
                 self.data = b""
@@ -108,42 +312,42 @@ cdef class Protocol:
                 return None
             self.in_payload = False
             if self.head.opcode & CONTROL:
-                return self._control()
+                return self._control_event()
             if self.head.fin:
-                return self._finish()
+                return self._finish_message()
 
-    cdef bint opens_and_ends(self) noexcept:
-        """Whether the frame is a whole message as it is."""
+    cdef bint _is_whole_message(self) noexcept:
+        """Whether the frame is a message by itself, to be used as it is."""
         return self.head.fin and self.head.opcode != CONTINUATION and not self.compressed
 
     cdef bint _take_head(self) except -1:
         """Read the next frame's head into `self.head`; False while it is incomplete."""
         cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(self.data) + self.at
         cdef Py_ssize_t left = len(self.data) - self.at
-        cdef int before = self.start_size
+        cdef int before = self.partial_size
         cdef int used
         if before:
             left = min(left, MAX_HEAD - before)
-            memcpy(self.start + before, at, left)
-            used = read_head(self.start, before + left, &self.head)
+            memcpy(self.partial_head + before, at, left)
+            used = read_head(self.partial_head, before + left, &self.head)
         else:
             used = read_head(at, left, &self.head)
         if not used:
             if not before:
-                memcpy(self.start, at, left)
-            self.start_size += left
+                memcpy(self.partial_head, at, left)
+            self.partial_size += left
             self.data = b""
             self.at = 0
             return False
         self.at += used - before
-        self.start_size = 0
+        self.partial_size = 0
         self.taken = 0
         self.in_payload = True
         if not self.head.opcode & CONTROL:
-            self._admit()
+            self._check_data_frame()
         return True
 
-    cdef int _admit(self) except -1:
+    cdef int _check_data_frame(self) except -1:
         """Whether a data frame may come here: RFC 6455 5.4, RFC 7692 6.1 on RSV1, the limits."""
         if self.head.opcode == CONTINUATION:
             if not self.opcode:
@@ -166,14 +370,13 @@ cdef class Protocol:
         if self.head.length > <uint64_t>(self.max_size - (0 if self.compressed else self.size)):
             raise ProtocolError(1009, "message longer than %d bytes" % self.max_size)
 
-    cdef object _whole(self, const uint8_t *at):
+    cdef object _decode_frame(self, const uint8_t *at):
         """A message that came as one frame in one read: unmasked straight into its object."""
         cdef Py_ssize_t size = self.head.length
         cdef object message
         cdef char *to
         if self.head.opcode == BINARY:
-            message = <object>PyBytes_FromStringAndSize(NULL, size)
-            Py_DECREF(<PyObject *>message)
+            message = new_bytes(size)
             if size:
                 unmask(<uint8_t *>PyBytes_AS_STRING(message), at, size, self.head.key, 0)
             return message
@@ -188,15 +391,13 @@ cdef class Protocol:
                 raise ProtocolError(1007, "text that is not UTF-8") from None
         return message
 
-    cdef int _keep(self, const uint8_t *at, Py_ssize_t size) except -1:
+    cdef int _append(self, const uint8_t *at, Py_ssize_t size) except -1:
         """Add a piece of payload to the message, inflated; UTF-8 is checked as it arrives."""
         cdef bytes piece
         cdef uint8_t *to
         if self.compressed:
-            piece = <object>PyBytes_FromStringAndSize(NULL, size)
-            Py_DECREF(<PyObject *>piece)
-            to = <uint8_t *>PyBytes_AS_STRING(piece)
-            unmask(to, at, size, self.head.key, self.taken)
+            piece = new_bytes(size)
+            unmask(<uint8_t *>PyBytes_AS_STRING(piece), at, size, self.head.key, self.taken)
             piece = self.deflate.inflate(
                 piece,
                 self.max_size - self.size,
@@ -224,7 +425,7 @@ cdef class Protocol:
         cdef uint64_t promised
         if not self.compressed:
             promised = self.size + self.head.length - self.taken
-            if promised <= PROMISED or (self.head.fin and promised < <uint64_t>room):
+            if promised <= MAX_PREALLOCATED or (self.head.fin and promised < <uint64_t>room):
                 room = promised
         if self.message is NULL:
             self.message = PyBytes_FromStringAndSize(NULL, room)
@@ -232,7 +433,7 @@ cdef class Protocol:
             _PyBytes_Resize(&self.message, room)
         return 0
 
-    cdef object _finish(self):
+    cdef object _finish_message(self):
         """The message whose last fragment has come."""
         cdef bytes message
         cdef uint8_t opcode = self.opcode
@@ -245,23 +446,35 @@ cdef class Protocol:
         self.message = NULL
         return message.decode() if opcode == TEXT else message
 
-    cdef object _control(self):
+    cdef object _control_event(self):
         cdef bytes payload = self.control[:self.head.length]
-        if self.head.opcode == PING:
-            return Ping(payload)
         if self.head.opcode == PONG:
             return Pong(payload)
+        if self.head.opcode == CLOSE:
+            return self._close_event(payload)
+        if not self.close_sent:
+            self.reply = control_frame(PONG, payload)
+        return Ping(payload)
+
+    cdef object _close_event(self, bytes payload):
+        cdef int code = NO_CODE
+        cdef str reason = ""
         if len(payload) == 1:
             raise ProtocolError(1002, "a Close with half a code")
-        code = int.from_bytes(payload[:2], "big") if payload else NO_CODE
-        if payload and not may_be_sent(code):
-            raise ProtocolError(1002, "close code %d must not be sent" % code)
-        try:
-            reason = payload[2:].decode()
-        except UnicodeDecodeError:
-            raise ProtocolError(1007, "a close reason that is not UTF-8") from None
-        self.close_received = self.deaf = True
+        if payload:
+            code = payload[0] << 8 | payload[1]
+            if not may_be_sent(code):
+                raise ProtocolError(1002, "close code %d must not be sent" % code)
+            try:
+                reason = payload[2:].decode()
+            except UnicodeDecodeError:
+                raise ProtocolError(1007, "a close reason that is not UTF-8") from None
+        self.close_received = self.ignoring = True
+        if not self.close_sent:
+            self.reply = control_frame(CLOSE, payload)  # RFC 6455 5.5.1: with the same code
         return Close(code, reason)
+
+    # -- out
 
     cpdef bytes encode_text(self, str text):
         """A text message as one frame; UnicodeEncodeError if `text` has lone surrogates."""
@@ -277,44 +490,23 @@ cdef class Protocol:
         cdef bytes deflated
         if self.close_sent:
             raise RuntimeError("a message cannot follow a Close")  # RFC 6455 5.5.1
-        if self.deflate is None or size < THRESHOLD:
+        if self.deflate is None or size < DEFLATE_FROM:
             return frame(FIN | opcode, at, size)
         deflated = self.deflate.deflate(at[:size] if opcode == TEXT else payload)
         return frame(FIN | RSV1 | opcode, PyBytes_AS_STRING(deflated), len(deflated))
 
-    def ping(self, bytes payload=b""):
+    cpdef bytes ping(self, bytes payload=b""):
         """A Ping frame; ValueError past 125 bytes."""
-        return control(PING, payload)
+        return control_frame(PING, payload)
 
-    def pong(self, bytes payload):
-        """A Pong frame; ValueError past 125 bytes."""
-        return control(PONG, payload)
-
-    def close(self, int code=NO_CODE, str reason=""):
-        """A Close frame, without a code for 1005; b"" if one was sent before.
+    cpdef bytes close(self, int code=NO_CODE, str reason=""):
+        """A Close frame, without a code for 1005; b"" if one was sent before. Nothing follows it.
 
         ValueError for a code that must not be sent or a reason past 123 bytes of UTF-8.
         """
-        cdef bytes payload = b""
-        if code != NO_CODE:
-            if not may_be_sent(code):
-                raise ValueError(f"close code {code} must not be sent: use 1000 or 3000 to 4999")
-            payload = code.to_bytes(2, "big") + reason.encode()
-        elif reason:
-            raise ValueError("a close reason needs a code")
+        cdef bytes closing = close_frame(code, reason)
         if self.close_sent:
             return b""
-        payload = control(CLOSE, payload)
         self.close_sent = True
-        return payload
-
-
-cdef bint may_be_sent(int code) noexcept:
-    # RFC 6455 7.4.1 and 7.4.2, and IANA's registry for 1012 to 1014
-    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
-
-
-cdef bytes control(uint8_t opcode, bytes payload):
-    if len(payload) > MAX_CONTROL:
-        raise ValueError("a control frame has at most 125 bytes of payload")  # RFC 6455 5.5
-    return frame(FIN | opcode, PyBytes_AS_STRING(payload), len(payload))
+        self.reply = None
+        return closing

@@ -1,20 +1,39 @@
-# cython: binding=False, boundscheck=False, wraparound=False, initializedcheck=False
-"""A WebSocket under ASGI: an asyncio protocol on one side, receive() and send() on the other."""
+"""A WebSocket under ASGI: an asyncio protocol on one side, receive() and send() on the other.
 
-from fastserve._ready cimport DONE, ready
-from fastserve.websocket._peer cimport Peer
+Until the app accepts, the WebSocket is an HTTP exchange, a Handshake, which the app can answer like
+any other. Then the session takes the transport over.
+
+A Session owns its parts: a Stream, which knows the transport; a Protocol, which knows the wire; an
+Inbox of messages that wait for the app; and a KeepAlive, which knows when to ping.
+"""
+
+cimport cython
+
+from httpparser cimport RequestHead
+from fastserve.asgi._exchange cimport Channel, Exchange
+from fastserve.asgi._service cimport Service
+from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
 from fastserve.websocket._protocol cimport Protocol
-from fastserve.websocket._waiting cimport Awaitable, step_in_c
 
-from fastserve.websocket import handshake
-from fastserve.websocket._link import ClientDisconnected
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
+
+from fastserve.errors import ClientDisconnected
 from fastserve.websocket.deflate import negotiate
-from fastserve.websocket.denial import Denial
+from fastserve.websocket.events import Close, Ping, ProtocolError
+from fastserve.websocket.handshake import accept
+from fastserve.websocket.handshake import read as read_request
 
-__all__ = ["Session"]
+__all__ = ["Session", "open_handshake"]
 
 cdef enum:
-    EARLY = 65536  # bytes from a client that does not wait for the handshake's answer
+    MAX_QUEUED = 1 << 20  # bytes that wait for the app before reading stops, however few messages
+    MAX_UNSENT = 65536  # bytes of frames that are kept for the end of the turn
+
+cdef enum Verdict:
+    WAIT
+    SEND_PING
+    GIVE_UP
 
 cdef enum Phase:
     CONNECTING
@@ -30,38 +49,270 @@ PHASES = (
 )
 
 
-cdef class Receive(Awaitable):
-    """receive() when nothing has arrived yet."""
+@cython.final
+cdef class Inbox:
+    """The messages that wait for the app, first in, first out; full at `max_count` or 1 MiB.
 
-    cdef object wait_for(self):
-        cdef Session session = self.owner
-        self.value = session._next_event()
-        if self.value is None:
-            self.gate = session.receivers.wait()
-            return self.gate
-        return None
+    Nearly always there is one, and no list is made for it.
+    """
+
+    cdef object first  # owned: the str or bytes that is taken next, or None
+    cdef list rest  # owned: those after it, from `taken` on; None until there is one
+    cdef Py_ssize_t taken
+    cdef Py_ssize_t count
+    cdef Py_ssize_t size  # bytes and characters of all
+    cdef Py_ssize_t max_count
+
+    def __init__(self, Py_ssize_t max_count):
+        self.max_count = max(1, max_count)
+
+    cdef int put(self, object message) except -1:
+        """Add a str or bytes."""
+        self.count += 1
+        self.size += len(message)
+        if self.first is None:
+            self.first = message
+        elif self.rest is None:
+            self.rest = [message]
+        else:
+            self.rest.append(message)
+        return 0
+
+    cdef object take(self):
+        """The oldest; None when there is none."""
+        cdef object message = self.first
+        if message is None:
+            return None
+        self.count -= 1
+        self.size -= len(message)
+        self.first = None
+        if self.rest is not None:
+            self.first = self.rest[self.taken]
+            self.taken += 1
+            if self.taken == len(self.rest):
+                self.rest = None
+                self.taken = 0
+        return message
+
+    cdef int clear(self) except -1:
+        """Drop all."""
+        self.first = self.rest = None
+        self.count = self.size = self.taken = 0
+        return 0
+
+    cdef bint is_full(self) noexcept:
+        return self.count >= self.max_count or self.size >= MAX_QUEUED
 
 
-step_in_c(Receive)
+@cython.final
+cdef class KeepAlive:
+    """When to ping a peer, and when to give it up; without a timer of its own.
+
+    Pings `interval` seconds after the last answer; None or 0 turns either off.
+    """
+
+    cdef double interval  # seconds; 0 is never
+    cdef double timeout
+    cdef bint pinged  # a Pong is awaited
+    cdef bint heard  # something arrived since the last check
+    cdef double due  # of the next Ping, or of the Pong; 0 until the next check sets it
+
+    def __init__(self, interval, timeout):
+        self.interval = interval or 0
+        self.timeout = timeout or 0
+
+    cdef Verdict check(self, double now, bint blind) noexcept:
+        """What to do at `now`; `blind` while nothing is read, so that no Pong can arrive."""
+        if not self.interval:
+            return WAIT
+        if not self.due:
+            self.due = now + self.interval
+        if self.pinged and (self.heard or blind):
+            # a peer in the middle of one large frame cannot answer, and is there all the same
+            self.due = now + self.timeout
+        self.heard = False
+        if now < self.due:
+            return WAIT
+        if self.pinged:
+            return GIVE_UP
+        self.pinged = self.timeout > 0
+        self.due = now + (self.timeout if self.pinged else self.interval)
+        return SEND_PING
+
+    cdef int answered(self) noexcept:
+        """A Pong came, asked for or not: the peer is there."""
+        if self.pinged:
+            self.pinged = False
+            self.due = 0
+        return 0
 
 
-cdef class Session(Peer):
+@cython.final
+cdef class Stream:
+    """The bytes below a WebSocket: one write for all frames of a turn, and waiting for slow peers.
+
+    Nothing above it knows the transport.
+    """
+
+    cdef object loop  # owned: outlives every connection
+    cdef object transport  # owned from accept until the connection is lost
+    cdef object pending  # owned: None, the frame, or a list of the frames, that this turn sends
+    cdef Py_ssize_t unsent  # bytes of them
+    cdef bint in_turn  # somebody flushes at the end of this turn
+    cdef bint congested  # the peer does not read: send() waits
+    cdef bint paused  # we do not read
+    cdef WaitQueue senders  # owned: those who wait for the peer to read
+    cdef Py_ssize_t stuck_size  # what waited for the peer when it last read something
+    cdef double stuck_until
+
+    def __init__(self, loop):
+        self.loop = loop
+        self.senders = WaitQueue(loop)
+
+    cdef int put(self, bytes data) except -1:
+        """Send with the rest of this turn."""
+        if self.pending is None:
+            self.pending = data
+            if not self.in_turn:
+                self.loop.call_soon(self._flush_pending)
+        elif type(self.pending) is list:
+            (<list>self.pending).append(data)
+        else:
+            self.pending = [self.pending, data]
+        self.unsent += len(data)
+        return 0
+
+    def _flush_pending(self):
+        self.flush()
+
+    cdef int flush(self) except -1:
+        """Send now."""
+        cdef object pending = self.pending
+        if pending is None:
+            return 0
+        self.pending = None
+        self.unsent = 0
+        if self.transport is not None:
+            self.transport.write(b"".join(pending) if type(pending) is list else pending)
+        return 0
+
+    cdef Awaitable sent(self):
+        """Done, unless the peer is slow or much has been sent in this turn."""
+        cdef Drain drain
+        if self.unsent >= MAX_UNSENT:
+            self.flush()
+        elif not self.congested:
+            return DONE
+        drain = Drain.__new__(Drain)
+        drain.stream = self
+        return drain
+
+    cdef int uncongest(self) except -1:
+        self.congested = False
+        return self.senders.wake_all()
+
+    cdef int read(self, bint on) except -1:
+        """Let the transport read, or not."""
+        if on == self.paused and self.transport is not None:
+            self.paused = not on
+            if on:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
+        return 0
+
+    cdef bint is_stuck(self, double now, double timeout) except -1:
+        """Whether the peer has read nothing of what waits for it in `timeout` seconds."""
+        cdef Py_ssize_t size
+        if not self.congested or not timeout:
+            self.stuck_until = 0
+            return False
+        size = self.transport.get_write_buffer_size()
+        if not self.stuck_until or size < self.stuck_size:
+            self.stuck_until = now + timeout
+            self.stuck_size = size
+        return now >= self.stuck_until
+
+    cdef int finish(self) except -1:
+        """Send no more; read on to the peer's end, or until sweep() has waited for it long enough.
+
+        Closing with bytes unread would reset the connection, and the peer could lose our Close.
+        """
+        self.flush()
+        if self.transport is None:
+            return 0
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+        return 0
+
+    cdef int close(self) except -1:
+        """Send what is pending, and hang up."""
+        self.flush()
+        if self.transport is not None:
+            self.transport.close()
+        return 0
+
+    cdef int abort(self) except -1:
+        """Hang up now."""
+        if self.transport is not None:
+            self.transport.abort()
+        return 0
+
+    cdef int lose(self) except -1:
+        """The connection is gone."""
+        self.transport = None
+        self.pending = None
+        return 0
+
+
+@cython.final
+cdef class Drain(Awaitable):
+    """send() while the peer does not read; or one turn for the others, after 64 KiB."""
+
+    cdef Stream stream  # owned
+
+    cdef Waiter wait_for(self):
+        cdef Stream stream = self.stream
+        if stream.transport is None:
+            raise ClientDisconnected("the client disconnected while send() waited for it to read")
+        if stream.congested:
+            return stream.senders.add()
+        return stream.senders.one_turn() if self.waiter is None else None
+
+
+@cython.final
+cdef class Session:
     """One WebSocket, from its handshake to the end of its app."""
 
+    cdef Service service  # owned: one per loop, outlives every connection
     cdef readonly object task  # owned: runs the app; None before start()
-    cdef object scope  # owned until start()
-    cdef object request  # owned until the answer
-    cdef bytes early  # owned: what came before accept
-    cdef object denial  # owned while DENYING
+    cdef Handshake handshake  # owned until it is answered or its connection lost
 
+    # the connection
+    cdef Stream stream  # owned
+    cdef Protocol protocol  # owned; None until the WebSocket is open
+    cdef KeepAlive keepalive  # owned
+    cdef double deadline  # of its end on the wire once it has ended; 0 until sweep() sets it
+    cdef bint spoke  # a message was sent since the last Ping
+
+    # the app
     cdef Phase phase  # what the app has done
     cdef bint connected  # websocket.connect has been received
+    cdef Inbox inbox  # owned
+    cdef WaitQueue receivers  # owned: those who wait for it
+    cdef bint in_pull  # events are being read from the protocol
+    cdef object disconnect  # owned: (code, reason) once the connection has ended for the app
 
-    def __init__(self, service, transport, dict scope, request, bytes leftover=b""):
-        Peer.__init__(self, service, transport)
-        self.scope = scope
-        self.request = request
-        self.early = leftover
+    def __cinit__(self, Handshake handshake not None):
+        config = handshake.channel.service.config
+        self.service = handshake.channel.service
+        self.handshake = handshake
+        self.stream = Stream(self.service.loop)
+        self.keepalive = KeepAlive(config.ws_ping_interval, config.ws_ping_timeout)
+        self.inbox = Inbox(config.ws_max_queue)
+        self.receivers = WaitQueue(self.service.loop)
 
     # -- the server's side
 
@@ -69,63 +320,100 @@ cdef class Session(Peer):
         """Run the app in a Task of its own, in a copy of the service's context."""
         context = self.service.context.copy()
         self.service.websockets.add(self)
-        scope, self.scope = self.scope, None
+        scope, self.handshake.scope = self.handshake.scope, None
         # no coroutine of ours around the app's: every step would pass through it
         try:
             app = context.run(self.service.app, scope, self.receive, self.send)
         except Exception as error:
             app = _failed(error)
-        self.task = self.loop.create_task(app, context=context)
+        self.task = self.stream.loop.create_task(app, context=context)
         self.task.add_done_callback(self._app_ended)
 
     def sweep(self, double now):
         """Called about once a second with loop.time(): pings, and the end of those that hang."""
-        self.look(now)
+        config = self.service.config
+        if self.stream.transport is None:
+            return
+        if self.stream.is_stuck(now, config.send_timeout):
+            self.stream.abort()
+        elif self.disconnect is not None:
+            if not self.deadline:
+                self.deadline = now + config.ws_close_timeout
+            elif now >= self.deadline and config.ws_close_timeout:
+                self.stream.abort()
+        elif self.protocol is not None:
+            verdict = self.keepalive.check(now, self.stream.paused)
+            if verdict == GIVE_UP:
+                self._fail(1011, "keepalive ping timeout")
+            elif verdict == SEND_PING:
+                self.stream.put(self.protocol.ping(b"ping"))
+                if not self.spoke and self.protocol.deflate is not None:
+                    self.protocol.deflate.rest()
+                self.spoke = False
 
     def shutdown(self):
         """The server stops: refuse with 503, or close with 1012."""
         if self.disconnect is not None:
             return
         if self.phase == CONNECTING:
-            self._answer(503, "the server is shutting down")
+            self._refuse(503, "the server is shutting down")
+            if has_not_begun(self.task):
+                self.task.cancel()  # the app hears nothing of a handshake that is answered already
         elif self.phase == OPEN:
-            self.close_with(1012, "service restart")
+            self._close(1012, "service restart")
 
     def abort(self):
         """End it now: the connection and the app."""
-        if not self.lost:
-            self.transport.abort()
+        self.stream.abort()
         if self.task is not None:
             self.task.cancel()
 
     # -- the transport's side
 
     def data_received(self, bytes data):
-        """Before accept, kept; after it, parsed, handed to the app and answered in this turn."""
-        if self.protocol is None:
-            self._keep_early(data)
-        else:
-            self.take(data)
+        """Parse, hand to the app and send what it answers, all in this turn."""
+        cdef Stream stream = self.stream
+        self.keepalive.heard = True
+        stream.in_turn = True
+        self.protocol.feed(data)
+        self._pull()
+        self._wake_receivers(True)
+        stream.in_turn = False
+        stream.flush()
+        self._pause_or_resume()
+
+    def eof_received(self):
+        """Let the transport close: a WebSocket is not half open."""
+
+    def pause_writing(self):
+        """The peer does not read: send() waits."""
+        self.stream.congested = True
+
+    def resume_writing(self):
+        """The peer reads again."""
+        self._reply()
+        self.stream.uncongest()
 
     def connection_lost(self, exc):
         """The end on the wire; the app may still take what had arrived."""
-        self.lose()
+        self.stream.lose()
+        self.handshake = None
         if self.disconnect is None:
             self.disconnect = (1006, "")
-        self.wake_receivers(False)
-        self.resume_writing()
+        self._wake_receivers(False)
+        self.stream.uncongest()
         self._forget()
 
     # -- the app's side
 
     def receive(self):
         """ASGI's receive: the next event, as an awaitable that is ready if the event is."""
-        cdef object event = self._next_event()
+        cdef dict event = self._next_event()
         cdef Receive waiting
         if event is not None:
             return ready(event)
         waiting = Receive.__new__(Receive)
-        waiting.owner = self
+        waiting.session = self
         return waiting
 
     def send(self, dict message not None):
@@ -135,70 +423,35 @@ cdef class Session(Peer):
             raise ClientDisconnected("the WebSocket has ended: code %d %s" % self.disconnect)
         if self.phase == OPEN and kind == "websocket.send":
             self._send(message)
-            return self.sent()
+            return self.stream.sent()
         step = STEPS[self.phase].get(kind)
         if step is None:
             raise RuntimeError(
                 f"{kind!r} cannot be sent {PHASES[self.phase]}: "
                 f"{' or '.join(STEPS[self.phase]) or 'nothing'} can"
             )
-        step(self, message)
-        return DONE if self.phase == ENDED else self.sent()
+        return step(self, message)
 
-    def _send(self, dict message):
+    cdef int _send(self, dict message) except -1:
         cdef object text = message.get("text")
         cdef object data = message.get("bytes")
         if (text is None) == (data is None):
             raise ValueError("websocket.send needs exactly one of 'bytes' and 'text'")
         self.spoke = True
         if data is None:
-            self.put(self.protocol.encode_text(text))
+            self.stream.put(self.protocol.encode_text(text))
         elif type(data) is bytes:
-            self.put(self.protocol.encode_binary(data))
+            self.stream.put(self.protocol.encode_binary(data))
         else:
-            self.put(self.protocol.encode_binary(bytes(memoryview(data))))
+            self.stream.put(self.protocol.encode_binary(bytes(memoryview(data))))
+        return 0
 
-    def _accept(self, dict message):
-        config = self.service.config
-        agreed = negotiate(self.request.extensions) if config.ws_per_message_deflate else None
-        deflate, extension = agreed or (None, None)
-        head = handshake.accept(
-            self.request,
-            message.get("subprotocol"),
-            extension,
-            message.get("headers") or (),
-            self.service.default_headers(),
-        )
-        protocol = Protocol(
-            max_size=config.ws_max_size, max_fragments=config.ws_max_fragments, deflate=deflate
-        )
-        early, self.early = self.early, None
-        self.phase = OPEN
-        self.request = None
-        self.put(head)
-        self.open(protocol, early)
-
-    def _close(self, dict message):
+    def _app_closes(self, dict message):
         code = message.get("code")
-        self.close_with(1000 if code is None else code, message.get("reason") or "")
+        self._close(1000 if code is None else code, message.get("reason") or "")
         self.phase = ENDED
         self.inbox.clear()
-
-    def _refuse(self, dict message):
-        self._answer(403, "the app refused the WebSocket")
-        self.phase = ENDED
-
-    def _deny(self, dict message):
-        ready_fields = self.service.default_headers()
-        self.denial = Denial(message["status"], message.get("headers") or (), ready_fields)
-        self.phase = DENYING
-
-    def _deny_body(self, dict message):
-        more = bool(message.get("more_body", False))
-        self.put(self.denial.body(bytes(message.get("body", b"")), more))
-        if not more:
-            self._end_http()
-            self.phase = ENDED
+        return DONE
 
     def _app_ended(self, task):
         error = None if task.cancelled() else task.exception()
@@ -207,38 +460,37 @@ cdef class Session(Peer):
         elif self.phase < OPEN and self.disconnect is None and not task.cancelled():
             self.service.logger.error("the WebSocket app returned without answering the handshake")
         if self.disconnect is None:
-            if self.phase == CONNECTING:
-                self._answer(500, "Internal Server Error")
-            elif self.phase == DENYING:
-                self.transport.abort()
+            if self.phase < OPEN:
+                self._end_handshake().fail()
             elif error is not None or task.cancelled():
-                self.close_with(1011, "internal error")
+                self._close(1011, "internal error")
             else:
-                self.close_with(1000, "")
+                self._close(1000, "")
         self.phase = ENDED
         self._forget()
 
-    def _log(self, error):
+    cdef int _log(self, object error) except -1:
         if isinstance(error, ClientDisconnected):
-            return  # ASGI: what send() raised after a disconnect is not an error
+            return 0  # ASGI: what send() raised after a disconnect is not an error
         if isinstance(error.__context__, ClientDisconnected):
             self.service.logger.warning("the WebSocket app ended with %r after its client", error)
         else:
             self.service.logger.error("the WebSocket app failed", exc_info=error)
+        return 0
 
-    # -- in
+    # -- messages in
 
-    cdef object _next_event(self):
+    cdef dict _next_event(self):
         """The event that receive() gives now, or None when it must wait."""
         cdef object message
         if not self.connected:
             self.connected = True
             return {"type": "websocket.connect"}
         if self.inbox.first is None and self.protocol is not None and self.protocol.has_unread():
-            self.pull()
+            self._pull()
         message = self.inbox.take()
-        if self.read_paused and self.inbox.first is None and self.protocol is not None:
-            self.pause_or_resume()  # also when what was unread is only the beginning of a frame
+        if self.stream.paused and self.inbox.first is None and self.protocol is not None:
+            self._pause_or_resume()  # also when what was unread is only the beginning of a frame
         if message is not None:
             if type(message) is str:
                 return {"type": "websocket.receive", "text": message}
@@ -248,49 +500,221 @@ cdef class Session(Peer):
             return {"type": "websocket.disconnect", "code": code, "reason": reason}
         return None
 
-    cdef int _keep_early(self, bytes data) except -1:
-        """RFC 6455 4.1: a client waits for the answer; one that does not is read to a limit."""
-        if self.phase == CONNECTING and self.disconnect is None:
-            self.early += data
-            if len(self.early) > EARLY:
-                self.read_on(False)
+    cdef int _pull(self) except -1:
+        """Read events up to a full inbox; what is left is read when the app has taken some."""
+        cdef object event
+        if self.in_pull:
+            return 0  # the app was woken from here, and goes on when this does
+        self.in_pull = True
+        try:
+            while not self._is_full():
+                event = self.protocol.next_event()
+                if event is None:
+                    break
+                if type(event) is str or type(event) is bytes:
+                    if self.disconnect is None or (
+                        self.stream.transport is None and not self.protocol.close_sent
+                    ):
+                        self.inbox.put(event)
+                else:
+                    self._wake_receivers(self.stream.in_turn)  # answers keep the order of questions
+                    self._answer(event)
+        except ProtocolError as error:
+            self._wake_receivers(self.stream.in_turn)
+            self._fail(error.code, error.reason)
+        self.in_pull = False
         return 0
 
-    # -- the end
+    cdef bint _is_full(self) noexcept:
+        # once it has ended nothing is queued any more, and the peer's Close is waited for
+        return self.disconnect is None and self.inbox.is_full()
 
-    cdef int _answer(self, int status, str reason) except -1:
-        """Refuse the handshake."""
-        ready_fields = self.service.default_headers()
-        self.put(handshake.refuse(status, reason, (), ready_fields))
-        return self._end_http()
+    cdef int _pause_or_resume(self) except -1:
+        return self.stream.read(not self._is_full() and not self.protocol.has_unread())
 
-    cdef int _end_http(self) except -1:
-        self.flush()
-        self.ended(1006, "")
-        self.transport.close()
+    cdef int _wake_receivers(self, bint now) except -1:
+        while self.receivers.first is not None and (
+            self.inbox.first is not None or self.disconnect is not None
+        ):
+            self.receivers.wake_first(now)
         return 0
+
+    # -- Ping, Pong and Close
+
+    cdef int _answer(self, object event) except -1:
+        """Send what the protocol owes for a Ping or a Close."""
+        if type(event) is Close:
+            if self.protocol.close_sent:
+                return self.stream.close()
+            self._reply()
+            self._end(event.code, event.reason)
+            return self.stream.finish()
+        if type(event) is not Ping:
+            return self.keepalive.answered()
+        if not self.stream.congested:  # while it is, only the latest Pong is owed
+            self._reply()
+        return 0
+
+    cdef int _reply(self) except -1:
+        cdef bytes reply = self.protocol.take_reply()
+        if reply:
+            self.stream.put(reply)
+        return 0
+
+    cdef int _close(self, int code, str reason) except -1:
+        """Begin the closing handshake; what arrives until its end is dropped."""
+        self.stream.put(self.protocol.close(code, reason))
+        self.stream.flush()
+        self._end(code, reason)
+        self._pull()
+        return self._pause_or_resume()
+
+    cdef int _fail(self, int code, str reason) except -1:
+        """RFC 6455 7.1.7: say why, then hang up."""
+        if self.stream.transport is None:
+            return 0
+        if not self.protocol.close_sent:
+            self.stream.put(self.protocol.close(code, reason))
+        if self.disconnect is None:
+            self._end(code, reason)
+        return self.stream.finish()
+
+    cdef int _end(self, int code, str reason) except -1:
+        """For the app the connection is over; for the wire, once the peer or sweep() says so."""
+        self.disconnect = (code, reason)
+        return self._wake_receivers(False)
 
     cdef int _forget(self) except -1:
-        if self.lost and self.task.done():
+        if self.stream.transport is None and self.task.done():
             self.service.websockets.discard(self)
             self.service.notice()
-            # each knows its line: without this only the cycle collector would free them
-            self.receivers.spare = self.senders.spare = None
         return 0
+
+    # -- the handshake's answer
+
+    def _app_accepts(self, dict message):
+        cdef Handshake answer = self.handshake
+        config = self.service.config
+        agreed = negotiate(answer.request.extensions) if config.ws_per_message_deflate else None
+        deflate, extension = agreed or (None, None)
+        fields = accept(
+            answer.request, message.get("subprotocol"), extension, message.get("headers") or ()
+        )
+        if answer.channel.gone:
+            raise ClientDisconnected("the client disconnected before it was accepted")
+        self.stream.transport, head, early = answer.channel.upgrade(answer, self, fields)
+        self.stream.put(head)
+        self.handshake = None
+        self.phase = OPEN
+        self.protocol = Protocol(
+            max_size=config.ws_max_size, max_fragments=config.ws_max_fragments, deflate=deflate
+        )
+        if early:
+            self.protocol.feed(early)
+            self._pull()
+            self._wake_receivers(False)
+        self._pause_or_resume()
+        return self.stream.sent()
+
+    def _app_refuses(self, dict message):
+        self._refuse(403, "the app refused the WebSocket")
+        self.phase = ENDED
+        return DONE
+
+    def _app_denies(self, dict message):
+        status = message["status"]
+        if not isinstance(status, int) or not 200 <= status <= 599:
+            raise ValueError(f"status {status!r} of a denial: use 200 to 599")
+        self.handshake.start_response(message)
+        self.phase = DENYING
+        return DONE
+
+    def _app_denies_with_body(self, dict message):
+        cdef Handshake answer = self.handshake
+        cdef object sent = answer.send_body(message)
+        if not message.get("more_body"):
+            self._end_handshake()
+            self.phase = ENDED
+        return sent
+
+    cdef int _refuse(self, int status, str reason) except -1:
+        return self._end_handshake().answer(status, reason)
+
+    cdef Handshake _end_handshake(self):
+        """The app hears that it is over; what answers it is returned."""
+        cdef Handshake answer = self.handshake
+        self.handshake = None
+        self._end(1006, "")
+        return answer
+
+
+cdef class Handshake(Exchange):
+    """The HTTP exchange that answers a handshake. Its app is called by the session."""
+
+    cdef Session session  # owned until the connection is lost
+    cdef object request  # owned: what the handshake asks for
+
+    cdef int call(self) except -1:
+        self.called = True
+        self.session.start()
+        return 0
+
+    cdef int disconnect(self) except -1:
+        cdef Session session = self.session
+        self.session = None
+        if session is not None and session.handshake is self:
+            session.connection_lost(None)
+        return 0
+
+
+def open_handshake(Channel channel not None, RequestHead head not None):
+    """The exchange of a request for a WebSocket. Raises Refusal for one that is malformed."""
+    cdef Handshake exchange = Handshake.__new__(Handshake)
+    cdef dict scope
+    exchange.request = read_request(head.method, head.version, head.headers)
+    exchange.begin(channel, head)
+    exchange.is_websocket = True
+    exchange.session = Session(exchange)
+    scope = exchange.scope
+    scope["type"] = "websocket"
+    scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
+    scope["subprotocols"] = exchange.request.subprotocols
+    scope["extensions"] = {"websocket.http.response": {}}
+    if channel.tls is not None:
+        scope["extensions"]["tls"] = channel.tls.copy()
+    del scope["method"]
+    return exchange
+
+
+@cython.final
+cdef class Receive(Awaitable):
+    """receive() when nothing has arrived yet."""
+
+    cdef Session session  # owned
+
+    cdef Waiter wait_for(self):
+        self.value = self.session._next_event()
+        return self.session.receivers.add() if self.value is None else None
+
+
+cdef bint has_not_begun(object task) except -1:
+    cdef object coroutine = task.get_coro()
+    return isinstance(coroutine, CoroutineType) and getcoroutinestate(coroutine) == CORO_CREATED
 
 
 async def _failed(error):
     raise error
 
 
-# what the app may send in each phase; anything else is an error in the app
+# What the app may send in each phase; anything else is an error in the app. The hot one is not
+# called through this table.
 STEPS = (
     {
-        "websocket.accept": Session._accept,
-        "websocket.close": Session._refuse,
-        "websocket.http.response.start": Session._deny,
+        "websocket.accept": Session._app_accepts,
+        "websocket.close": Session._app_refuses,
+        "websocket.http.response.start": Session._app_denies,
     },
-    {"websocket.http.response.body": Session._deny_body},
-    {"websocket.send": Session._send, "websocket.close": Session._close},
+    {"websocket.http.response.body": Session._app_denies_with_body},
+    {"websocket.send": None, "websocket.close": Session._app_closes},
     {},
 )

@@ -3,34 +3,30 @@
 import binascii
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha1
-from http import HTTPStatus
 
+from fastserve.errors import Refusal
 from fastserve.websocket.deflate import Parameters
+from httpparser.http1 import TCHAR
 
 __all__ = [
-    "Refusal",
     "Request",
     "accept",
     "extensions",
     "is_wanted",
     "read",
-    "refuse",
-    "response_head",
 ]
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 5.6.2
+TOKEN = TCHAR + "+"
 IS_TOKEN = re.compile(TOKEN)
 # RFC 6455 9.1: a quoted value must be a token once unquoted
 PARAMETER = re.compile(rf'[ \t]*;[ \t]*({TOKEN})(?:[ \t]*=[ \t]*(?:({TOKEN})|"({TOKEN})"))?')
 EXTENSION = re.compile(rf"[ \t]*({TOKEN})((?:{PARAMETER.pattern})*)[ \t]*(?:,|$)")
-FIELD_NAME = re.compile(TOKEN.encode())
-FORBIDDEN_IN_VALUE = re.compile(rb"[\r\n\0]")
 # the handshake's own fields, and those that would frame a body
 RESERVED = frozenset(
     {
@@ -52,17 +48,6 @@ class Request:
     key: bytes
     subprotocols: list[str]
     extensions: list[tuple[str, Parameters]]
-
-
-class Refusal(Exception):
-    """Not a valid opening handshake: answer with `status` and `headers`, then close."""
-
-    def __init__(
-        self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()
-    ) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.headers = headers
 
 
 def is_wanted(upgrade: bytes) -> bool:
@@ -150,65 +135,24 @@ def _extensions(fields: dict[bytes, list[bytes]]) -> list[tuple[str, Parameters]
 
 
 def accept(
-    request: Request, subprotocol: str | None, extension: str | None, headers: Headers, ready: bytes
-) -> bytes:
-    """The 101 head (4.2.2); `headers` are the app's, `ready` the server's own, each line whole.
+    request: Request, subprotocol: str | None, extension: str | None, headers: Headers
+) -> list[tuple[bytes, bytes]]:
+    """The fields of the 101 (4.2.2), but for Upgrade and Connection; `headers` are the app's.
 
     ValueError when the app names a subprotocol that was not offered or a field that is not its own.
     """
-    lines = [
-        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n",
-        b"sec-websocket-accept: %b\r\n" % b64encode(sha1(request.key + GUID).digest()),
-    ]
+    fields = [(b"sec-websocket-accept", b64encode(sha1(request.key + GUID).digest()))]
     if subprotocol is not None:
         if subprotocol not in request.subprotocols:
             raise ValueError(
                 f"subprotocol {subprotocol!r} was not offered: choose one of scope['subprotocols'] "
                 f"{request.subprotocols} or None"
             )
-        lines.append(b"sec-websocket-protocol: %b\r\n" % subprotocol.encode())
+        fields.append((b"sec-websocket-protocol", subprotocol.encode()))
     if extension is not None:
-        lines.append(b"sec-websocket-extensions: %b\r\n" % extension.encode())
-    own = [(name.lower(), value) for name, value in headers]
-    for name, _ in own:
-        if name in RESERVED:
-            raise ValueError(f"{name.decode('latin-1')!r} is the server's own field in a handshake")
-    return b"".join([*lines, _fields(own), _without(ready, own), b"\r\n"])
-
-
-def response_head(status: int, headers: Headers, ready: bytes) -> bytes:
-    """The head of an answer that is not 101; ValueError on a field that cannot be sent."""
-    own = [(name.lower(), value) for name, value in headers]
-    phrase = HTTPStatus(status).phrase if status in _STATUSES else ""
-    line = f"HTTP/1.1 {status} {phrase}\r\n".encode()
-    return b"".join([line, _fields(own), _without(ready, own), b"connection: close\r\n\r\n"])
-
-
-def refuse(status: int, reason: str, headers: Headers, ready: bytes) -> bytes:
-    """A whole answer, head and body, that refuses the handshake."""
-    body = reason.encode()
-    own = [
-        *headers,
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", b"%d" % len(body)),
-    ]
-    return response_head(status, own, ready) + body
-
-
-_STATUSES = frozenset(HTTPStatus)
-
-
-def _fields(headers: Headers) -> bytes:
-    lines = []
+        fields.append((b"sec-websocket-extensions", extension.encode()))
     for name, value in headers:
-        if not FIELD_NAME.fullmatch(name) or FORBIDDEN_IN_VALUE.search(value):
-            raise ValueError(f"not a header field: {name!r}: {value!r}")
-        lines.append(b"%b: %b\r\n" % (name, value))
-    return b"".join(lines)
-
-
-def _without(ready: bytes, headers: Headers) -> bytes:
-    # what the app says about itself stands instead of what the server would say
-    names = {name for name, _ in headers}
-    lines = ready.splitlines(keepends=True)
-    return b"".join(line for line in lines if line.partition(b":")[0] not in names)
+        if name.lower() in RESERVED:
+            raise ValueError(f"{name.decode('latin-1')!r} is the server's own field in a handshake")
+        fields.append((name, value))
+    return fields

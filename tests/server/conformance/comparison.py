@@ -1,4 +1,4 @@
-"""What docs/conformance.md says of other servers, from what tests/compat/conformance.py found."""
+"""The section of docs/conformance.md about other servers, from tests/compat/results.json."""
 
 import json
 from pathlib import Path
@@ -6,20 +6,21 @@ from pathlib import Path
 from .choices import CHOICES, NAMES
 
 RESULTS = Path(__file__).parents[2] / "compat" / "results.json"
-OPTIONAL = "Extensions"  # no server must offer any of them
-WAYS = {"bytewise": "byte by byte", "behind": "behind another request"}
+OPTIONAL = "Extensions"  # a server need not support them
+WAYS = {"bytewise": "byte by byte", "behind": "after another request"}
 
 TEXT = """\
 ## Other servers
 
-{whole} of these cases were played against other servers too, on {date} with Python {python}, by
-`python tests/compat/conformance.py` (which ids each server fails: `tests/compat/results.json`). Of
-the others, {choices} ask for one of several things that the clause allows (below), {options} need
-an option of fastserve's, and {apps} an application of their own or a Unix socket.
+`python tests/compat/conformance.py` played {whole} of these cases against other servers too, on
+{date} with Python {python}. `tests/compat/results.json` lists the ids that each server fails. Of the
+other cases, {choices} ask for one of several things that the clause allows (see Choices), {options}
+need an option of fastserve, and {apps} need an application of their own or a Unix socket.
 
-Judged is what the clause asks: a refusal may have any error as its status; a body may be framed in
-any way; after an error that `send()` raises, the request may end; a connection may stay open behind
-a 500, and end behind HTTP/1.0. A reset that swallows bytes behind a last answer does not count.
+Only what the clause asks is judged: a refusal may have any error status; a body may be framed in any
+way; the request may end after an error that `send()` raises; a connection may stay open after a 500,
+and close after a response to HTTP/1.0. A reset that loses bytes after the last response does not
+count.
 
 """
 
@@ -52,12 +53,12 @@ def table(found):
         if title != OPTIONAL:
             yield row(title, ids, servers, "whole")
     required = [name for title, ids in topics.items() if title != OPTIONAL for name in ids]
-    yield row("**together**", required, servers, "whole")
+    yield row("**all**", required, servers, "whole")
     for way, how in WAYS.items():
         ids = [name for ids in found["cases"][way].values() for name in ids]
-        yield row(f"those with x3, {how}", ids, servers, way)
+        yield row(f"those marked x3, {how}", ids, servers, way)
     if OPTIONAL in topics:
-        yield row("extensions, which are optional", topics[OPTIONAL], servers, "whole")
+        yield row("extensions (optional)", topics[OPTIONAL], servers, "whole")
 
 
 def row(title, ids, servers, way):
@@ -66,8 +67,8 @@ def row(title, ids, servers, way):
 
 
 def choices():
-    """What fastserve has chosen."""
-    lines = ["\n## Choices\n", "Where a clause leaves a choice, or fastserve departs from it:\n"]
+    """The choices of fastserve."""
+    lines = ["\n## Choices\n", "Where a clause leaves a choice, or fastserve deviates from it:\n"]
     for reason, names in CHOICES.items():
         lines.append(f"- {reason}: {', '.join(f'`{name}`' for name in names.split())}.")
     return "\n".join(lines) + "\n"

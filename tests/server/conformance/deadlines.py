@@ -42,7 +42,7 @@ def second_head(peer, client):
 
 
 DEADLINES = {
-    "rfc9112-9.5-first-byte": ("a client that says nothing is let go", b"", first_byte),
+    "rfc9112-9.5-first-byte": ("a client that sends nothing is disconnected", b"", first_byte),
     "rfc9110-15.5.9-request-line": ("a request line that does not end: 408", b"GET / HT", head),
     "rfc9110-15.5.9-head": ("a head that does not end: 408", GET[:-2], head),
     "rfc9110-9.3.2-head-late": ("to a HEAD without content", b"HEAD" + GET[3:-2], late_head),

@@ -232,15 +232,15 @@ def mistaken(peer):
 STEPS = {
     "asgi-lifespan-scope": ("its scope and its events", scoped),
     "asgi-lifespan-returned": ("an app that returns from it is served", returned),
-    "asgi-lifespan-raised": ("one that raises in it too, and gets no more events", raised_later),
-    "asgi-lifespan-shutdown-failed": ("a failed shutdown is told", shutdown_failed),
+    "asgi-lifespan-raised": ("so is one that raises, and it gets no more events", raised_later),
+    "asgi-lifespan-shutdown-failed": ("a failed shutdown is reported", shutdown_failed),
     "asgi-lifespan-mistaken": ("messages out of order raise", mistaken),
-    "asgi-lifespan-order": ("startup before, shutdown behind everything else", order),
+    "asgi-lifespan-order": ("startup comes before everything else, shutdown after it", order),
     "asgi-lifespan-failed": ("a failed startup stops the server", failed),
     "asgi-lifespan-unsupported": ("an app without lifespan is served", unsupported),
-    "rfc9112-9.6-stopping": ("a stopping server closes behind its answers",
+    "rfc9112-9.6-stopping": ("a stopping server closes connections after their responses",
                              not_accepted_while_stopping),
-    "asgi-lifespan-cut-off": ("shutdown comes even if requests are cut off", cut_off),
+    "asgi-lifespan-cut-off": ("shutdown comes even if requests are aborted", cut_off),
 }  # fmt: skip
 
 CASES = [Play(id=name, asks=asks, steps=steps, local=True) for name, (asks, steps) in STEPS.items()]

@@ -31,7 +31,7 @@ MESSAGES = [
              [part(b"abc")]),
     received("asgi-receive-late", "a body is not lost when the app reads late", sized(3, b"abc"),
              [("yield",), ("yield",), ("start",), ("read",), ("body", b"ok")], [b"abc"]),
-    received("asgi-receive-while-sending", "nor when it has begun to answer", sized(3, b"abc"),
+    received("asgi-receive-while-sending", "nor when it has begun to respond", sized(3, b"abc"),
              [("start",), ("body", b"a", True), ("read",), ("body", b"b")], [b"abc"], body=b"ab"),
     received("asgi-receive-after-end", "http.disconnect once the response is complete", GET,
              [("reply",), ("receive",), ("receive",)], [GONE, GONE]),
@@ -51,7 +51,7 @@ UNREAD = [
              sized(1000, b"x" * 1000), [("reply",)], []),
     received("rfc9112-9.3-unread-chunked-skipped", "a chunked one as well",
              CHUNKED + b"3\r\nabc\r\n0\r\n\r\n", [("reply",)], []),
-    received("rfc9112-9.3-unread-in-error", "also behind a failure of the app", sized(3, b"abc"),
+    received("rfc9112-9.3-unread-in-error", "also after a failure of the app", sized(3, b"abc"),
              [("raise",)], ["AppError"], status=500, closes=True),
 ]  # fmt: skip
 
@@ -262,20 +262,21 @@ def continue_without_body(peer):
 
 
 STEPS = {
-    "asgi-receive-as-it-comes": ("a body is received as it comes", as_it_comes),
+    "asgi-receive-as-it-comes": ("a body is received as it arrives", as_it_comes),
     "asgi-receive-chunks-as-they-come": ("chunk by chunk", chunks_as_they_come),
     "asgi-receive-disconnect-in-body": ("http.disconnect when the client goes", gone_in_body),
     "asgi-receive-disconnect-waiting": ("receive() wakes for it", gone_while_waiting),
     "asgi-receive-disconnect-close": ("however the client goes", closed_while_waiting),
     "rfc9112-9.6-unread-large": ("an answer before a large body arrives, and closes", unread_large),
-    "rfc9112-9.6-unread-endless": ("a body that nobody reads is not read for ever", unread_endless),
+    "rfc9112-9.6-unread-endless": ("an endless body that nobody reads is not read for ever",
+                                   unread_endless),
     "asgi-receive-back-pressure": ("reading stops while the app does not", read_back_pressure),
     "rfc9112-7.1-upload": ("chunks of all sizes, byte for byte", upload),
     "asgi-receive-echo": ("reading and writing at the same time", echoed),
     "rfc9110-10.1.1-continue": ("100 when the app first receives", asked_to_continue),
     "rfc9110-10.1.1-final-instead": ("a final status instead of 100, and a close",
                                      not_asked_to_continue),
-    "rfc9110-10.1.1-body-there": ("no 100 once the body comes", continue_not_needed),
+    "rfc9110-10.1.1-body-there": ("no 100 once the body has begun to arrive", continue_not_needed),
     "rfc9110-10.1.1-after-head": ("no 100 once the response has begun", continue_after_start),
     "rfc9110-10.1.1-no-body": ("no 100 to a request without a body", continue_without_body),
     "rfc9110-15.2-no-1xx-in-1.0": ("no 1xx to HTTP/1.0", continue_old),

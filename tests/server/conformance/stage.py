@@ -26,6 +26,10 @@ class Run:
         """An event that the client sets and the script waits for."""
         return self.flags.setdefault(name, threading.Event())
 
+    async def until(self, name):
+        """The script waits for a flag; the loop goes on meanwhile."""
+        await asyncio.to_thread(self.flag(name).wait, 10)
+
 
 class Stage:
     def __init__(self):
@@ -166,7 +170,7 @@ async def do_yield(call):
 
 
 async def do_wait(call, name):
-    await asyncio.to_thread(call.run.flag(name).wait, 10)
+    await call.run.until(name)
 
 
 async def do_tell(call, name):

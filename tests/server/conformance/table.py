@@ -1,4 +1,4 @@
-"""All cases by topic, and docs/conformance.md, which is made of them.
+"""All cases by topic; generates docs/conformance.md.
 
 `python -m conformance.table` in tests/server writes it.
 """
@@ -44,15 +44,15 @@ SOURCES = {
 INTRODUCTION = """\
 # Conformance
 
-What HTTP/1.1 (RFC 9110 and 9112) asks of an origin server and ASGI asks of a server, clause by
-clause, with the test that shows it. Each of the {count} cases talks to the running server over a
-socket, on {{llhttp, h11}} x {{uvloop, asyncio}}; those marked x3 are played three times, whole,
-byte by byte and in one segment behind another request, with the same outcome. After each case that
-does not end the connection, the connection must serve one more request.
+What RFC 9110 and RFC 9112 (HTTP/1.1) ask of an origin server, and what ASGI asks of a server, clause
+by clause, each with its test. Each of the {count} cases talks to a running server over a socket, on
+{{llhttp, h11}} x {{uvloop, asyncio}}. Those marked x3 are played three times with the same outcome:
+whole, byte by byte, and in one segment after another request. If a case does not end its connection,
+the connection must then serve one more request.
 
     python -m pytest tests/server/conformance -k ID
 
-This page is made by `python -m conformance.table` in tests/server; a test keeps it true.
+`python -m conformance.table`, run in tests/server, generates this page; a test keeps it current.
 
 """
 
@@ -73,7 +73,7 @@ def row(case):
 
 
 def clause(name):
-    """What the id begins with, as a link where there is one."""
+    """The clause that the id begins with, as a link if there is one."""
     source, section = name.split("-")[:2]
     if source not in SOURCES:
         return "ASGI" if source == "asgi" else source

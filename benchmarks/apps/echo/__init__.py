@@ -1,1 +1,0 @@
-"""TCP echo, as each of them is written by its own manual."""

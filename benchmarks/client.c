@@ -1,0 +1,207 @@
+/* The load generator: HTTP, TCP echo and WebSocket as equal messages over many connections.
+
+   client PORT CONNECTIONS SENDERS DEPTH REPLY MESSAGE [HANDSHAKE]
+
+   Opens CONNECTIONS; the first SENDERS of them send the bytes of file MESSAGE, DEPTH in flight.
+   REPLY is the length of every answer, or 0 when answers are WebSocket frames. HANDSHAKE is sent
+   first on each connection; its answer is a head with status 101.
+   Prints "ready", then obeys lines on stdin until its end:
+     SECONDS   send for so long, each next message as soon as one is answered; 0 sends one message
+               on every connection and waits for the answers
+   and prints one JSON object for each. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CHUNK = 1 << 18, LARGEST = 1 << 24 };
+
+typedef struct {
+  int fd, writable_wanted, final; /* final: the frame being read ends a data message */
+  unsigned outstanding;
+  size_t unsent;    /* bytes that still have to be written */
+  size_t at;        /* where in the message the next written byte is */
+  size_t got;       /* bytes of a partial answer, or of a partial frame header */
+  uint64_t payload; /* bytes left of the frame that is being read */
+  uint8_t header[10];
+} Connection;
+
+static Connection *connections;
+static int count, senders, depth, epoll, running;
+static size_t reply_length, message_length;
+static char *message; /* DEPTH + 1 copies, so that any run of unsent bytes is contiguous */
+static char chunk[CHUNK];
+static uint64_t replies, errors;
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static void check(int succeeded, const char *what) {
+  if (succeeded) return;
+  fprintf(stderr, "client: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static char *read_file(const char *path, size_t *length) {
+  FILE *file = fopen(path, "rb");
+  check(file != NULL, path);
+  char *data = malloc(LARGEST);
+  *length = fread(data, 1, LARGEST, file);
+  fclose(file);
+  return data;
+}
+
+static void drop(Connection *c) {
+  if (c->fd < 0) return;
+  errors++;
+  close(c->fd);
+  c->fd = -1;
+  c->outstanding = c->unsent = 0;
+}
+
+static void flush(Connection *c) {
+  while (c->unsent) {
+    ssize_t n = send(c->fd, message + c->at, c->unsent, MSG_NOSIGNAL);
+    if (n < 0 && errno == EAGAIN) break;
+    if (n < 0) { drop(c); return; }
+    c->unsent -= n;
+    c->at = (c->at + n) % message_length;
+  }
+  if (c->writable_wanted == (c->unsent > 0)) return;
+  c->writable_wanted = c->unsent > 0;
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+  if (c->writable_wanted) event.events |= EPOLLOUT;
+  epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+static void queue(Connection *c) { c->outstanding++, c->unsent += message_length; }
+
+static void on_reply(Connection *c) {
+  replies++;
+  if (!c->outstanding) return; /* a broadcast to one that did not send */
+  c->outstanding--;
+  if (running) queue(c);
+}
+
+/* RFC 6455 5.2: opcode and FIN, a 7-bit length, or 126 and 16 bits, or 127 and 64 bits. */
+static void read_frames(Connection *c, const uint8_t *data, size_t n) {
+  while (n) {
+    if (c->payload) {
+      size_t taken = n < c->payload ? n : c->payload;
+      c->payload -= taken, data += taken, n -= taken;
+      if (!c->payload && c->final) on_reply(c);
+      continue;
+    }
+    c->header[c->got++] = *data++, n--;
+    if (c->got < 2) continue;
+    size_t extra = c->header[1] == 126 ? 2 : c->header[1] == 127 ? 8 : 0;
+    if (c->got < 2 + extra) continue;
+    c->payload = extra ? 0 : c->header[1];
+    for (size_t i = 0; i < extra; i++) c->payload = c->payload << 8 | c->header[2 + i];
+    c->final = (c->header[0] & 0x80) && (c->header[0] & 0x0f) < 8;
+    if ((c->header[0] & 0x0f) == 8) { drop(c); return; }
+    c->got = 0;
+    if (!c->payload && c->final) on_reply(c);
+  }
+}
+
+static void on_readable(Connection *c) {
+  ssize_t n = recv(c->fd, chunk, CHUNK, 0);
+  if (n < 0 && errno == EAGAIN) return;
+  if (n <= 0) drop(c);
+  else if (reply_length)
+    for (c->got += n; c->got >= reply_length; c->got -= reply_length) on_reply(c);
+  else
+    read_frames(c, (uint8_t *)chunk, n);
+  if (c->fd >= 0) flush(c);
+}
+
+static int outstanding(void) {
+  int total = 0;
+  for (int i = 0; i < senders; i++) total += connections[i].outstanding;
+  return total;
+}
+
+static void turn(void) {
+  struct epoll_event events[512];
+  int n = epoll_wait(epoll, events, 512, 10);
+  for (int i = 0; i < n; i++) {
+    Connection *c = events[i].data.ptr;
+    if (c->fd >= 0 && events[i].events & EPOLLOUT) flush(c);
+    if (c->fd >= 0 && events[i].events & ~EPOLLOUT) on_readable(c);
+  }
+}
+
+static void phase(double seconds) {
+  replies = errors = 0;
+  running = seconds > 0;
+  double begun = now();
+  for (int i = 0; i < senders; i++) {
+    if (connections[i].fd < 0) { errors++; continue; }
+    for (int k = 0; k < (running ? depth : 1); k++) queue(&connections[i]);
+    flush(&connections[i]);
+  }
+  while (running && now() - begun < seconds) turn();
+  double limit = now() + (running ? 3 : 20);
+  running = 0;
+  while (outstanding() && now() < limit) turn();
+  errors += outstanding();
+  printf("{\"replies\": %lu, \"errors\": %lu, \"seconds\": %.6f}\n", replies, errors, now() - begun);
+}
+
+static int shake_hands(int fd, const char *request, size_t length) {
+  char head[8192];
+  size_t got = 0;
+  if (send(fd, request, length, MSG_NOSIGNAL) != (ssize_t)length) return 0;
+  while (got < sizeof head && recv(fd, head + got, 1, 0) == 1)
+    if (++got >= 4 && !memcmp(head + got - 4, "\r\n\r\n", 4)) return !memcmp(head + 9, "101", 3);
+  return 0;
+}
+
+static void connect_all(int port, const char *handshake, size_t handshake_length) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  struct timeval patience = {.tv_sec = 5};
+  int one = 1;
+  for (Connection *c = connections; c < connections + count; c++) {
+    c->fd = socket(AF_INET, SOCK_STREAM, 0);
+    check(c->fd >= 0, "socket");
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); /* of connect() too */
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    check(!connect(c->fd, (struct sockaddr *)&address, sizeof address), "connect");
+    check(!handshake || shake_hands(c->fd, handshake, handshake_length), "handshake refused");
+    fcntl(c->fd, F_SETFL, O_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc < 7) return 2;
+  size_t handshake_length = 0;
+  char *handshake = argc > 7 ? read_file(argv[7], &handshake_length) : NULL;
+  char *once = read_file(argv[6], &message_length);
+  count = atoi(argv[2]), senders = atoi(argv[3]), depth = atoi(argv[4]);
+  reply_length = strtoul(argv[5], NULL, 10);
+  message = malloc(message_length * (depth + 1));
+  for (int i = 0; i <= depth; i++) memcpy(message + i * message_length, once, message_length);
+  connections = calloc(count, sizeof *connections);
+  epoll = epoll_create1(0);
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  connect_all(atoi(argv[1]), handshake, handshake_length);
+  printf("ready\n");
+  for (double seconds; scanf("%lf", &seconds) == 1;) phase(seconds);
+}

@@ -1,1 +1,0 @@
-"""An entry in the form that TechEmpower's FrameworkBenchmarks wants."""

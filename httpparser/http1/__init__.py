@@ -1,0 +1,25 @@
+"""HTTP/1: heads and their rules, the parser over llhttp, its batch classes, and heads to bytes."""
+
+from typing import Final
+
+from ._events import Chunk, End, RequestParser, ResponseParser, Trailers
+from ._head import TCHAR, RequestHead, ResponseHead
+from ._output import write_response_head
+from ._parser import LLHTTP_VERSION, Limits
+
+END: Final = End.END  # the event that ends each message
+
+__all__ = [
+    "END",
+    "LLHTTP_VERSION",
+    "TCHAR",
+    "Chunk",
+    "End",
+    "Limits",
+    "RequestHead",
+    "RequestParser",
+    "ResponseHead",
+    "ResponseParser",
+    "Trailers",
+    "write_response_head",
+]

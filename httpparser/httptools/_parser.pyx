@@ -1,0 +1,421 @@
+"""The callback interface: HttpRequestParser and HttpResponseParser as httptools 0.9 has them.
+
+One llhttp callback per protocol callback, and none at all for those that the protocol lacks. A
+Python exception passes straight through llhttp: the callback returns -1, llhttp stops, and
+`feed_data` finds the exception set.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport (
+    PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
+)
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from libc.stdint cimport uint8_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memcmp
+
+from httpparser._threads cimport HAS_GIL, acquire, release
+from httpparser.http1 cimport llhttp
+from httpparser.http1._span cimport Span, copy_span, extend, forget
+
+from httpparser.errors import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserInvalidMethodError,
+    HttpParserInvalidStatusError,
+    HttpParserInvalidURLError,
+    HttpParserUpgrade,
+)
+
+__all__ = ("HttpRequestParser", "HttpResponseParser")
+
+cdef enum:
+    SPELLED_SLOTS = 512
+    LONGEST_SPELLED = 40
+
+cdef PyObject *spelled[SPELLED_SLOTS]  # each owned; a name takes the place of one it collides with
+
+cdef extern from "Python.h":
+    bint PyMethod_Check(object)
+    PyObject *PyMethod_GET_SELF(object method)
+    size_t PY_VECTORCALL_ARGUMENTS_OFFSET
+    object PyObject_Vectorcall(object function, PyObject **arguments, size_t count, PyObject *names)
+    object PyObject_CallNoArgs(object function)
+    object PyObject_CallOneArg(object function, object argument)
+
+
+# --- the parsers ---
+cdef tuple CALLBACKS = (
+    "on_message_begin",
+    "on_header",
+    "on_headers_complete",
+    "on_body",
+    "on_message_complete",
+    "on_chunk_header",
+    "on_chunk_complete",
+)
+
+
+cdef bint is_method_of(protocol, callback) noexcept:
+    return PyMethod_Check(callback) and PyMethod_GET_SELF(callback) == <PyObject *>protocol
+
+
+cdef class _Parser:
+    cdef llhttp.llhttp_t state
+    cdef llhttp.llhttp_settings_t settings  # only what the protocol has
+    cdef uint8_t feeding  # a feed_data() is under way
+    cdef object on_message_begin
+    cdef object on_url
+    cdef object on_status
+    cdef object on_header
+    cdef object on_headers_complete
+    cdef object on_body
+    cdef object on_message_complete
+    cdef object on_chunk_header
+    cdef object on_chunk_complete
+    cdef object instance  # when it is not None, the callbacks above are functions that take it
+    cdef Span name
+    cdef Span value
+    cdef uint64_t consumed  # bytes of the feeds before this one
+    cdef object error_offset
+
+    def __cinit__(self, *args, **kwargs):
+        llhttp.llhttp_init(
+            &self.state,
+            llhttp.HTTP_RESPONSE if isinstance(self, HttpResponseParser) else llhttp.HTTP_REQUEST,
+            &self.settings,
+        )
+        self.state.data = <void *>self
+
+    def __init__(self, protocol):
+        if self.feeding:
+            raise HttpParserError(
+                "the parser cannot be set up again while it is fed", code="REENTRANT_FEED"
+            )
+        line = "on_url" if self.state.type == llhttp.HTTP_REQUEST else "on_status"
+        callbacks = {
+            name: callback
+            for name in (line, *CALLBACKS)
+            if (callback := getattr(protocol, name, None)) is not None
+        }
+        self.instance = None
+        if all([is_method_of(protocol, callback) for callback in callbacks.values()]):
+            self.instance = protocol
+            callbacks = {name: callback.__func__ for name, callback in callbacks.items()}
+        self.set_callbacks(callbacks)
+
+    cdef int set_callbacks(self, dict callbacks) except -1:
+        llhttp.llhttp_settings_init(&self.settings)
+        self.on_message_begin = callbacks.get("on_message_begin")
+        if self.on_message_begin is not None:
+            self.settings.on_message_begin = message_begin
+        self.on_url = callbacks.get("on_url")
+        if self.on_url is not None:
+            self.settings.on_url = url
+        self.on_status = callbacks.get("on_status")
+        if self.on_status is not None:
+            self.settings.on_status = status
+        self.on_header = callbacks.get("on_header")
+        if self.on_header is not None:
+            self.settings.on_header_field = header_field
+            self.settings.on_header_value = header_value
+            self.settings.on_header_value_complete = header_complete
+        self.on_headers_complete = callbacks.get("on_headers_complete")
+        if self.on_headers_complete is not None:
+            self.settings.on_headers_complete = headers_complete
+        self.on_body = callbacks.get("on_body")
+        if self.on_body is not None:
+            self.settings.on_body = body
+        self.on_message_complete = callbacks.get("on_message_complete")
+        if self.on_message_complete is not None:
+            self.settings.on_message_complete = message_complete
+        self.on_chunk_header = callbacks.get("on_chunk_header")
+        if self.on_chunk_header is not None:
+            self.settings.on_chunk_header = chunk_header
+        self.on_chunk_complete = callbacks.get("on_chunk_complete")
+        if self.on_chunk_complete is not None:
+            self.settings.on_chunk_complete = chunk_complete
+        return 0
+
+    def __dealloc__(self):
+        free(self.name.buffer)
+        free(self.value.buffer)
+
+    def feed_data(self, data):
+        """Parse more input, calling the protocol's methods.
+
+        `data` is bytes or any contiguous buffer; it is not needed afterwards. Raises
+        HttpParserError or a subclass, the same again on every later call; HttpParserUpgrade once
+        the message before another protocol is complete, with the offset in `data` of that
+        protocol's first byte.
+        """
+        cdef Py_buffer view
+        if not acquire(&self.feeding):
+            raise HttpParserError(
+                "feed_data() called while the parser is being fed: from one of its callbacks or "
+                "from another thread",
+                code="REENTRANT_FEED",
+            )
+        try:
+            if PyBytes_CheckExact(data):
+                self.execute(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+            else:
+                PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+                try:
+                    self.execute(<const char *>view.buf, view.len)
+                finally:
+                    PyBuffer_Release(&view)
+        finally:
+            release(&self.feeding)
+
+    cdef int execute(self, const char *data, size_t length) except -1:
+        cdef bint failed_before = self.state.error != llhttp.HPE_OK
+        cdef llhttp.llhttp_errno_t errno
+        try:
+            errno = llhttp.llhttp_execute(&self.state, data, length)
+            if errno == llhttp.HPE_OK:
+                self.copy_field()
+                self.consumed += length
+                return 0
+        except BaseException:
+            self.note_failure(data, failed_before)
+            raise self.failure(<llhttp.llhttp_errno_t>self.state.error)
+        if errno == llhttp.HPE_PAUSED_UPGRADE and self.state.upgrade:
+            offset = self.state.error_pos - data
+            self.consumed += length
+            llhttp.llhttp_resume_after_upgrade(&self.state)
+            raise HttpParserUpgrade(offset)
+        self.note_failure(data, failed_before)
+        raise self.failure(errno)
+
+    cdef int copy_field(self) except -1:
+        """The input ends: copy what has arrived of a field that is not complete."""
+        if self.name.length:
+            copy_span(&self.name, 0)
+        if self.value.length:
+            copy_span(&self.value, 0)
+        return 0
+
+    cdef int note_failure(self, const char *data, bint failed_before) except -1:
+        if failed_before:
+            return 0
+        forget(&self.name)
+        forget(&self.value)
+        if self.state.error == llhttp.HPE_OK:  # no memory for copy_field()
+            self.state.error = llhttp.HPE_USER
+            self.state.reason = "Span callback error in on_header"
+            self.state.error_pos = data
+        self.error_offset = self.consumed + <uint64_t>(self.state.error_pos - data)
+        return 0
+
+    cdef object failure(self, llhttp.llhttp_errno_t errno):
+        cdef str code = llhttp.llhttp_errno_name(errno).decode()
+        cdef str reason = llhttp.llhttp_get_error_reason(&self.state).decode()
+        if errno == llhttp.HPE_USER or code.startswith("HPE_CB_"):
+            kind = HttpParserCallbackError
+            reason = f"`{failed_callback(code, reason)}` callback error"
+        elif errno == llhttp.HPE_INVALID_METHOD:
+            kind = HttpParserInvalidMethodError
+        elif errno == llhttp.HPE_INVALID_STATUS:
+            kind = HttpParserInvalidStatusError
+        elif errno == llhttp.HPE_INVALID_URL:
+            kind = HttpParserInvalidURLError
+        else:
+            kind = HttpParserError
+        return kind(reason, code=code, offset=self.error_offset)
+
+    def get_http_version(self):
+        """The version of the message as text, such as "1.1"; "0.0" before one is known."""
+        if self.state.http_major == 1:
+            if self.state.http_minor == 1:
+                return "1.1"
+            if self.state.http_minor == 0:
+                return "1.0"
+        return f"{self.state.http_major}.{self.state.http_minor}"
+
+    def should_keep_alive(self):
+        """Whether another message may follow this one; decided once its headers are complete."""
+        return bool(llhttp.llhttp_should_keep_alive(&self.state))
+
+    def should_upgrade(self):
+        """Whether another protocol follows this message; decided once its headers are complete."""
+        return bool(self.state.upgrade)
+
+    def set_dangerous_leniencies(
+        self,
+        lenient_headers: bool | None = None,
+        lenient_chunked_length: bool | None = None,
+        lenient_keep_alive: bool | None = None,
+        lenient_transfer_encoding: bool | None = None,
+        lenient_version: bool | None = None,
+        lenient_data_after_close: bool | None = None,
+        lenient_optional_lf_after_cr: bool | None = None,
+        lenient_optional_cr_before_lf: bool | None = None,
+        lenient_optional_crlf_after_chunk: bool | None = None,
+        lenient_spaces_after_chunk_size: bool | None = None,
+    ):
+        """Accept what RFC 9112 forbids; None leaves a switch as it is.
+
+        Each of these can open the way to request smuggling: llhttp's documentation says how.
+        """
+        self.set_flag(llhttp.LENIENT_HEADERS, lenient_headers)
+        self.set_flag(llhttp.LENIENT_CHUNKED_LENGTH, lenient_chunked_length)
+        self.set_flag(llhttp.LENIENT_KEEP_ALIVE, lenient_keep_alive)
+        self.set_flag(llhttp.LENIENT_TRANSFER_ENCODING, lenient_transfer_encoding)
+        self.set_flag(llhttp.LENIENT_VERSION, lenient_version)
+        self.set_flag(llhttp.LENIENT_DATA_AFTER_CLOSE, lenient_data_after_close)
+        self.set_flag(llhttp.LENIENT_OPTIONAL_LF_AFTER_CR, lenient_optional_lf_after_cr)
+        self.set_flag(llhttp.LENIENT_OPTIONAL_CR_BEFORE_LF, lenient_optional_cr_before_lf)
+        self.set_flag(llhttp.LENIENT_OPTIONAL_CRLF_AFTER_CHUNK, lenient_optional_crlf_after_chunk)
+        self.set_flag(llhttp.LENIENT_SPACES_AFTER_CHUNK_SIZE, lenient_spaces_after_chunk_size)
+
+    cdef int set_flag(self, int flag, wanted) except -1:
+        if wanted is not None:
+            self.state.lenient_flags &= ~flag
+            self.state.lenient_flags |= flag if wanted else 0
+        return 0
+
+
+cdef str failed_callback(str code, str reason):
+    if code == "HPE_USER":  # "Span callback error in on_url"
+        return reason.rpartition(" ")[2]
+    if code == "HPE_CB_HEADER_VALUE_COMPLETE":
+        return "on_header"
+    return "on_" + code.removeprefix("HPE_CB_").lower()
+
+
+cdef class HttpRequestParser(_Parser):
+    """Parses requests and calls the methods that `protocol` has of those in HTTPProtocol."""
+
+    def get_method(self):
+        """The method, such as b"GET"."""
+        return METHODS[self.state.method]
+
+
+cdef class HttpResponseParser(_Parser):
+    """Parses responses and calls the methods that `protocol` has of those in HTTPProtocol."""
+
+    def get_status_code(self):
+        """The status, such as 200; 0 before one is known."""
+        return self.state.status_code
+
+
+cdef tuple METHODS = tuple(
+    [
+        llhttp.llhttp_method_name(<llhttp.llhttp_method_t>number)
+        for number in range(llhttp.HTTP_QUERY + 1)
+    ]
+)
+
+
+# --- calling the protocol ---
+
+cdef bytes spelled_name(const char *at, size_t length):
+    """A name in the spelling that it was sent in; the same object when it comes again."""
+    cdef size_t slot
+    cdef PyObject *known
+    cdef bytes name
+    if not HAS_GIL or length == 0 or length > LONGEST_SPELLED:
+        return PyBytes_FromStringAndSize(at, length)
+    slot = (
+        length * 37 + <unsigned char> at[0] * 5 + <unsigned char> at[length - 1] * 17
+        + <unsigned char> at[length >> 1] * 3
+    ) % SPELLED_SLOTS
+    known = spelled[slot]
+    if (
+        known != NULL
+        and <size_t> len(<bytes> known) == length
+        and memcmp(PyBytes_AS_STRING(<bytes> known), at, length) == 0
+    ):
+        return <bytes> known
+    name = PyBytes_FromStringAndSize(at, length)
+    Py_INCREF(name)
+    spelled[slot] = <PyObject *> name
+    Py_XDECREF(known)
+    return name
+
+
+cdef inline int call(_Parser self, object callback) except -1:
+    cdef PyObject *arguments[1]
+    if self.instance is None:
+        PyObject_CallNoArgs(callback)
+    else:
+        arguments[0] = <PyObject *>self.instance
+        PyObject_Vectorcall(callback, arguments, 1, NULL)
+    return 0
+
+
+cdef inline int call_with(_Parser self, object callback, const char *at, size_t length) except -1:
+    cdef bytes piece = PyBytes_FromStringAndSize(at, length)
+    cdef PyObject *arguments[2]
+    if self.instance is None:
+        PyObject_CallOneArg(callback, piece)
+    else:
+        arguments[0] = <PyObject *>self.instance
+        arguments[1] = <PyObject *>piece
+        PyObject_Vectorcall(callback, arguments, 2, NULL)
+    return 0
+
+
+cdef inline int call_with_field(_Parser self) except -1:
+    cdef bytes name = spelled_name(self.name.at, self.name.length)
+    cdef bytes value = PyBytes_FromStringAndSize(self.value.at, self.value.length)
+    cdef PyObject *arguments[3]
+    arguments[1] = <PyObject *>name
+    arguments[2] = <PyObject *>value
+    forget(&self.name)
+    forget(&self.value)
+    if self.instance is None:
+        PyObject_Vectorcall(
+            self.on_header, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
+        )
+    else:
+        arguments[0] = <PyObject *>self.instance
+        PyObject_Vectorcall(self.on_header, arguments, 3, NULL)
+    return 0
+
+
+# --- llhttp's callbacks ---
+cdef int message_begin(llhttp.llhttp_t *state) except -1:
+    return call(<_Parser>state.data, (<_Parser>state.data).on_message_begin)
+
+
+cdef int url(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
+    return call_with(<_Parser>state.data, (<_Parser>state.data).on_url, at, length)
+
+
+cdef int status(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
+    return call_with(<_Parser>state.data, (<_Parser>state.data).on_status, at, length)
+
+
+cdef int header_field(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
+    return extend(&(<_Parser>state.data).name, at, length)
+
+
+cdef int header_value(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
+    return extend(&(<_Parser>state.data).value, at, length)
+
+
+cdef int header_complete(llhttp.llhttp_t *state) except -1:
+    return call_with_field(<_Parser>state.data)
+
+
+cdef int headers_complete(llhttp.llhttp_t *state) except -1:
+    return call(<_Parser>state.data, (<_Parser>state.data).on_headers_complete)
+
+
+cdef int body(llhttp.llhttp_t *state, const char *at, size_t length) except -1:
+    return call_with(<_Parser>state.data, (<_Parser>state.data).on_body, at, length)
+
+
+cdef int message_complete(llhttp.llhttp_t *state) except -1:
+    return call(<_Parser>state.data, (<_Parser>state.data).on_message_complete)
+
+
+cdef int chunk_header(llhttp.llhttp_t *state) except -1:
+    return call(<_Parser>state.data, (<_Parser>state.data).on_chunk_header)
+
+
+cdef int chunk_complete(llhttp.llhttp_t *state) except -1:
+    return call(<_Parser>state.data, (<_Parser>state.data).on_chunk_complete)

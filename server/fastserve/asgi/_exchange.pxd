@@ -1,0 +1,90 @@
+from libc.stdint cimport int64_t
+
+from httpparser cimport Output, RequestHead
+from fastserve.asgi._service cimport Service
+from fastserve.asgi._task cimport Job, WaitQueue
+
+cdef enum Phase:
+    EXPECT_START  # no response yet
+    HEAD_GIVEN  # the carrier has the head and sends it with the first of the body
+    EXPECT_BODY
+    SENDING_FILE
+    EXPECT_TRAILERS
+    COMPLETE
+
+# What an exchange asks of its carrier: an HTTP/1 connection, or one stream of HTTP/2.
+cdef class Channel:
+    cdef Service service  # owned
+    cdef readonly bint gone  # nothing more can be written
+    cdef bint in_step  # writes are collected until the app's step ends
+
+    # What every scope on this carrier says.
+    cdef dict scope  # borrowed from the service: the template of its scopes
+    cdef object client  # owned: (host, port), [path, None] or None
+    cdef list server  # owned: [path, None] of a Unix socket, else None: the template has it
+    cdef dict tls  # owned: the tls extension, or None
+    cdef bint proxied  # the peer is a trusted proxy
+
+    cdef int64_t send_head(self, Exchange exchange, object headers) except? -2
+    cdef int drop_head(self) except -1
+    cdef object send_body(self, Exchange exchange, bytes data, bint more)
+    cdef object send_trailers(self, Exchange exchange, object headers, bint more)
+    cdef object send_early_hint(self, Exchange exchange, object links)
+    cdef object send_file(self, Exchange exchange, object file, bint more)
+    cdef object upgrade(self, Exchange exchange, object session, object fields)
+    cdef int send_continue(self) except -1
+    cdef int taken(self, Exchange exchange) except -1
+    cdef int end_step(self) except -1
+    cdef int finished(self, Exchange exchange) except -1
+    cdef int answer(self, Exchange exchange, int status, str text, object headers=*) except -1
+    cdef int cut(self, Exchange exchange) except -1
+
+# One request and its response.
+cdef class Exchange(Job):
+    cdef Channel channel  # owned
+    cdef RequestHead head  # owned
+    cdef dict scope  # owned until the app is called
+    cdef bint called  # the app was called
+    cdef bint is_websocket  # a handshake; its app speaks WebSocket
+    cdef long long started_at  # nanoseconds of the monotonic clock, for the access log
+
+    # The request's body.
+    cdef bytes first  # owned: what has arrived and was not received, while it is one piece
+    cdef Output rest  # owned: all of it, once it is several
+    cdef size_t buffered
+    cdef bint ended  # the whole request has arrived
+    cdef bint delivered  # the app has received its end
+    cdef bint disconnected  # the app is to be told so
+    cdef bint continue_wanted  # the client waits for 100 (Continue)
+    cdef WaitQueue receivers  # owned: those who wait for more; None until there is one
+
+    # The response.
+    cdef Phase phase
+    cdef readonly int status
+    cdef readonly int64_t sent  # bytes of content
+    cdef int64_t remaining  # bytes that Content-Length still promises; -1: no promise
+    cdef bint has_content  # decided once, when the head is given. RFC 9112 6.3
+    cdef bint has_trailers  # the app announced trailers
+    cdef bint nested  # our step began inside another step or turn of the channel
+
+    cdef int begin(self, Channel channel, RequestHead head) except -1
+    cdef int call(self) except -1
+    cdef int add_body(self, const char *at, size_t length) except -1
+    cdef int end_body(self) except -1
+    cdef int disconnect(self) except -1
+    cdef bint has_message(self) noexcept
+    cdef dict next_message(self)
+    cdef int take_back(self, bytes body) except -1
+    cdef int wake(self) except -1
+    cdef int start_response(self, dict message) except -1
+    cdef object send_body(self, dict message)
+    cdef object end_short(self, bytes data)
+    cdef object send_trailers(self, dict message)
+    cdef int check_first(self, int64_t length, bint more) except -1
+    cdef int complete(self) except -1
+    cdef int fail(self) except -1
+    cdef int answer(self, int status, str text) except -1
+    cdef int log_failure(self, object error) except -1
+
+cdef Exchange new_exchange(Channel channel, RequestHead head)
+cdef dict make_scope(Channel channel, RequestHead head)

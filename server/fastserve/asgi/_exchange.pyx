@@ -1,0 +1,499 @@
+"""One request's ASGI side: its scope, `receive` and `send`, whatever carries it.
+
+The exchange checks what the app does: the order of messages, their types, the length of the body.
+Its carrier, a `Channel`, turns that into bytes.
+"""
+
+cimport cython
+from cpython.bytes cimport (
+    PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
+)
+from cpython.dict cimport PyDict_Copy
+from libc.stdint cimport int64_t
+
+from httpparser cimport Output, RequestHead
+from fastserve.asgi._service cimport Service
+from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
+
+import sys
+from asyncio import CancelledError
+from time import perf_counter_ns
+
+from fastserve.asgi.files import open_path, part_of
+from fastserve.errors import ClientDisconnected
+
+__all__ = ("Channel", "Exchange")
+
+cdef bytes EMPTY = b"", SLASH = b"/"
+cdef str START = "http.response.start", BODY = "http.response.body"
+# What the scope's template says already; httpparser gives these very objects, interned.
+cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
+
+# RFC 9110 6.5.1: fields for framing, routing and the connection cannot come after the content.
+NO_TRAILERS = frozenset(
+    b"connection content-encoding content-length content-range content-type host keep-alive "
+    b"set-cookie te trailer transfer-encoding upgrade".split()
+)
+
+
+cdef class Channel:
+    """What an exchange asks of its carrier; a carrier overrides all of it.
+
+    A method that returns an object returns an awaitable: done, or waiting for a slow client.
+    """
+
+    cdef int64_t send_head(self, Exchange exchange, object headers) except? -2:
+        """Check and keep the head until the first of the body; the declared length or -1.
+
+        Raises ValueError and TypeError for what cannot be sent, and then keeps nothing.
+        """
+        raise NotImplementedError
+
+    cdef int drop_head(self) except -1:
+        """Forget the head that was kept."""
+        raise NotImplementedError
+
+    cdef object send_body(self, Exchange exchange, bytes data, bint more):
+        """Send the head, if it was kept, and this much of the body."""
+        raise NotImplementedError
+
+    cdef object send_trailers(self, Exchange exchange, object headers, bint more):
+        """Send trailer fields; ValueError and TypeError for what cannot be sent."""
+        raise NotImplementedError
+
+    cdef object send_early_hint(self, Exchange exchange, object links):
+        """Send 103 (Early Hints) with these Link fields. RFC 8297"""
+        raise NotImplementedError
+
+    cdef object send_file(self, Exchange exchange, object file, bint more):
+        """Send a part of a file as body; not its end."""
+        raise NotImplementedError
+
+    cdef object upgrade(self, Exchange exchange, object session, object fields):
+        """Give the byte stream to a WebSocket session; see `websocket/_session`."""
+        raise NotImplementedError
+
+    cdef int send_continue(self) except -1:
+        """Send 100 (Continue). RFC 9110 10.1.1"""
+        raise NotImplementedError
+
+    cdef int taken(self, Exchange exchange) except -1:
+        """The app has taken the body that was buffered, or waits for more."""
+        raise NotImplementedError
+
+    cdef int end_step(self) except -1:
+        """A step of the app has ended: send what it wrote."""
+        raise NotImplementedError
+
+    cdef int finished(self, Exchange exchange) except -1:
+        """The response is complete."""
+        raise NotImplementedError
+
+    cdef int answer(self, Exchange exchange, int status, str text, object headers=()) except -1:
+        """Send a whole response of the server's own."""
+        raise NotImplementedError
+
+    cdef int cut(self, Exchange exchange) except -1:
+        """The response ends before it is complete: the client must see that it is cut."""
+        raise NotImplementedError
+
+
+cdef class Received(Awaitable):
+    """A received message; it goes back when it is thrown away before it is awaited."""
+
+    cdef Exchange exchange  # owned
+
+    def throw(self, kind, value=None, traceback=None):
+        self.exchange.take_back(self.value["body"])
+        raise kind if value is None else value
+
+
+cdef class Receive(Awaitable):
+    """`receive` when nothing has arrived yet."""
+
+    cdef Exchange exchange  # owned
+
+    cdef Waiter wait_for(self):
+        cdef Exchange exchange = self.exchange
+        if exchange.phase != COMPLETE and exchange.has_message():
+            self.value = exchange.next_message()
+            return None
+        if exchange.phase == COMPLETE or exchange.disconnected:
+            self.value = {"type": "http.disconnect"}
+            return None
+        if exchange.continue_wanted:
+            exchange.continue_wanted = False
+            if exchange.phase == EXPECT_START and not exchange.channel.gone:
+                exchange.channel.send_continue()
+        exchange.channel.taken(exchange)
+        if exchange.receivers is None:
+            exchange.receivers = WaitQueue(exchange.channel.service.loop)
+        return exchange.receivers.add()
+
+
+cdef class Exchange(Job):
+    cdef int begin(self, Channel channel, RequestHead head) except -1:
+        self.channel = channel
+        self.head = head
+        self.scope = make_scope(channel, head)
+        self.remaining = -1
+        self.continue_wanted = head.expect_continue
+        if channel.service.timed:
+            self.started_at = perf_counter_ns()
+        return 0
+
+    # -- the request ---------------------------------------------------------------------------
+
+    @cython.binding(False)
+    def receive(self):
+        """ASGI `receive`: an awaitable, done already when there is something to receive."""
+        cdef Received received
+        cdef Receive waiting
+        if self.phase == COMPLETE:
+            return ready({"type": "http.disconnect"})
+        if self.has_message():
+            received = Received.__new__(Received)
+            received.exchange = self
+            received.value = self.next_message()
+            received.done = True
+            return received
+        if self.disconnected:
+            return ready({"type": "http.disconnect"})
+        waiting = Receive.__new__(Receive)
+        waiting.exchange = self
+        return waiting
+
+    cdef inline bint has_message(self) noexcept:
+        return self.buffered or self.ended and not self.delivered
+
+    cdef dict next_message(self):
+        cdef bytes body = self.first
+        if self.rest is not None and self.rest.length:
+            body = self.rest.take()
+        elif body is None:
+            body = EMPTY
+        self.first = None
+        self.buffered = 0
+        self.delivered = self.ended
+        if not self.ended:
+            self.channel.taken(self)
+        return {"type": "http.request", "body": body, "more_body": not self.ended}
+
+    cdef int take_back(self, bytes body) except -1:
+        if self.buffered:
+            body += self.next_message()["body"]
+        self.first = body
+        self.buffered = PyBytes_GET_SIZE(body)
+        self.delivered = False
+        return 0
+
+    cdef int add_body(self, const char *at, size_t length) except -1:
+        """A piece of the body has arrived. Pieces are joined, so that small ones cost no more."""
+        if self.phase == COMPLETE:
+            return 0
+        self.continue_wanted = False
+        if not self.buffered:
+            self.first = PyBytes_FromStringAndSize(at, length)
+        else:
+            if self.first is not None:
+                if self.rest is None:
+                    self.rest = Output.__new__(Output)
+                self.rest.append(PyBytes_AS_STRING(self.first), PyBytes_GET_SIZE(self.first))
+                self.first = None
+            self.rest.append(at, length)
+        self.buffered += length
+        return self.wake()
+
+    cdef int end_body(self) except -1:
+        """The whole request has arrived."""
+        self.ended = True
+        self.continue_wanted = False
+        return self.wake()
+
+    cdef int disconnect(self) except -1:
+        """The client has gone, or will send no more: `receive` says so after what has arrived."""
+        self.disconnected = True
+        return self.wake()
+
+    cdef int wake(self) except -1:
+        return 0 if self.receivers is None else self.receivers.wake_all()
+
+    # -- the response --------------------------------------------------------------------------
+
+    @cython.binding(False)
+    def send(self, message):
+        """ASGI `send`. Raises OSError after a disconnect, RuntimeError for what is out of order,
+        ValueError and TypeError for what cannot be sent."""
+        cdef str kind = message["type"]
+        if type(message) is not dict and isinstance(message, dict):
+            message = dict(message)
+        if self.channel.gone and self.phase != COMPLETE:
+            raise ClientDisconnected("the client has disconnected")
+        if kind == BODY:
+            return self.send_body(message)
+        if kind == START:
+            self.start_response(message)
+            return DONE
+        if kind == "http.response.trailers":
+            return self.send_trailers(message)
+        if kind == "http.response.early_hint":
+            if self.phase != EXPECT_START:
+                raise RuntimeError("http.response.early_hint comes before http.response.start")
+            return self.channel.send_early_hint(self, message["links"])
+        if kind == "http.response.pathsend" or kind == "http.response.zerocopysend":
+            return self.send_file(message)
+        raise RuntimeError(f"{kind!r} is not a message of an HTTP response")
+
+    cdef int start_response(self, dict message) except -1:
+        cdef object status = message["status"]
+        cdef object headers = message.get("headers")
+        if self.phase != EXPECT_START:
+            raise RuntimeError("http.response.start was sent already")
+        if not isinstance(status, int):
+            raise TypeError(f"a status is an int, not {type(status).__name__}")
+        self.status = status
+        if self.status < 200:
+            raise ValueError(f"{self.status} is not a final status")
+        self.has_trailers = flag(message, "trailers")
+        # RFC 9110 9.3.2, 15.3.5, 15.3.6 and 15.4.5
+        self.has_content = not (
+            self.status == 204 or self.status == 205 or self.status == 304
+            or self.head.method is not GET and self.head.method == "HEAD"
+        )
+        self.remaining = self.channel.send_head(self, headers if headers is not None else ())
+        if not self.has_content:
+            self.remaining = -1
+        self.phase = HEAD_GIVEN
+        return 0
+
+    cdef object send_body(self, dict message):
+        cdef object data = message.get("body", EMPTY)
+        cdef bint more = flag(message, "more_body")
+        cdef int64_t length
+        cdef object awaitable
+        if not PyBytes_CheckExact(data):
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise TypeError(f"a body is bytes, not {type(data).__name__}")
+            data = bytes(data)
+        length = PyBytes_GET_SIZE(data)
+        if self.phase == HEAD_GIVEN:
+            self.check_first(length, more)
+        elif self.phase != EXPECT_BODY:
+            raise RuntimeError(
+                "http.response.start must come before http.response.body"
+                if self.phase == EXPECT_START else "the response is complete already"
+            )
+        if self.has_content:
+            if self.remaining >= 0:
+                if length > self.remaining:
+                    raise RuntimeError("the body is longer than its Content-Length")
+                self.remaining -= length
+                if self.remaining and not more:
+                    return self.end_short(data)
+            self.sent += length
+        self.phase = EXPECT_BODY
+        awaitable = self.channel.send_body(self, data, more)
+        if not more:
+            if self.has_trailers:
+                self.phase = EXPECT_TRAILERS
+            else:
+                self.complete()
+        return awaitable
+
+    cdef int check_first(self, int64_t length, bint more) except -1:
+        """Does the first of the body fit Content-Length? The head can still become a 500."""
+        if self.remaining < 0 or length == self.remaining or more and length < self.remaining:
+            return 0
+        raise RuntimeError(
+            f"the body has {length} bytes where Content-Length says {self.remaining}"
+        )
+
+    cdef object end_short(self, bytes data):
+        self.channel.send_body(self, data, True)
+        self.fail()
+        raise RuntimeError(f"the body is {self.remaining} bytes short of its Content-Length")
+
+    cdef object send_trailers(self, dict message):
+        """RFC 9110 6.5: a client that did not say TE: trailers gets none."""
+        cdef bint more = flag(message, "more_trailers")
+        cdef object headers = message.get("headers", ())
+        cdef object awaitable
+        if self.phase != EXPECT_TRAILERS:
+            raise RuntimeError("trailers come after the body, announced by http.response.start")
+        headers = [(as_bytes(name), as_bytes(value)) for name, value in headers]
+        for name, _ in headers:
+            if name.lower() in NO_TRAILERS:
+                raise ValueError(f"{name!r} cannot be a trailer")
+        awaitable = self.channel.send_trailers(self, headers, more)
+        if not more:
+            self.complete()
+        return awaitable
+
+    async def send_file(self, dict message):
+        """http.response.pathsend, a whole body, and http.response.zerocopysend, a part of one."""
+        cdef bint whole = message["type"] == "http.response.pathsend"
+        cdef bint more = not whole and flag(message, "more_body")
+        cdef int64_t count
+        file = open_path(message["path"]) if whole else part_of(message)
+        try:
+            if self.phase != HEAD_GIVEN and (whole or self.phase != EXPECT_BODY):
+                raise RuntimeError("a file comes between http.response.start and the end")
+            if 0 <= self.remaining < file.count:
+                if message.get("count") is not None:
+                    raise RuntimeError("the body is longer than its Content-Length")
+                file.count = self.remaining  # it has grown since the app looked
+            count = file.count
+            if self.phase == HEAD_GIVEN:
+                self.check_first(count, more)
+            self.phase = SENDING_FILE
+            await self.channel.send_file(self, file, more)
+        finally:
+            file.close()
+        self.phase = EXPECT_BODY
+        if self.channel.gone:
+            raise ClientDisconnected("the client has disconnected")
+        if self.has_content:
+            self.sent += count
+            if self.remaining >= 0:
+                self.remaining -= count
+        if not more:
+            await self.send_body({"type": BODY})
+
+    cdef int complete(self) except -1:
+        self.phase = COMPLETE
+        self.wake()
+        return self.channel.finished(self)
+
+    # -- the app's steps -----------------------------------------------------------------------
+
+    cdef int call(self) except -1:
+        """Call the app, which runs until it waits for something."""
+        self.called = True
+        self.channel.service.active += 1
+        return self.channel.service.runner.run(self)
+
+    cdef object start(self):
+        cdef dict scope = self.scope
+        self.scope = None
+        return self.channel.service.app(scope, self.receive, self.send)
+
+    cdef int before_step(self) except -1:
+        self.nested = self.channel.in_step
+        self.channel.in_step = True
+        return 0
+
+    cdef int after_step(self) except -1:
+        if not self.nested:
+            self.channel.in_step = False
+            return self.channel.end_step()
+        return 0
+
+    cdef int finished(self, object error) except -1:
+        """The app has returned, or raised. RFC 9110 15.6.1: a 500 while nothing was sent."""
+        cdef Channel channel = self.channel
+        channel.service.leave()
+        if self.phase == COMPLETE:
+            if error is not None:
+                self.log_failure(error)
+            return 0
+        if channel.gone:
+            if error is not None and not is_of_disconnect(error):
+                self.log_failure(error)
+            return self.complete()
+        if error is None:
+            error = RuntimeError("the app returned before its response was complete")
+        self.log_failure(error)
+        return self.fail()
+
+    cdef int fail(self) except -1:
+        """The app will not complete the response. RFC 9110 15.6.1: 500 while nothing was sent"""
+        if self.phase <= HEAD_GIVEN:
+            return self.answer(500, None)
+        self.phase = COMPLETE
+        self.wake()
+        return self.channel.cut(self)
+
+    cdef int answer(self, int status, str text) except -1:
+        """Answer in the app's place, which has sent nothing."""
+        if self.phase == HEAD_GIVEN:
+            self.channel.drop_head()
+        self.status = status
+        self.phase = COMPLETE
+        self.wake()
+        return self.channel.answer(self, status, text)
+
+    cdef int log_failure(self, object error) except -1:
+        self.channel.service.logger.error(
+            "the app failed in %s %s", self.head.method, self.head.path, exc_info=error,
+        )
+        return 0
+
+
+cdef Exchange new_exchange(Channel channel, RequestHead head):
+    """The exchange of a request whose head has arrived; the app is yet to be called."""
+    cdef Exchange exchange = Exchange.__new__(Exchange)
+    exchange.begin(channel, head)
+    return exchange
+
+
+cdef dict make_scope(Channel channel, RequestHead head):
+    """The ASGI scope of a request."""
+    cdef Service service = channel.service
+    cdef dict scope = PyDict_Copy(channel.scope)
+    cdef dict extensions
+    scope["asgi"] = PyDict_Copy(service.asgi)
+    if head.version is VERSION_1_1:
+        scope["extensions"] = extensions = PyDict_Copy(service.extensions_1_1)
+    else:
+        scope["http_version"] = head.version
+        scope["extensions"] = extensions = PyDict_Copy(service.extensions_1_0)
+    if head.method is not GET:
+        scope["method"] = head.method
+    if head.raw_path is not SLASH:
+        scope["path"] = head.path
+        scope["raw_path"] = head.raw_path
+    if head.query is not EMPTY:
+        scope["query_string"] = head.query
+    scope["headers"] = head.headers
+    scope["client"] = channel.client
+    if channel.server is not None:  # lists are for one scope each
+        scope["server"] = channel.server.copy()
+        if type(channel.client) is list:
+            scope["client"] = (<list> channel.client).copy()
+    if head.trailers:
+        extensions["http.response.trailers"] = {}
+    if channel.tls is not None:
+        extensions["tls"] = channel.tls.copy()
+    if service.state is not None:
+        scope["state"] = service.state.copy()
+    if channel.proxied:
+        service.proxies.apply(scope)
+    return scope
+
+
+cdef inline bint flag(dict message, str key) except -1:
+    """A bool that may be missing; any other type is an error (ASGI, "Message types")."""
+    cdef object value = message.get(key)
+    if value is None and key not in message or value is False:
+        return False
+    if value is True:
+        return True
+    raise TypeError(f"{key} is a bool, not {type(value).__name__}")
+
+
+cdef bytes as_bytes(object value):
+    """A header's name or value; a subclass of bytes is bytes."""
+    if isinstance(value, bytes):
+        return bytes(value)
+    raise TypeError(f"names and values of headers are bytes, not {type(value).__name__}")
+
+
+cdef bint is_of_disconnect(object error):
+    """Whether it says only that the client has gone; frameworks wrap what send() raised."""
+    while error is not None:
+        if isinstance(error, (OSError, CancelledError)):
+            return True
+        if isinstance(error, BaseExceptionGroup):
+            return all([is_of_disconnect(part) for part in error.exceptions])
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,56 @@
+from httpparser cimport Limits, Output
+from fastserve.asgi._task cimport Runner
+
+# What the connections of one event loop share.
+cdef class Service:
+    cdef readonly object app
+    cdef readonly object config
+    cdef readonly object loop
+    cdef readonly object logger
+    cdef readonly object access_log  # None: off
+    cdef bint timed  # it wants to know how long a request took
+    cdef readonly object context  # each request runs in a copy of it
+    cdef readonly object parser_factory  # None: llhttp
+    cdef readonly object proxies  # the trusted ones; None: nobody
+    cdef readonly set connections
+    cdef readonly set websockets
+    cdef readonly Py_ssize_t active  # HTTP requests that the app is working on
+    cdef readonly Py_ssize_t served  # responses completed
+    cdef readonly bint draining
+    cdef readonly object state
+    cdef object protocol  # makes a connection
+    cdef object timer
+    cdef object closed  # a future that waits for the last connection
+
+    cdef Runner runner
+    cdef Limits limits
+    cdef object default_fields  # owned: a protocol's, made by its first connection
+    cdef Output output  # shared: holds the bytes of `output_owner` and of nobody else
+    cdef object output_owner  # owned: the connection whose bytes are in it, or None
+    cdef readonly double now  # of the last sweep, loop.time()
+    cdef dict scope  # the template of every scope
+    cdef object server_certificate  # PEM, for the tls extension
+    cdef dict asgi
+    cdef dict scopes  # templates by server address and scheme
+    cdef dict extensions_1_0
+    cdef dict extensions_1_1
+
+    # Options, in C.
+    cdef double first_byte_timeout
+    cdef double head_timeout
+    cdef double body_timeout
+    cdef double keep_alive_timeout
+    cdef double send_timeout
+    cdef size_t pipeline_bytes
+    cdef size_t write_high_water
+    cdef size_t drain_body
+    cdef Py_ssize_t limit_concurrency
+
+    cdef inline double after(self, double seconds) noexcept:
+        """A deadline that the sweep will see passed; 0: none."""
+        return self.now + seconds + 1 if seconds else 0
+
+    cdef dict scope_of(self, object server, str scheme)
+    cdef int leave(self) except -1
+    cdef int forget(self, object connection) except -1
+    cpdef notice(self)

@@ -1,0 +1,52 @@
+from asyncio import AbstractEventLoop, BaseProtocol
+from collections.abc import Callable
+from contextvars import Context
+from logging import Logger
+from typing import Any
+
+from typing_extensions import disjoint_base
+
+from fastserve.access_log import AccessLog
+from fastserve.config import Config
+from fastserve.types import ASGIApp
+
+__all__ = ("Service",)
+
+@disjoint_base
+class Service:
+    app: ASGIApp
+    config: Config
+    loop: AbstractEventLoop
+    logger: Logger
+    access_log: AccessLog | None
+    context: Context
+    parser_factory: Callable[..., Any] | None
+    proxies: Any
+    connections: set[BaseProtocol]
+    websockets: set[Any]
+    active: int
+    served: int
+    draining: bool
+    state: dict[str, Any] | None
+    now: float
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: Config,
+        loop: AbstractEventLoop,
+        protocol: Callable[[Service], BaseProtocol],
+        *,
+        state: dict[str, Any] | None = None,
+        access_log: AccessLog | None = None,
+        parser_factory: Callable[..., Any] | None = None,
+    ) -> None: ...
+    def connection(self) -> BaseProtocol: ...
+    @property
+    def idle(self) -> bool: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def sweep(self) -> None: ...
+    def drain(self) -> None: ...
+    def abort(self) -> None: ...
+    def notice(self) -> None: ...
+    async def wait_closed(self) -> None: ...

@@ -1,0 +1,178 @@
+"""What the connections of one event loop share: the app, the options, the clock, the counters."""
+
+import contextvars
+import logging
+
+from httpparser cimport Limits, Output
+from fastserve.asgi._task cimport Runner
+
+from fastserve.asgi.tls_scope import server_certificate
+from fastserve.proxy import Proxies
+
+__all__ = ("Service",)
+
+
+class NoParameters(dict):
+    """The empty dict of an extension without parameters, which nobody can fill."""
+
+    def _refuse(self, *args, **kwargs):
+        raise TypeError("the extensions of a scope are shared by all requests: replace, not fill")
+
+    __setitem__ = __ior__ = update = setdefault = _refuse
+
+
+NO_PARAMETERS = NoParameters()
+
+
+cdef class Service:
+    """One per loop. `connection()` is the protocol factory for the loop's servers.
+
+    `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `protocol` makes a connection from a
+    service, `state` is the lifespan's state or None when the app has no lifespan, `access_log` has
+    `record(…)` or is None, `parser_factory` is None for llhttp.
+    """
+
+    def __init__(self, app, config, loop, protocol, *, state=None, access_log=None,
+                 parser_factory=None):
+        self.protocol = protocol
+        self.app = app
+        self.config = config
+        self.loop = loop
+        self.state = state
+        self.access_log = access_log
+        self.timed = access_log is not None and access_log.timed
+        self.parser_factory = parser_factory
+        self.proxies = Proxies(config.forwarded_allow_ips) if config.forwarded_allow_ips else None
+        self.logger = logging.getLogger("fastserve")
+        self.context = contextvars.copy_context()
+        self.runner = Runner(loop, self.context, config.task_per_request)
+        self.connections = set()
+        self.websockets = set()
+        self.output = Output.__new__(Output)
+        self.now = loop.time()
+        self.limits = Limits(
+            request_line=config.limit_request_line,
+            field=config.limit_field,
+            fields=config.limit_fields,
+            count=config.limit_field_count,
+            trailers=config.limit_trailers,
+            chunk_extensions=config.limit_chunk_extensions,
+            body=config.limit_body,
+        )
+        self.first_byte_timeout = config.first_byte_timeout
+        self.head_timeout = config.head_timeout
+        self.body_timeout = config.body_timeout
+        self.keep_alive_timeout = config.keep_alive_timeout
+        self.send_timeout = config.send_timeout
+        self.pipeline_bytes = config.pipeline_bytes
+        self.write_high_water = config.write_high_water
+        self.drain_body = config.drain_body
+        self.limit_concurrency = config.limit_concurrency
+        self.server_certificate = server_certificate(config)
+        self.asgi = {"version": "3.0", "spec_version": "2.5"}
+        # The values are shared by all scopes.
+        self.extensions_1_0 = {
+            "http.response.pathsend": NO_PARAMETERS,
+            "http.response.zerocopysend": NO_PARAMETERS,
+        }
+        self.extensions_1_1 = {**self.extensions_1_0, "http.response.early_hint": NO_PARAMETERS}
+        # Every key stands here, so that a request's copy is filled without growing.
+        self.scopes = {}
+        self.scope = {
+            "type": "http",
+            "asgi": self.asgi,
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": "/",
+            "raw_path": b"/",
+            "query_string": b"",
+            "root_path": config.root_path,
+            "headers": None,
+            "client": None,
+            "server": None,
+            "extensions": None,
+        }
+        if state is not None:
+            self.scope["state"] = None
+
+    cdef dict scope_of(self, object server, str scheme):
+        """The template for connections that came in there; all of them share it."""
+        key = (scheme, *server) if server is not None else scheme
+        cdef dict scope = self.scopes.get(key)
+        if scope is None:
+            scope = {**self.scope, "server": server, "scheme": scheme}
+            if len(self.scopes) < 1000:  # a server may listen on any number of addresses
+                self.scopes[key] = scope
+        return scope
+
+    def connection(self):
+        """A new protocol: the factory for `loop.create_server()`."""
+        return self.protocol(self)
+
+    @property
+    def idle(self):
+        """Whether no connection is open and no request in progress."""
+        return not self.connections and not self.websockets and not self.active
+
+    def start(self):
+        """Begin to sweep: one coarse timer serves the deadlines of all connections."""
+        self.now = self.loop.time()
+        self.timer = self.loop.call_later(1.0, self.sweep)
+
+    def sweep(self):
+        """Once a second: end what is past its deadline."""
+        self.now = self.loop.time()
+        self.timer = self.loop.call_later(1.0, self.sweep)
+        for connection in tuple(self.connections):
+            connection.sweep()
+        for session in tuple(self.websockets):
+            session.sweep(self.now)
+
+    def drain(self):
+        """Close idle connections now, busy ones after their response, WebSockets with 1012."""
+        self.draining = True
+        for connection in tuple(self.connections):
+            connection.drain()
+        for session in tuple(self.websockets):
+            session.shutdown()
+
+    def abort(self):
+        """Close everything now and cancel the app's calls."""
+        for peer in (*self.connections, *self.websockets):
+            peer.abort()
+        self.runner.cancel()
+
+    def stop(self):
+        """End the timer and the parked task."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self.runner.close()
+
+    async def wait_closed(self):
+        """Wait until `idle`."""
+        while not self.idle:
+            closed = self.closed = self.loop.create_future()
+            try:
+                await closed
+            finally:
+                if self.closed is closed:  # a second caller may wait by now
+                    self.closed = None
+
+    cdef int leave(self) except -1:
+        """A request's app has returned."""
+        self.active -= 1
+        if self.closed is not None:
+            self.notice()
+        return 0
+
+    cdef int forget(self, object connection) except -1:
+        self.connections.discard(connection)
+        self.notice()
+        return 0
+
+    cpdef notice(self):
+        """A connection, a WebSocket or a request is over; perhaps it was the last."""
+        if self.closed is not None and self.idle and not self.closed.done():
+            self.closed.set_result(None)

@@ -1,0 +1,80 @@
+from cpython.object cimport PyObject
+
+# Those that wait for the same thing.
+cdef class WaitQueue:
+    cdef object loop  # owned: the event loop, which outlives every connection
+    cdef Waiter first  # owned: the one that is woken next; None in an empty queue
+    cdef list others  # owned: those behind it; None until there are two
+    cdef Waiter spare  # owned: the last one woken in place, to be used again
+
+    cdef Waiter add(self)
+    cdef Waiter one_turn(self)
+    cdef int remove(self, Waiter waiter) except -1
+    cdef int wake_first(self, bint now) except -1
+    cdef int wake_all(self) except -1
+
+cdef class Waiter:
+    cdef public bint _asyncio_future_blocking  # read and cleared by the Task that waits
+    cdef object loop  # owned: as the queue's
+    cdef WaitQueue queue  # owned while it waits; None once it is woken, cancelled or closed
+    cdef object callback  # owned: wakes the Task
+    cdef object context  # owned: the one to wake it in
+    cdef object message  # owned: of cancel()
+    cdef bint cancelled
+
+    cdef int wake(self) except -1
+    cdef bint wake_now(self) except -1
+
+cdef class Awaitable:
+    cdef object value  # owned: what awaiting gives
+    cdef bint done  # `value` is it: wait_for() is not asked any more
+    cdef Waiter waiter  # owned: the one that the Task waits on
+
+    cdef Waiter wait_for(self)
+
+cdef Awaitable DONE  # of None; one object for all
+
+cdef Awaitable ready(object value)
+
+# What a runner runs: one call of the app.
+cdef class Job:
+    cdef object start(self)  # calls the app: its awaitable
+    cdef int before_step(self) except -1
+    cdef int after_step(self) except -1
+    cdef int finished(self, object error) except -1  # error: what the app raised, or None
+
+cdef class Runner:
+    cdef object loop
+    cdef object task_context
+    cdef object app_context
+    cdef Driver spare  # owned: a task that waits for a request
+    cdef bint closing
+    cdef bint task_per_request
+    cdef set suspended  # drivers whose tasks have taken over
+    cdef int cancel(self) except -1
+
+    cdef int run(self, Job job) except -1
+    cdef Driver make_driver(self)
+
+cdef class Driver:
+    cdef Runner runner
+    cdef object task
+    cdef PyObject *references  # borrowed: the task's weak references when it was made, to compare
+    cdef object context
+    cdef object coroutine  # the app's
+    cdef Job job
+    cdef object wakeup  # set while the task is parked
+    cdef object awaited  # what the app yielded before its task took over
+    cdef bint suspended  # `awaited` holds
+    cdef bint stepping  # by hand
+    cdef bint cancelled  # while stepping by hand
+    cdef bint started  # the task has taken its first step
+    cdef bint retired
+
+    cdef bint is_marked(self) except -1
+    cdef bint step(self, object error) except -1
+    cdef bint throw_in(self, object error) except -1
+    cdef int take_over(self) except -1
+    cdef object first_of_task(self)
+    cdef object go_on(self, object error)
+    cdef int retire(self) except -1

@@ -1,0 +1,603 @@
+"""Tasks: what they wait on, and how an app's coroutine is stepped.
+
+# Waiting
+
+What receive() and send() return are awaitables that are neither coroutines nor futures.
+
+An Awaitable that has its value costs no suspension. One that must wait gives its Task a Waiter in
+the place of an asyncio.Future. That saves the trip through the event loop: the read that brings
+what the Task waits for can step it in place.
+
+To make one, subclass Awaitable and override `wait_for`, which looks at the state it depends on:
+
+    cdef class Take(Awaitable):
+        cdef Box box
+
+        cdef Waiter wait_for(self):
+            if self.box.is_empty():
+                return self.box.queue.add()
+            self.value = self.box.take()
+            return None
+
+and call `queue.wake_first()` or `queue.wake_all()` where that state changes. Being woken promises
+nothing: `wait_for` is asked again, and another waiter may have been faster.
+
+# Stepping
+
+The app's coroutine is stepped with a task that exists before it is needed.
+
+Most requests never suspend. For those a task of their own (create, schedule, first step, done)
+costs more than parsing them. So one spare task is kept parked. A request's first step runs by
+hand, as that task: `asyncio.current_task()` is it, from the app's first line. When the app
+finishes without suspending, the task stays parked for the next request. When it suspends, the
+task takes over what was awaited and belongs to the request until its end; a new spare is made
+when it is needed.
+
+What must hold, and where it is seen to:
+- each request has its own copy of the context: `Runner.run`;
+- a cancel during the first step hits the first await, as in any task: `Driver.take_over`;
+- a task that somebody has marked is not used again (a cancel, a callback, another name, an
+  attribute, a weak reference, as libraries that key on `current_task()` keep one):
+  `Driver.is_marked`. With `--task-per-request` none is used twice.
+"""
+
+cimport cython
+from cpython.contextvars cimport PyContext_Copy, PyContext_Enter, PyContext_Exit
+from cpython.object cimport PyObject
+
+import asyncio
+from asyncio import CancelledError, current_task
+from collections.abc import Coroutine
+from types import CoroutineType
+
+__all__ = ("Awaitable", "Driver", "Job", "Park", "Runner", "WaitQueue", "Waiter")
+
+cdef extern from "Python.h":
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
+    PySendResult PyIter_Send(object iterator, object value, PyObject **result) except PYGEN_ERROR
+    void Py_INCREF(PyObject *)
+    void Py_DECREF(PyObject *)
+    void PyErr_SetObject(object, object) noexcept
+    PyObject **PyObject_GET_WEAKREFS_LISTPTR(PyObject *)
+    PyObject **_PyObject_GetDictPtr(PyObject *)
+
+    ctypedef struct PyAsyncMethods:
+        PySendResult (*am_send)(PyObject *, PyObject *, PyObject **) except? PYGEN_ERROR
+    ctypedef PyObject *(*iternextfunc)(PyObject *) except? NULL
+    ctypedef struct PyTypeObject:
+        PyAsyncMethods *tp_as_async
+        iternextfunc tp_iternext
+
+cdef str NAME = "fastserve-request"
+cdef object enter_task = asyncio.tasks._enter_task
+cdef object leave_task = asyncio.tasks._leave_task
+cdef object Task = asyncio.Task
+cdef object ENDED = object()  # instead of what a driver's coroutine yields: it has returned
+
+
+# -- waiting -----------------------------------------------------------------------------------
+
+cdef class WaitQueue:
+    """Those that wait for the same thing, first come first served; nearly always none or one."""
+
+    def __init__(self, loop):
+        self.loop = loop
+
+    cdef Waiter add(self):
+        """A waiter at the end of the queue."""
+        cdef Waiter waiter = self.spare
+        if waiter is None:
+            waiter = Waiter.__new__(Waiter)
+            waiter.loop = self.loop
+        else:
+            self.spare = None
+        waiter.queue = self
+        waiter._asyncio_future_blocking = True
+        if self.first is None:
+            self.first = waiter
+        elif self.others is None:
+            self.others = [waiter]
+        else:
+            self.others.append(waiter)
+        return waiter
+
+    cdef Waiter one_turn(self):
+        """A waiter that is woken already: its Task goes on in the loop's next turn."""
+        cdef Waiter waiter = self.add()
+        self.remove(waiter)
+        return waiter
+
+    cdef int remove(self, Waiter waiter) except -1:
+        """Take `waiter` out, wherever it stands."""
+        waiter.queue = None
+        if waiter is not self.first:
+            self.others.remove(waiter)
+        elif self.others:
+            self.first = self.others.pop(0)
+        else:
+            self.first = None
+        return 0
+
+    cdef int wake_first(self, bint now) except -1:
+        """Wake the first of a queue that is not empty: `now`, in place, or in the next turn.
+
+        In place its Task may have called anything, and be in the queue again, when this returns.
+        """
+        cdef Waiter waiter = self.first
+        self.remove(waiter)
+        if not now or waiter.callback is None:
+            return waiter.wake()
+        self.spare = waiter
+        if not waiter.wake_now():
+            self.spare = None
+        return 0
+
+    cdef int wake_all(self) except -1:
+        """Wake all in the next turn."""
+        while self.first is not None:
+            self.wake_first(False)
+        return 0
+
+
+cdef class Waiter:
+    """What a Task needs of a future (asyncio's C and Python Tasks agree on it), for one Task."""
+
+    def get_loop(self):
+        """The event loop it belongs to."""
+        return self.loop
+
+    def add_done_callback(self, callback, *, context):
+        """Called once, by the Task that starts to wait."""
+        self.callback = callback
+        self.context = context
+        if self.queue is None:
+            self.wake()
+
+    def cancel(self, msg=None):
+        """What Task.cancel() calls: the Task wakes with CancelledError; False once woken."""
+        if self.queue is None:
+            return False
+        self.cancelled = True
+        self.message = msg
+        self.queue.remove(self)
+        self.wake()
+        return True
+
+    def result(self):
+        """What a waking Task calls first: None, or CancelledError."""
+        if self.cancelled:
+            raise CancelledError() if self.message is None else CancelledError(self.message)
+
+    cdef int wake(self) except -1:
+        """Let the Task go on in the loop's next turn."""
+        cdef object callback = self.callback
+        cdef object context = self.context
+        if callback is not None:  # None: add_done_callback() comes later in this step of the Task
+            self.callback = self.context = None
+            self.loop.call_soon(callback, self, context=context)
+        return 0
+
+    cdef bint wake_now(self) except -1:
+        """Step the Task in place; False if it must wait for a turn, inside another Task's step."""
+        cdef object callback = self.callback
+        cdef object context = self.context
+        self.callback = self.context = None
+        PyContext_Enter(context)
+        try:
+            callback(self)
+        except RuntimeError:
+            # the only one that a Task's wake-up raises: another Task is running
+            if current_task(self.loop) is None:
+                raise
+            self.loop.call_soon(callback, self, context=context)
+            return False
+        except (KeyboardInterrupt, SystemExit) as stop:
+            # a Task lets these two through; the loop must see them, not a transport
+            self.loop.call_soon(_raise, stop)
+        finally:
+            PyContext_Exit(context)
+        return True
+
+
+def _raise(stop):
+    raise stop
+
+
+@cython.freelist(64)
+cdef class Awaitable:
+    """A collections.abc.Coroutine in shape: `await` it, or make a Task of it.
+
+    This class itself never waits; see the module on how to make one that does.
+    """
+
+    cdef Waiter wait_for(self):
+        """The waiter to wait on before asking again, or None when `value` is there."""
+        return None
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.send(None)
+
+    def send(self, value):
+        """One step, as of a coroutine."""
+        if not self.done:
+            self.waiter = self.wait_for()
+            if self.waiter is not None:
+                return self.waiter
+            self.done = True
+        raise StopIteration(self.value)
+
+    def throw(self, kind, value=None, traceback=None):
+        """End it with an exception."""
+        self.close()
+        raise kind if value is None else value
+
+    def close(self):
+        """End it without one."""
+        if self.waiter is not None and self.waiter.queue is not None:
+            self.waiter.queue.remove(self.waiter)
+        self.waiter = None
+
+
+# What `await` calls: am_send up to 3.11 and in Tasks, tp_iternext from 3.12 on. Without the first
+# each await costs a StopIteration there, and without the second a traceback. Subclasses in other
+# modules inherit both.
+cdef PySendResult step(PyObject *self, PyObject *value, PyObject **result) except? PYGEN_ERROR:
+    cdef Awaitable awaitable = <Awaitable> self
+    if not awaitable.done:
+        awaitable.waiter = awaitable.wait_for()
+        if awaitable.waiter is not None:
+            result[0] = <PyObject *> awaitable.waiter
+            Py_INCREF(result[0])
+            return PYGEN_NEXT
+        awaitable.done = True
+    result[0] = <PyObject *> awaitable.value
+    Py_INCREF(result[0])
+    return PYGEN_RETURN
+
+
+cdef PyObject *step_of_iterator(PyObject *self) except? NULL:
+    cdef PyObject *result = NULL
+    if step(self, NULL, &result) == PYGEN_NEXT:
+        return result
+    cdef object value = <object> result
+    Py_DECREF(result)
+    if value is not None:
+        PyErr_SetObject(StopIteration, StopIteration(value))
+    return NULL
+
+
+(<PyTypeObject *> Awaitable).tp_as_async.am_send = step
+(<PyTypeObject *> Awaitable).tp_iternext = step_of_iterator
+
+DONE = ready(None)
+
+
+cdef Awaitable ready(object value):
+    """An awaitable that has its value already."""
+    cdef Awaitable self = Awaitable.__new__(Awaitable)
+    self.value = value
+    self.done = True
+    return self
+
+
+# -- stepping ----------------------------------------------------------------------------------
+
+cdef class Job:
+    cdef object start(self):
+        return DONE
+
+    cdef int before_step(self) except -1:
+        return 0
+
+    cdef int after_step(self) except -1:
+        return 0
+
+    cdef int finished(self, object error) except -1:
+        return 0
+
+
+cdef class Runner:
+    """Runs jobs on one loop; `context` is what each request's context is a copy of.
+
+    `task_per_request`: no task serves two requests.
+    """
+
+    def __init__(self, loop, context, bint task_per_request=False):
+        self.loop = loop
+        self.task_per_request = task_per_request
+        self.app_context = context
+        self.task_context = context.copy()
+        self.suspended = set()
+
+    cdef Driver make_driver(self):
+        cdef Driver driver = Driver.__new__(Driver)
+        driver.runner = self
+        driver.task = Task(driver, loop=self.loop, name=NAME, context=self.task_context)
+        driver.references = PyObject_GET_WEAKREFS_LISTPTR(<PyObject *> driver.task)[0]
+        return driver
+
+    cdef int run(self, Job job) except -1:
+        """Call the app; `job.finished()` is called when it ends, perhaps at once."""
+        cdef Driver driver = self.spare
+        cdef object error = None
+        cdef bint done = False
+        if driver is None:
+            driver = self.make_driver()
+        self.spare = None  # an app may run a nested loop, whose requests need tasks of their own
+        driver.context = PyContext_Copy(self.app_context)
+        driver.job = job
+        try:
+            enter_task(self.loop, driver.task)
+        except RuntimeError:  # called inside another task: ours must wait its turn
+            self.suspended.add(driver)
+            if driver.wakeup is not None:
+                self.loop.call_soon(driver.wakeup, parked(driver))
+                driver.wakeup = None
+            return 0
+        driver.stepping = True
+        try:
+            done = driver.step(None)
+        except BaseException as raised:
+            done = True
+            error = raised
+        driver.stepping = False
+        leave_task(self.loop, driver.task)
+        if not done:
+            self.suspended.add(driver)
+            driver.suspended = True
+            driver.take_over()
+            return 0
+        driver.coroutine = None
+        driver.context = None
+        driver.job = None
+        if self.spare is not None or self.closing or self.task_per_request or driver.is_marked():
+            driver.retire()
+        else:
+            self.spare = driver
+        job.finished(error)
+        if error is not None and not isinstance(error, (Exception, CancelledError)):
+            raise error
+        return 0
+
+    cdef int cancel(self) except -1:
+        """Cancel every request that has suspended."""
+        for driver in tuple(self.suspended):
+            (<Driver> driver).task.cancel()
+        return 0
+
+    def close(self):
+        """End the parked task."""
+        self.closing = True
+        if self.spare is not None:
+            self.spare.retire()
+            self.spare = None
+
+
+cdef class Park:
+    """What a parked task awaits: a future that its driver completes."""
+
+    cdef public bint _asyncio_future_blocking
+    cdef Driver driver
+
+    def get_loop(self):
+        return self.driver.runner.loop
+
+    def add_done_callback(self, callback, *, context=None):
+        self.driver.wakeup = callback
+
+    def cancel(self, msg=None):
+        cdef Driver driver = self.driver
+        driver.cancelled = True
+        if driver.stepping:
+            return False  # the task remembers it for the next step, as for any that is running
+        if driver.wakeup is not None:
+            wakeup = driver.wakeup
+            driver.wakeup = None
+            if driver.runner.spare is driver:
+                driver.runner.spare = None
+            driver.runner.loop.call_soon(wakeup, self)
+        return True
+
+    def result(self):
+        if self.driver.cancelled and not self.driver.suspended and not self.driver.retired:
+            raise CancelledError
+
+    def done(self):
+        return False
+
+
+cdef class Driver:
+    """The coroutine of a spare task: parks, then goes on with the app where the hand left it."""
+
+    def __getattr__(self, name):
+        return getattr(self.coroutine, name)  # cr_frame and the like, for those who inspect tasks
+
+    @property
+    def __name__(self):
+        return getattr(self.coroutine, "__name__", "parked")
+
+    @property
+    def __qualname__(self):
+        return getattr(self.coroutine, "__qualname__", "parked")
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.send(None)
+
+    def send(self, value):
+        awaited = self.first_of_task()
+        if awaited is ENDED:
+            raise StopIteration
+        return awaited
+
+    def close(self):
+        coroutine = self.coroutine
+        self.coroutine = None
+        if coroutine is not None:
+            coroutine.close()
+
+    def throw(self, kind, value=None, traceback=None):
+        cdef object error = kind if value is None else value
+        cdef object awaited = self.awaited
+        self.started = True
+        if self.job is None:
+            raise error
+        if self.suspended:
+            # A cancel came before the task took over: pass it to what the app awaits.
+            self.suspended = self.cancelled = False
+            self.awaited = None
+            if isinstance(error, CancelledError) and cancel_awaited(awaited):
+                return awaited
+        awaited = self.go_on(error)
+        if awaited is ENDED:
+            raise StopIteration
+        return awaited
+
+    cdef object first_of_task(self):
+        cdef object awaited
+        cdef bint first = not self.started
+        self.started = True
+        if self.job is None:
+            if self.retired or self.runner.closing:
+                return ENDED
+            return park(self)
+        if self.suspended:
+            self.suspended = self.cancelled = False
+            awaited = self.awaited
+            self.awaited = None
+            if awaited is not None or not first:
+                return awaited
+        return self.go_on(None)
+
+    cdef object go_on(self, object error):
+        """One step of the app, as its task."""
+        cdef Job job = self.job
+        cdef object awaited
+        try:
+            if not self.step(error):
+                awaited = self.awaited
+                self.awaited = None
+                return awaited
+            error = None
+        except BaseException as raised:
+            error = raised
+        self.coroutine = None
+        self.context = None
+        self.job = None
+        self.runner.suspended.discard(self)
+        job.finished(error)
+        if error is not None and not isinstance(error, (Exception, CancelledError)):
+            raise error
+        return ENDED
+
+    cdef bint step(self, object error) except -1:
+        """One step of the app: true when it has returned, else `awaited` is what it yielded."""
+        cdef PyObject *result = NULL
+        cdef Job job = self.job
+        cdef object context = self.context
+        cdef PySendResult how
+        PyContext_Enter(context)
+        try:
+            job.before_step()
+            if error is not None:
+                return self.throw_in(error)
+            if self.coroutine is None:
+                self.coroutine = job.start()
+                if type(self.coroutine) is not CoroutineType:
+                    self.coroutine = type(self.coroutine).__await__(self.coroutine)
+            how = PyIter_Send(self.coroutine, None, &result)
+            if how == PYGEN_NEXT:
+                self.awaited = <object> result
+            Py_DECREF(result)
+            return how == PYGEN_RETURN
+        finally:
+            PyContext_Exit(context)
+            job.after_step()
+
+    cdef bint throw_in(self, object error) except -1:
+        if self.coroutine is None:
+            raise error
+        try:
+            self.awaited = self.coroutine.throw(error)
+        except StopIteration:
+            return True
+        return False
+
+    cdef bint is_marked(self) except -1:
+        """Whether somebody could tell by the task that it served this request."""
+        cdef object task = self.task
+        cdef PyObject **attributes = _PyObject_GetDictPtr(<PyObject *> task)
+        return (
+            self.cancelled
+            or task._callbacks is not None
+            or task.get_name() is not NAME
+            or PyObject_GET_WEAKREFS_LISTPTR(<PyObject *> task)[0] != self.references
+            or attributes != NULL and attributes[0] != NULL and len(<dict> attributes[0]) > 0
+            or not self.started and (task.cancelling() or task._must_cancel)
+        )
+
+    cdef int take_over(self) except -1:
+        """The task goes on from here; if it has not run yet, its first step will see to it."""
+        cdef object wakeup = self.wakeup
+        if wakeup is not None:
+            self.wakeup = None
+            wakeup(parked(self))
+        return 0
+
+    cdef int retire(self) except -1:
+        """Let the task end: now if it is parked, else in its first step."""
+        cdef object wakeup = self.wakeup
+        self.retired = True
+        if wakeup is not None:
+            self.wakeup = None
+            self.runner.loop.call_soon(wakeup, parked(self))
+        return 0
+
+
+cdef PySendResult send_driver(
+    PyObject *driver, PyObject *value, PyObject **result
+) except? PYGEN_ERROR:
+    cdef object awaited = (<Driver> driver).first_of_task()
+    if awaited is ENDED:
+        awaited = None
+        result[0] = <PyObject *> awaited
+        Py_INCREF(result[0])
+        return PYGEN_RETURN
+    result[0] = <PyObject *> awaited
+    Py_INCREF(result[0])
+    return PYGEN_NEXT
+
+
+(<PyTypeObject *> Driver).tp_as_async.am_send = send_driver
+Coroutine.register(Driver)
+
+
+cdef bint cancel_awaited(object awaited):
+    """Whether what the app awaits takes the cancel; a bare yield and what is no future do not."""
+    return hasattr(awaited, "cancel") and awaited.cancel()
+
+
+cdef Park parked(Driver driver):
+    cdef Park self = Park.__new__(Park)
+    self.driver = driver
+    return self
+
+
+cdef Park park(Driver driver):
+    cdef Park self = parked(driver)
+    self._asyncio_future_blocking = True
+    return self

@@ -1,0 +1,80 @@
+from libc.stdint cimport int64_t
+
+from httpparser cimport Output, Parser, RequestHead
+from fastserve.asgi._exchange cimport Channel, Exchange
+from fastserve.asgi._task cimport WaitQueue
+from fastserve.http1._writer cimport Request, Writer
+
+cdef enum State:
+    NEW  # nothing has arrived yet
+    IDLE  # between requests
+    HEAD  # a head has begun to arrive
+    REQUEST  # a request is being read, and perhaps answered already
+    RESPONSE  # the request is whole, its response is not
+    LINGERING  # the last response was sent; what still arrives is thrown away
+    CLOSED  # or given to a WebSocket session
+
+cdef class Connection(Channel):
+    cdef readonly object transport  # owned
+    cdef Parser parser  # owned; None when a port is used
+    cdef object port  # owned: a parser in Python
+    cdef Writer writer  # owned
+    cdef str scheme
+    cdef str client_text  # owned: the client for the access log; made when it is first needed
+
+    cdef State state
+    cdef double deadline  # service.now beyond which the state has lasted too long; 0: none
+    cdef Exchange exchange  # owned: the one outstanding, else None
+    cdef bint keep_alive  # another request may follow this one
+
+    # What the loop and the transport say.
+    cdef bint eof  # the client will send no more
+    cdef bint congested  # the client does not read: the transport's buffer is full
+    cdef bint reading_paused
+    cdef bint in_turn  # inside turn()
+    cdef bint turn_planned  # resume() is called soon
+
+    # Input.
+    cdef bytes pending  # owned: input that was not parsed, from `at` on; None: all was
+    cdef Py_ssize_t at
+    cdef size_t thrown_away  # bytes of a body that nobody reads, or of input while lingering
+    cdef bytes start  # owned: the first bytes of a request whose head is not whole
+    cdef bint is_head  # the last request, whole or not, is a HEAD
+
+    # Output.
+    cdef list parts  # owned: bytes to write before those in the shared output
+    cdef WaitQueue senders  # owned: those who wait until the client reads; None until there is one
+    cdef public object watcher  # owned: sendfile's future
+    cdef Py_ssize_t stuck_at  # bytes in the transport's buffer when they last became fewer
+    cdef double stuck_until  # 0: not watched
+
+    cdef int release(self) except -1
+    cdef int turn(self) except -1
+    cdef bint can_parse(self) noexcept
+    cdef bint wants_body(self) noexcept
+    cdef int parse(self) except -1
+    cdef int begin_request(self, RequestHead head) except -1
+    cdef int take_body(self, const char *at, size_t length) except -1
+    cdef int end_request(self) except -1
+    cdef int decide(self) except -1
+    cdef int end_exchange(self) except -1
+    cdef int steer_reading(self) except -1
+    cdef int plan_turn(self) except -1
+
+    cdef Output output(self)
+    cdef int claim(self) except -1
+    cdef int spill(self) except -1
+    cdef int flush(self) except -1
+    cdef int flush_output(self) except -1
+    cdef int finish_head(self, Exchange exchange, Py_ssize_t length, bint more) except -1
+    cdef Request request_of(self, Exchange exchange)
+    cdef object sent(self, bint more)
+    cdef int check_client(self) except -1
+
+    cdef int refuse(self, object error) except -1
+    cdef int respond(self, int status, str text, object headers=*) except -1
+    cdef int note_start(self) except -1
+    cdef int linger(self) except -1
+    cdef int close(self) except -1
+    cdef int check_stuck(self) except -1
+    cdef int log(self, Exchange exchange) except -1

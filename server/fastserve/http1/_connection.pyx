@@ -1,0 +1,780 @@
+"""One HTTP/1 connection: bytes from the transport to requests, responses back, one at a time.
+
+The state says where the connection is. `decide` says what comes next, after every event.
+
+| state | bytes that arrive | it ends when | its deadline |
+| --- | --- | --- | --- |
+| NEW | begin a head: HEAD | | `first_byte_timeout`: close |
+| IDLE | begin a head: HEAD | | `keep_alive_timeout`: close |
+| HEAD | go to the parser | the head is whole: REQUEST, the app is called | `head_timeout`: 408 |
+| REQUEST | go to the app, or nowhere once it has answered | the request is whole: RESPONSE | \
+`body_timeout` without a byte while we read: 408 |
+| RESPONSE | are kept: the next request | the response is complete: IDLE, LINGERING or CLOSED | \
+the app's |
+| LINGERING | are dropped, up to 1 MiB | | 2 s after the last byte was sent: abort |
+| CLOSED | are dropped | the transport is closed | 2 s after the last byte was sent: abort |
+
+In every state `send_timeout` ends a client that reads nothing of what waits for it.
+
+Rules:
+- No request is started while the transport is congested: the client must read first.
+- A turn serves a bounded number of requests in a few milliseconds, then the loop goes on.
+- Reading pauses while what has arrived has no place: behind an unfinished response beyond
+  `pipeline_bytes`, in a body that the app does not take beyond `write_high_water`. The deadline of
+  a body that we do not read starts anew when we read again.
+- The shared output holds the bytes of its owner alone. Who writes becomes the owner, and the bytes
+  of the one before are set aside first, even when an app runs a nested loop.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+from httpparser cimport CONTINUE, SWITCH, Output, Parser, RequestHead
+from fastserve.asgi._exchange cimport (
+    COMPLETE, HEAD_GIVEN, Channel, Exchange, new_exchange,
+)
+from fastserve.asgi._service cimport Service
+from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
+from fastserve.http1._writer cimport (
+    CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk_size,
+)
+
+import sys
+from time import perf_counter_ns
+
+from fastserve.asgi.tls_scope import describe
+from fastserve.errors import ClientDisconnected, Refusal
+from fastserve.http1.sendfile import transmit
+from fastserve.websocket import is_wanted as websocket_is_wanted
+from fastserve.websocket import open_handshake
+from httpparser.errors import HttpParserError
+
+__all__ = ("Connection",)
+
+cdef enum:
+    START = 16  # bytes that tell the method, after the empty line of RFC 9112 2.2
+    TURN_REQUESTS = 64
+    WORTH_NO_COPY = 16384  # larger bodies are given to the transport as they are
+    LINGER_BYTES = 1048576
+    LINGER_SECONDS = 2
+    DRAIN_SECONDS = 1
+
+cdef double TURN_SECONDS = 0.004
+
+cdef str GET = sys.intern("GET")
+
+# asyncio's writelines() did not tell of a full buffer then (CVE-2024-12254); this asks it to.
+cdef bint FORGETS_TO_PAUSE = (3, 12) <= sys.version_info < (3, 12, 9) or (
+    (3, 13) <= sys.version_info < (3, 13, 2)
+)
+
+
+cdef class RequestReader(Parser):
+    """llhttp for a connection."""
+
+    cdef Connection connection  # owned until the connection is lost
+
+    cdef int on_head(self, object head) except -1:
+        self.connection.begin_request(<RequestHead> head)
+        return SWITCH if self.connection.exchange.is_websocket else CONTINUE
+
+    cdef int on_body(self, const char *at, size_t length) except -1:
+        return self.connection.take_body(at, length)
+
+    cdef int on_end(self) except -1:
+        self.connection.end_request()
+        return True
+
+
+cdef class Drained(Awaitable):
+    """`send` while the client does not read."""
+
+    cdef Connection connection  # owned
+
+    cdef Waiter wait_for(self):
+        cdef Connection connection = self.connection
+        if not connection.congested:
+            return None
+        if connection.gone:
+            raise ClientDisconnected("the client has disconnected")
+        if connection.senders is None:
+            connection.senders = WaitQueue(connection.service.loop)
+        return connection.senders.add()
+
+
+cdef class Connection(Channel):
+    """An asyncio.Protocol, and the channel of the exchanges on it."""
+
+    def __cinit__(self, Service service not None):
+        self.service = service
+        self.scheme = "http"
+        self.writer = Writer.__new__(Writer)
+        self.writer.fields = default_fields_of(service)
+
+    # -- asyncio.Protocol ----------------------------------------------------------------------
+
+    def connection_made(self, transport):
+        cdef Service service = self.service
+        cdef RequestReader reader
+        self.transport = transport
+        transport.set_write_buffer_limits(high=service.write_high_water)
+        self.client = address(transport.get_extra_info("peername"))
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.scheme = "https"
+            self.tls = describe(tls, service.server_certificate)
+        server = address(transport.get_extra_info("sockname"))
+        if type(server) is list:
+            self.server = server
+        self.scope = service.scope_of(server, self.scheme)
+        if service.parser_factory is None:
+            self.parser = reader = RequestReader.__new__(RequestReader)
+            reader.connection = self
+            reader.setup(False, service.limits)
+            reader.strict = True
+            reader.any_method = True
+        else:
+            self.port = service.parser_factory(self, service.limits)
+        self.proxied = service.proxies is not None and service.proxies.trust(self.client)
+        self.deadline = service.after(service.first_byte_timeout)
+        service.connections.add(self)
+        if service.draining:
+            self.drain()
+
+    def data_received(self, bytes data):
+        if self.state == LINGERING:
+            self.thrown_away += PyBytes_GET_SIZE(data)
+            if self.thrown_away > LINGER_BYTES:
+                self.close()
+        elif self.state != CLOSED:
+            if self.pending is None:
+                self.pending = data
+                self.at = 0
+            else:
+                self.pending = self.pending[self.at:] + data
+                self.at = 0
+            self.turn()
+
+    def eof_received(self):
+        """A half-closed client still gets its answers; True keeps the transport open for them."""
+        self.eof = True
+        if self.scheme == "http":
+            if self.state == REQUEST:
+                self.exchange.disconnect()  # its body will never be complete
+                if self.exchange.phase != COMPLETE:
+                    return True
+            elif self.state == RESPONSE:
+                if not self.exchange.is_websocket:
+                    return True
+            elif self.pending is not None:
+                return True
+        self.close()
+        return False
+
+    def connection_lost(self, error):
+        cdef Exchange exchange = self.exchange
+        self.release()
+        if exchange is not None:
+            exchange.disconnect()
+        if self.senders is not None:
+            self.senders.wake_all()
+        if self.watcher is not None and not self.watcher.done():
+            self.watcher.set_result(None)
+
+    def pause_writing(self):
+        """The transport's buffer is full."""
+        self.congested = True
+        self.stuck_until = 0
+
+    def resume_writing(self):
+        """The client has read."""
+        self.congested = False
+        if self.state == IDLE:
+            self.deadline = self.service.after(self.service.keep_alive_timeout)
+        elif self.state == HEAD:
+            self.deadline = self.service.after(self.service.head_timeout)
+        if self.senders is not None:
+            self.senders.wake_all()
+        self.decide()
+
+    cdef int release(self) except -1:
+        """Let go of the transport, which is lost or another protocol's."""
+        cdef Service service = self.service
+        self.state = CLOSED
+        self.gone = True
+        self.exchange = None
+        self.pending = None
+        self.parts = None
+        if self.parser is not None:
+            (<RequestReader> self.parser).connection = None
+            self.parser = None
+        self.port = None
+        return service.forget(self)
+
+    # -- requests ------------------------------------------------------------------------------
+
+    cdef int turn(self) except -1:
+        """Serve what has arrived, as far as the rules allow; one write for all of it."""
+        cdef int served = 0
+        cdef double end = 0
+        cdef bint nested = self.in_step
+        if self.in_turn:  # an app runs a nested loop
+            return self.steer_reading()
+        self.in_turn = self.in_step = True
+        try:
+            while self.can_parse():
+                self.parse()
+                if self.exchange is not None and not self.exchange.called:
+                    self.exchange.call()
+                if self.state == RESPONSE and self.exchange.phase == COMPLETE:
+                    self.end_exchange()
+                    if self.pending is None:
+                        break
+                    served += 1
+                    if served == 1:
+                        end = monotonic() + TURN_SECONDS
+                    elif served == TURN_REQUESTS or monotonic() > end:
+                        break
+        except (HttpParserError, Refusal) as error:
+            self.refuse(error)
+        finally:
+            self.in_turn = False
+            self.in_step = nested
+            self.flush()
+        return self.decide()
+
+    def resume(self):
+        """The rest of a turn, or one that could not be taken at once."""
+        self.turn_planned = False
+        self.turn()
+
+    cdef bint can_parse(self) noexcept:
+        """Whether the rules let more of the input be parsed."""
+        if self.pending is None:
+            return False
+        if self.state <= HEAD:
+            return not self.congested
+        return self.state == REQUEST and self.wants_body()
+
+    cdef inline bint wants_body(self) noexcept:
+        return (
+            self.exchange.phase == COMPLETE
+            or self.exchange.buffered <= self.service.write_high_water
+        )
+
+    cdef int parse(self) except -1:
+        """Up to the end of the input or of a request."""
+        cdef bytes data = self.pending
+        cdef Parser parser = self.parser
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(data) - self.at, consumed
+        if parser is not None:
+            consumed = parser.execute(PyBytes_AS_STRING(data) + self.at, length)
+        else:
+            consumed = self.port.feed(data[self.at:] if self.at else data)
+        if self.state <= HEAD:
+            self.note_start()
+            if self.state != HEAD:
+                self.state = HEAD
+                self.deadline = self.service.after(self.service.head_timeout)
+        elif self.state == REQUEST:
+            self.deadline = self.service.after(self.service.body_timeout)
+        if consumed == length:
+            self.pending = None
+        else:
+            self.at += consumed
+        return 0
+
+    cdef int begin_request(self, RequestHead head) except -1:
+        cdef Service service = self.service
+        self.state = REQUEST
+        self.deadline = 0
+        self.thrown_away = 0
+        self.is_head = head.method is not GET and head.method == "HEAD"
+        self.keep_alive = head.keep_alive and not service.draining
+        if head.method is not GET:
+            if head.method == "CONNECT":  # an origin server is not a tunnel
+                raise Refusal(501, "CONNECT is not supported")
+            # RFC 9110 9.1: methods are case-sensitive, while ASGI upper-cases them
+            if head.method != head.method.upper():
+                raise Refusal(501, "the method is not known")
+        if service.limit_concurrency and service.active >= service.limit_concurrency:
+            raise Refusal(503, "too many requests at once")
+        if head.upgrade is not None and websocket_is_wanted(head.upgrade):
+            if self.eof:
+                raise Refusal(400, "the client has closed its side: no WebSocket is possible")
+            if service.draining:
+                raise Refusal(503, "the server is shutting down")
+            self.exchange = open_handshake(self, head)
+            self.keep_alive = False  # the parser reads nothing after it
+        else:
+            self.exchange = new_exchange(self, head)
+        if self.proxied:
+            self.client_text = text_of(self.exchange.scope["client"])
+        return 0
+
+    cdef int take_body(self, const char *at, size_t length) except -1:
+        if self.exchange.phase != COMPLETE:
+            return self.exchange.add_body(at, length)
+        self.thrown_away += length
+        if self.thrown_away > self.service.drain_body:
+            self.keep_alive = False
+        return 0
+
+    cdef int end_request(self) except -1:
+        self.state = RESPONSE
+        self.deadline = 0
+        return self.exchange.end_body()
+
+    def head(self, RequestHead head not None):
+        """For parsers in Python: a whole head; true when another protocol follows."""
+        self.begin_request(head)
+        return self.exchange.is_websocket
+
+    def body(self, bytes data not None):
+        """For parsers in Python: a part of the body."""
+        self.take_body(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
+    def end(self):
+        """For parsers in Python: the end of the message; the parser stops here."""
+        self.end_request()
+
+    # -- what comes next -----------------------------------------------------------------------
+
+    cdef int decide(self) except -1:
+        """After every event: end what is over, go on with what can, read or not."""
+        cdef Exchange exchange = self.exchange
+        if self.in_turn or self.state >= LINGERING:
+            return 0
+        if exchange is not None and exchange.phase == COMPLETE and (
+            self.state == RESPONSE or not self.keep_alive
+        ):
+            self.end_exchange()
+            if self.state >= LINGERING:
+                return 0
+        if self.can_parse():
+            # Not now: this may be inside a step of the app, and the next request is not its task's.
+            self.plan_turn()
+        elif self.state <= HEAD and self.pending is None and self.eof:
+            return self.close()
+        return self.steer_reading()
+
+    cdef int end_exchange(self) except -1:
+        """The response is complete, the request too or not worth reading. RFC 9112 9.3 and 9.6"""
+        self.exchange = None
+        if self.keep_alive and not self.service.draining and not (
+            self.eof and self.pending is None
+        ):
+            self.state = IDLE
+            self.deadline = self.service.after(self.service.keep_alive_timeout)
+            return 0
+        if self.state == RESPONSE and self.pending is None:
+            return self.close()
+        return self.linger()
+
+    cdef int steer_reading(self) except -1:
+        """Read while what arrives has a place."""
+        cdef bint wanted
+        if self.state == REQUEST:
+            wanted = self.pending is None and self.wants_body()
+        else:
+            wanted = self.pending is None or (
+                <size_t> (PyBytes_GET_SIZE(self.pending) - self.at) <= self.service.pipeline_bytes
+            )
+        if wanted == self.reading_paused and not self.gone:
+            self.reading_paused = not wanted
+            if self.state == REQUEST:  # no fault of the client's until we read again
+                self.deadline = self.service.after(self.service.body_timeout) if wanted else 0
+            if wanted:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
+        return 0
+
+    cdef int plan_turn(self) except -1:
+        if not self.turn_planned:
+            self.turn_planned = True
+            self.service.loop.call_soon(self.resume)
+        return 0
+
+    # -- responses -----------------------------------------------------------------------------
+
+    cdef inline Output output(self):
+        """The shared output, for this connection's bytes."""
+        if self.service.output_owner is not self:
+            self.claim()
+        return self.service.output
+
+    cdef int claim(self) except -1:
+        cdef Service service = self.service
+        if service.output_owner is not None:
+            (<Connection> service.output_owner).spill()
+        service.output_owner = self
+        return 0
+
+    cdef int spill(self) except -1:
+        """Take our bytes out of the shared output; they keep their place before later ones."""
+        cdef Output output = self.service.output
+        if self.writer.pending and self.writer.held is None:
+            self.writer.hold(output)
+        if output.length:
+            if self.parts is None:
+                self.parts = []
+            self.parts.append(output.take())
+        self.service.output_owner = None
+        return 0
+
+    cdef int flush(self) except -1:
+        """Give everything written so far to the transport, in one call."""
+        cdef list parts
+        if self.service.output_owner is self:
+            if self.parts is None and not self.gone:
+                return self.flush_output()
+            self.spill()
+        parts = self.parts
+        if parts is None:
+            return 0
+        self.parts = None
+        if self.gone:
+            return 0
+        if len(parts) == 1:
+            self.transport.write(parts[0])
+        else:
+            self.transport.writelines(parts)
+            if FORGETS_TO_PAUSE:
+                self.transport.set_write_buffer_limits(high=self.service.write_high_water)
+        return 0
+
+    cdef int flush_output(self) except -1:
+        cdef Output output = self.service.output
+        cdef bytes data
+        if self.writer.pending and self.writer.held is None:
+            self.writer.hold(output)
+        data = output.take() if output.length else None
+        self.service.output_owner = None
+        if data is not None:
+            self.transport.write(data)
+        return 0
+
+    cdef int64_t send_head(self, Exchange exchange, object headers) except? -2:
+        cdef int64_t declared = self.writer.begin(
+            self.output(), exchange.status, headers,
+            exchange.has_trailers and exchange.head.trailers,
+        )
+        if not self.in_step:
+            self.flush()
+        return declared
+
+    cdef int drop_head(self) except -1:
+        return self.writer.drop(self.service.output)
+
+    cdef object send_body(self, Exchange exchange, bytes data, bint more):
+        cdef Output output = self.output()
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
+        if self.writer.pending:
+            self.finish_head(exchange, length, more)
+        if length and self.writer.framing != NO_CONTENT:
+            if self.writer.framing == CHUNKED:
+                write_chunk_size(output, length)
+            if length >= WORTH_NO_COPY:
+                self.spill()
+                self.output()
+                if self.parts is None:
+                    self.parts = []
+                self.parts.append(data)
+            else:
+                output.append(PyBytes_AS_STRING(data), length)
+            if self.writer.framing == CHUNKED:
+                output.append(b"\r\n", 2)
+        if not more:
+            self.writer.end(output, exchange.has_trailers)
+        return self.sent(more)
+
+    cdef int finish_head(self, Exchange exchange, Py_ssize_t length, bint more) except -1:
+        cdef Request request = self.request_of(exchange)
+        if not exchange.ended and (
+            exchange.continue_wanted
+            or exchange.head.content_length > <long long> self.service.drain_body
+        ):
+            self.keep_alive = False  # the rest of the request is not worth reading
+        self.keep_alive = self.writer.finish(
+            self.output(), &request, length, more, self.keep_alive
+        )
+        return 0
+
+    cdef Request request_of(self, Exchange exchange):
+        cdef Request request
+        request.http_1_1 = exchange.head.version == "1.1"
+        request.is_head = self.is_head
+        return request
+
+    cdef object sent(self, bint more):
+        """An awaitable: the app's message is written. In a step only what has piled up is sent.
+
+        OSError when `more` is to come and the client has gone.
+        """
+        if not self.in_step or self.parts is not None or (
+            self.service.output.length > self.service.write_high_water
+        ):
+            self.flush()
+            if more:
+                self.check_client()
+        return self.wait_drained() if self.congested else DONE
+
+    def wait_drained(self):
+        """An awaitable: the transport's buffer is below its mark. OSError after a disconnect."""
+        cdef Drained drained
+        if not self.congested or self.gone:
+            return DONE
+        drained = Drained.__new__(Drained)
+        drained.connection = self
+        return drained
+
+    cdef int check_client(self) except -1:
+        """The loop tells of a lost connection only after the step, and a step may be long."""
+        if not self.gone and self.transport.is_closing():
+            self.gone = True
+            raise ClientDisconnected("the client has disconnected")
+        return 0
+
+    cdef object send_trailers(self, Exchange exchange, object headers, bint more):
+        self.writer.trailers(self.output(), headers, more)
+        return self.sent(more)
+
+    cdef object send_early_hint(self, Exchange exchange, object links):
+        if exchange.head.version != "1.1":
+            return DONE  # RFC 9110 15.2: no 1xx to an HTTP/1.0 client
+        self.writer.early_hint(self.output(), links)
+        self.flush()
+        self.check_client()
+        return self.wait_drained()
+
+    cdef object send_file(self, Exchange exchange, object file, bint more):
+        return self.transmit_file(exchange, file, more)
+
+    async def transmit_file(self, Exchange exchange, file, bint more):
+        cdef int64_t count = file.count
+        cdef bint chunked
+        if self.writer.pending:
+            self.finish_head(exchange, count, more)
+        if count and self.writer.framing != NO_CONTENT:
+            chunked = self.writer.framing == CHUNKED
+            if chunked:
+                write_chunk_size(self.output(), count)
+            self.flush()
+            await transmit(self, file, self.service.send_timeout)
+            if chunked:
+                self.output().append(b"\r\n", 2)
+        self.flush()
+
+    cdef int send_continue(self) except -1:
+        self.writer.proceed(self.output())
+        return self.flush()
+
+    cdef int taken(self, Exchange exchange) except -1:
+        if self.exchange is exchange and (self.reading_paused or self.pending is not None):
+            return self.decide()
+        return 0
+
+    cdef int end_step(self) except -1:
+        self.flush()
+        return self.decide()
+
+    cdef int finished(self, Exchange exchange) except -1:
+        if self.exchange is not exchange:
+            return 0
+        self.log(exchange)
+        if exchange.continue_wanted:
+            self.keep_alive = False  # whether the body still comes cannot be known
+        if self.in_step:
+            return 0
+        self.flush()
+        return self.decide()
+
+    cdef int answer(self, Exchange exchange, int status, str text, object headers=()) except -1:
+        cdef Request request = self.request_of(exchange)
+        self.keep_alive = False
+        self.writer.answer(self.output(), &request, status, text, headers)
+        return self.finished(exchange)
+
+    cdef int cut(self, Exchange exchange) except -1:
+        self.log(exchange)
+        return self.close()
+
+    cdef object upgrade(self, Exchange exchange, object session, object fields):
+        """The transport, the bytes of the 101 to write first, and what the client has sent."""
+        cdef bytes early = b"" if self.pending is None else self.pending[self.at:]
+        self.flush()
+        self.writer.switch(self.output(), fields)
+        transport = self.transport
+        head = self.service.output.take()
+        self.service.output_owner = None
+        if self.reading_paused:
+            transport.resume_reading()
+        transport.set_protocol(session)
+        if self.congested:
+            session.pause_writing()
+        self.transport = None
+        self.release()
+        return transport, head, early
+
+    cdef int log(self, Exchange exchange) except -1:
+        cdef Service service = self.service
+        cdef RequestHead head = exchange.head
+        service.served += 1
+        if service.access_log is None:
+            return 0
+        if self.client_text is None:
+            self.client_text = text_of(self.client)
+        service.access_log.record(
+            self.client_text, head.method, head.raw_path, head.query, head.version,
+            exchange.status, exchange.sent,
+            perf_counter_ns() - exchange.started_at if service.timed else 0,
+        )
+        return 0
+
+    # -- the end -------------------------------------------------------------------------------
+
+    cdef int refuse(self, object error) except -1:
+        """A request that cannot be accepted: a clear answer and a close. RFC 9112 9.6"""
+        cdef Exchange exchange = self.exchange
+        if self.state <= HEAD:
+            self.note_start()
+        if exchange is not None:
+            if exchange.called:
+                exchange.disconnect()
+                if exchange.phase > HEAD_GIVEN:
+                    return self.close()
+                self.drop_head()
+            else:
+                self.exchange = None
+        return self.respond(error.status, str(error), getattr(error, "headers", ()))
+
+    cdef int respond(self, int status, str text, object headers=()) except -1:
+        """A response of the server's own to a request that no exchange answers."""
+        cdef Request request
+        request.http_1_1 = True
+        request.is_head = self.is_head
+        self.writer.answer(self.output(), &request, status, text, headers)
+        self.service.logger.debug("refused %s: %d %s", text_of(self.client), status, text)
+        return self.linger()
+
+    cdef int note_start(self) except -1:
+        """Whether it is a HEAD, even if its head never becomes whole. RFC 9110 9.3.2"""
+        if self.state != HEAD:
+            self.start = b""
+        if PyBytes_GET_SIZE(self.start) < START:
+            self.start = (self.start + self.pending[self.at:self.at + START]).lstrip(b"\r\n")
+        self.is_head = self.start.startswith(b"HEAD ")
+        return 0
+
+    cdef int linger(self) except -1:
+        """Say that nothing more comes, and read on for a while: closing now would reset the
+        connection under the client that still sends, and lose the answer. RFC 9112 9.6"""
+        self.flush()
+        if self.gone:
+            return 0
+        if self.eof or not self.transport.can_write_eof():
+            return self.close()
+        self.state = LINGERING
+        self.stuck_until = 0
+        self.deadline = self.service.after(LINGER_SECONDS)
+        self.pending = None
+        self.steer_reading()
+        self.gone = True
+        self.thrown_away = 0
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has reset the connection, and the loop has yet to notice
+            self.close()
+        return 0
+
+    cdef int close(self) except -1:
+        """Close once everything written has gone out."""
+        self.flush()
+        if self.state != CLOSED:
+            self.state = CLOSED
+            self.stuck_until = 0
+            self.gone = True
+            self.pending = None
+            self.deadline = self.service.after(self.service.send_timeout)
+            self.transport.close()
+        return 0
+
+    def abort(self):
+        """Close now; what was not sent is lost."""
+        self.state = CLOSED
+        self.gone = True
+        self.transport.abort()
+
+    def drain(self):
+        """The server stops: close if idle, else after the response."""
+        self.keep_alive = False
+        if self.state == IDLE and self.pending is None:
+            self.close()
+        elif self.state == NEW:  # its first request may be on the way
+            self.deadline = self.service.after(DRAIN_SECONDS)
+
+    def sweep(self):
+        """Once a second: deadlines."""
+        cdef Exchange exchange = self.exchange
+        if self.congested or self.state >= LINGERING and self.transport.get_write_buffer_size():
+            self.check_stuck()
+            if self.state <= HEAD:
+                return
+            if self.state >= LINGERING:
+                self.deadline = self.service.after(LINGER_SECONDS)
+                return
+        if self.eof and exchange is not None and not exchange.disconnected:
+            exchange.disconnect()  # half-closed for a second: tell an app that listens
+        if self.deadline == 0 or self.service.now < self.deadline:
+            return
+        if self.state <= IDLE:
+            self.close()
+        elif self.state == HEAD:
+            self.respond(408, "the request did not arrive in time")
+        elif self.state == REQUEST:
+            self.refuse(Refusal(408, "the request body did not arrive in time"))
+        else:
+            self.abort()
+
+    cdef int check_stuck(self) except -1:
+        """A client that reads nothing is dropped after send_timeout."""
+        cdef Py_ssize_t size = self.transport.get_write_buffer_size()
+        cdef Service service = self.service
+        if self.stuck_until == 0 or size < self.stuck_at:
+            self.stuck_at = size
+            self.stuck_until = service.after(service.send_timeout)
+        elif service.now > self.stuck_until:
+            self.abort()
+        return 0
+
+
+cdef DefaultFields default_fields_of(Service service):
+    """Those that the connections of a loop share."""
+    if service.default_fields is None:
+        config = service.config
+        service.default_fields = DefaultFields(
+            config.server_header, config.date_header, config.extra_headers
+        )
+    return service.default_fields
+
+
+cdef inline double monotonic() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return now.tv_sec + now.tv_nsec * 1e-9
+
+
+cdef object address(object name):
+    """As ASGI wants it: (host, port), or [path, None] for a Unix socket."""
+    if isinstance(name, tuple):
+        return name[:2]
+    if isinstance(name, (str, bytes)) and name:
+        return [name if isinstance(name, str) else name.decode(), None]
+    return None
+
+
+cdef str text_of(object client):
+    """As the access log wants it."""
+    return f"{client[0]}:{client[1]}" if isinstance(client, tuple) else ""

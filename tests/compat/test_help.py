@@ -1,0 +1,28 @@
+"""Scripts that are run by hand explain themselves, on a machine without what they test."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("script", ["autobahn/run.py", "browser/run.py", "compat/conformance.py"])
+def test_help(script):
+    command = [sys.executable, TESTS / script, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage:")
+
+
+def test_a_server_without_a_command_is_an_error():
+    command = [sys.executable, TESTS / "compat" / "conformance.py", "nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2
+    assert "unknown server 'nothing'; choose from fastserve, " in done.stderr
+
+
+def test_the_page_for_the_browser_is_there():
+    assert b"new WebSocket" in (TESTS / "browser" / "page.html").read_bytes()

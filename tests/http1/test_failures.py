@@ -1,0 +1,308 @@
+"""Apps that fail or are cancelled, in each phase of their answer, at once and after a suspension."""
+
+import asyncio
+import logging
+
+import pytest
+
+from .apps import GET, HANDSHAKE, answer, body, read, sized, start
+from .client import client_of
+
+LENGTH = (b"content-length", b"6")
+
+
+async def nothing(receive, send):
+    pass
+
+
+async def received(receive, send):
+    await read(receive)
+
+
+async def started(receive, send):
+    await send(start(201))
+
+
+async def hinted(receive, send):
+    await send({"type": "http.response.early_hint", "links": [b"</a>"]})
+
+
+async def in_chunks(receive, send):
+    await send(start(201))
+    await send(body(b"abc", True))
+
+
+async def in_length(receive, send):
+    await send(start(201, LENGTH))
+    await send(body(b"abc", True))
+
+
+async def answered(receive, send):
+    await answer(send, b"abc")
+
+
+async def trailers_due(receive, send):
+    await send({**start(201), "trailers": True})
+    await send(body(b"abc"))
+
+
+UNSENT = [nothing, received, started, hinted]  # nothing of the answer has gone out
+SENT = [in_chunks, in_length]
+FAILURES = [ValueError("no"), OSError("a file"), asyncio.CancelledError(), None]
+
+
+def failing(phase, failure, suspends):
+    """An app that gets so far, and fails so; None: it returns."""
+
+    async def app(scope, receive, send):
+        app.calls += 1
+        await phase(receive, send)
+        if suspends:
+            await asyncio.sleep(0.5)
+        if failure is not None:
+            raise failure
+
+    app.calls = 0
+    return app
+
+
+@pytest.fixture
+def errors(caplog):
+    """What is logged as an error."""
+    return lambda: [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def name(value):
+    return getattr(value, "__name__", None) or type(value).__name__
+
+
+@pytest.mark.parametrize("suspends", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("failure", FAILURES, ids=name)
+@pytest.mark.parametrize("phase", UNSENT, ids=name)
+def test_before_anything_was_sent_it_is_a_500(serve, loop, errors, phase, failure, suspends):
+    app = failing(phase, failure, suspends)
+    served = serve(app)
+    client = served.connect()
+    client.send(GET + GET)
+    reader = client_of(client)
+    response = reader.response()
+    assert response.status == 500
+    assert response.closes
+    reader.closed()
+    assert app.calls == 1
+    assert served.service.active == 0
+    assert len(errors()) == 1
+    loop.advance(5)
+    assert client.lost
+
+
+@pytest.mark.parametrize("suspends", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("failure", FAILURES, ids=name)
+@pytest.mark.parametrize("phase", SENT, ids=name)
+def test_inside_the_body_the_client_can_tell(serve, loop, errors, phase, failure, suspends):
+    """RFC 9112 8: an incomplete answer is not taken for whole."""
+    app = failing(phase, failure, suspends)
+    served = serve(app)
+    client = served.connect()
+    client.send(GET + GET)
+    reader = client_of(client)
+    head = reader.head()
+    assert head.status == 201
+    with pytest.raises(AssertionError, match="closed"):
+        reader.body_of(head, "GET")
+    assert app.calls == 1
+    assert served.service.active == 0
+    assert len(errors()) == 1
+    assert client.lost
+
+
+@pytest.mark.parametrize("suspends", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("failure", FAILURES, ids=name)
+def test_behind_the_answer_nothing_changes(serve, loop, errors, failure, suspends):
+    app = failing(answered, failure, suspends)
+    served = serve(app)
+    client = served.connect()
+    client.send(GET + GET)
+    reader = client_of(client)
+    for _ in range(2):
+        response = reader.response()
+        assert response.body == b"abc"
+        assert not response.closes
+    loop.advance(1)
+    assert served.service.active == 0
+    assert len(errors()) == (0 if failure is None else 2)
+    assert not client.lost
+
+
+def test_trailers_that_do_not_come(serve, loop):
+    app = failing(trailers_due, None, True)
+    client = serve(app).connect()
+    client.send(GET[:-2] + b"TE: trailers\r\n\r\n")
+    with pytest.raises(AssertionError, match="closed in a line"):
+        client_of(client).response()
+
+
+@pytest.mark.parametrize("phase", [nothing, received, started, in_chunks, in_length], ids=name)
+@pytest.mark.parametrize("how", ["reset", "leave"])
+def test_a_failure_of_a_client_that_has_gone_is_logged_once(serve, loop, errors, phase, how):
+    served = serve(failing(phase, ValueError("no"), True))
+    client = served.connect()
+    client.send(GET)
+    loop.settle()
+    getattr(client, how)()
+    loop.advance(3)
+    assert client.lost
+    assert served.service.active == 0
+    assert len(errors()) == 1
+
+
+@pytest.mark.parametrize("how", ["reset", "leave"])
+def test_what_only_says_that_the_client_has_gone_is_not_logged(serve, loop, errors, how):
+    async def app(scope, receive, send):
+        try:
+            await send(start())
+            while True:
+                await send(body(b"x", True))
+                await asyncio.sleep(0.1)
+        except OSError as error:
+            raise RuntimeError("wrapped") from error
+
+    served = serve(app)
+    client = served.connect()
+    client.send(GET)
+    loop.settle()
+    getattr(client, how)()
+    loop.advance(3)
+    assert client.lost
+    assert served.service.active == 0
+    assert not errors()
+
+
+# -- cancellation
+
+
+PHASES = [nothing, received, started, in_chunks, in_length, answered]
+
+
+@pytest.mark.parametrize("phase", PHASES, ids=name)
+@pytest.mark.parametrize("waits", ["for an event", "in receive", "in send"])
+def test_stopping_cancels_the_app_wherever_it_waits(serve, loop, phase, waits):
+    async def app(scope, receive, send):
+        try:
+            await phase(receive, send)
+            if waits == "in receive":
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        break
+            elif waits == "in send" and phase in SENT:
+                while True:
+                    await send(body(b"", True))
+                    await asyncio.sleep(1)
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+        except OSError:
+            ends.append("lost")
+            raise
+
+    ends = []
+    served = serve(app)
+    client = served.connect(room=0)
+    client.send(GET)
+    loop.advance(2)
+    served.service.abort()
+    loop.advance(2)
+    assert len(ends) == 1
+    assert client.lost
+    assert served.service.active == 0
+    assert served.service.idle
+
+
+def test_an_app_that_takes_a_cancel_is_left_alone(serve, loop):
+    async def app(scope, receive, send):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            asyncio.current_task().uncancel()
+        await asyncio.sleep(1)
+        ends.append("done")
+
+    ends = []
+    served = serve(app)
+    served.connect().send(GET)
+    loop.settle()
+    served.service.abort()
+    loop.settle()
+    assert served.service.active == 1
+    loop.advance(2)
+    assert ends == ["done"]
+    assert served.service.active == 0
+
+
+def test_a_cancel_of_ones_own_task_is_a_failure(serve, loop):
+    async def app(scope, receive, send):
+        asyncio.current_task().cancel()
+        await asyncio.sleep(1)
+
+    client = serve(app).connect()
+    reader = client_of(client)
+    reader.send(GET)
+    assert reader.response().status == 500
+    reader.closed()
+
+
+def test_a_timeout_around_receive_and_then_an_answer(serve, loop):
+    async def app(scope, receive, send):
+        try:
+            async with asyncio.timeout(1):
+                await read(receive)
+        except TimeoutError:
+            await answer(send, b"late")
+
+    client = serve(app).connect()
+    reader = client_of(client)
+    reader.send(sized(9, b"abc"))
+    assert reader.response("POST").body == b"late"
+
+
+def test_a_timeout_loses_no_part_of_the_body(serve, loop):
+    async def app(scope, receive, send):
+        parts = []
+        while True:
+            try:
+                async with asyncio.timeout(0.3):
+                    message = await receive()
+            except TimeoutError:
+                continue
+            parts.append(message["body"])
+            if not message["more_body"]:
+                break
+        await answer(send, b"".join(parts))
+
+    client = serve(app).connect()
+    client.send(sized(10))
+    for number in range(10):
+        loop.advance(0.25)
+        client.send(b"%d" % number)
+    assert client_of(client).response("POST").body == b"0123456789"
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=name)
+def test_a_websocket_app_that_fails_before_it_accepts(serve, loop, failure):
+    """RFC 6455 4.2.2: an HTTP answer, and the connection closes."""
+
+    async def app(scope, receive, send):
+        if failure is not None:
+            raise failure
+
+    served = serve(app)
+    client = served.connect()
+    client.send(HANDSHAKE)
+    reader = client_of(client)
+    assert reader.response().status in (403, 500)
+    reader.closed()
+    loop.advance(5)
+    assert client.lost
+    assert served.service.idle
