@@ -17,7 +17,7 @@ LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
 def opt(default: Any, help: str, **rules: Any) -> Any:  # noqa: A002
-    """One option: `choices` for words, `low` and `high` for numbers, `secret` for passwords."""
+    """One option; its rules are `choices` for words, `low` and `high` for numbers, and `secret`."""
     metadata = {"help": help, **rules}
     return field(default=default, metadata=metadata, kw_only=True, repr="secret" not in rules)
 
@@ -117,8 +117,12 @@ class Config:
         60.0, "Seconds to wait for a client that reads nothing of its response."
     )
     graceful_timeout: float = opt(30.0, "Seconds to wait for requests in progress at shutdown.")
-    timeout_startup: float = opt(120.0, "Seconds a worker has to start; then it is killed.")
-    timeout_worker: float = opt(60.0, "Seconds a worker's event loop may hang; then it is killed.")
+    timeout_startup: float = opt(
+        120.0, "Seconds to wait for a worker to start; then it is killed and replaced."
+    )
+    timeout_worker: float = opt(
+        60.0, "Seconds that a worker's event loop may hang; then it is killed and replaced."
+    )
 
     pipeline_bytes: int = opt(
         65536, "Bytes of later requests to read ahead on a connection.", low=1
@@ -251,7 +255,7 @@ def check(option: Option, value: Any) -> Any:
     if option.type is float and type(value) is int:
         value = float(value)
     if type(value) is not option.type:
-        shown = "the value" if "secret" in option.rules else repr(value)
+        shown = type(value).__name__ if "secret" in option.rules else repr(value)
         raise ConfigError(option.name, f"must be of type {option.type.__name__}, not {shown}")
     if option.choices and value not in option.choices:
         raise ConfigError(option.name, f"{value!r} is not one of {', '.join(option.choices)}")

@@ -41,7 +41,7 @@ def configure(config: Config) -> None:
     logger.setLevel(config.log_level.upper())
     handler: logging.Handler | None = None
     for each in (logger, logging.getLogger("asyncio")):
-        if not each.hasHandlers():  # else the program has set up logging itself
+        if not each.hasHandlers():  # otherwise the program has set up logging itself
             handler = handler or standard_error_handler()
             each.addHandler(handler)
     return None

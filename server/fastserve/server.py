@@ -180,9 +180,7 @@ class Server:
             loop.call_later(HANDSHAKE_SECONDS, listener.abort),
         ]
         if timeout:
-            warn = getattr(service, "warn", None)
-            if warn is not None:
-                timers.append(loop.call_later(max(timeout - WARN_SECONDS, timeout / 2), warn))
+            timers.append(loop.call_later(max(timeout - WARN_SECONDS, timeout / 2), service.warn))
         closing = loop.create_task(listener.end_tls())
         try:
             if not await first(self._finish(service, listener), self._abort, timeout):

@@ -49,9 +49,6 @@ class Service(Protocol):
         A connection accepted later is closed at once.
         """
 
-    def warn(self) -> None:
-        """Tell the apps that are still at work: their clients count as gone (http.disconnect)."""
-
     def abort(self) -> None:
         """Close every connection now and cancel the app's calls."""
 

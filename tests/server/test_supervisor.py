@@ -276,7 +276,7 @@ def changing(tmp_path):
     return app, ("changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", "2")
 
 
-HANGS = "import time\nprint('hanging', flush=True)\ntime.sleep(600)\n"
+HANGS = "import apps, time\napps.say('hanging')\ntime.sleep(600)\n"
 
 
 def test_a_startup_that_hangs_is_ended(tmp_path):

@@ -58,7 +58,6 @@ cdef enum:
     LINGER_BYTES = 1048576
     LINGER_SECONDS = 2
     DRAIN_SECONDS = 1
-    SLOW_BODY_SECONDS = 30  # before the rate of a body counts, without body_timeout
 
 cdef str GET = sys.intern("GET")
 
@@ -751,11 +750,11 @@ cdef class Connection(Channel):
 
     cdef bint is_too_slow(self) noexcept:
         """Whether the body drips in."""
-        cdef double grace = self.service.body_timeout or SLOW_BODY_SECONDS
-        cdef double seconds = self.service.now - self.body_since - grace
+        cdef Service service = self.service
+        cdef double seconds = service.now - self.body_since - service.body_timeout
         return (
-            self.state == REQUEST and not self.reading_paused and seconds > 0
-            and self.body_bytes < self.service.min_body_rate * seconds
+            self.state == REQUEST and not self.reading_paused and service.body_timeout
+            and seconds > 0 and self.body_bytes < service.min_body_rate * seconds
         )
 
     cdef int check_stuck(self) except -1:

@@ -303,6 +303,8 @@ cdef class Session:
     cdef Inbox inbox  # owned
     cdef WaitQueue receivers  # owned: those who wait for it
     cdef double turn_end  # when the app is to give others a turn; 0: nothing waits behind
+    cdef bint gives_turn  # it waits one turn of the loop, with messages still to take
+    cdef object held  # owned: a control event, or an error, that is answered after these messages
     cdef bint in_pull  # events are being read from the protocol
     cdef object disconnect  # owned: (code, reason) once the connection has ended for the app
 
@@ -421,9 +423,7 @@ cdef class Session:
 
     cdef bint _turn_is_over(self):
         """Whether the app has taken one message after the other for a while: others wait."""
-        if self.inbox.first is None and not (
-            self.protocol is not None and self.protocol.has_unread()
-        ):
+        if self.inbox.first is None and not self._has_unread():
             self.turn_end = 0
             return False
         if not self.turn_end:
@@ -501,7 +501,7 @@ cdef class Session:
         if not self.connected:
             self.connected = True
             return {"type": "websocket.connect"}
-        if self.inbox.first is None and self.protocol is not None and self.protocol.has_unread():
+        if self.inbox.first is None and self._has_unread():
             self._pull()
         message = self.inbox.take()
         if self.stream.paused and self.inbox.first is None and self.protocol is not None:
@@ -523,7 +523,10 @@ cdef class Session:
         self.in_pull = True
         try:
             while not self._is_full():
-                event = self.protocol.next_event()
+                if self.held is not None:
+                    event, self.held = self.held, None
+                else:
+                    event = self.protocol.next_event()
                 if event is None:
                     break
                 if type(event) is str or type(event) is bytes:
@@ -533,10 +536,16 @@ cdef class Session:
                         self.inbox.put(event)
                 else:
                     self._wake_receivers(self.stream.in_turn)  # answers keep the order of questions
+                    if self.gives_turn:
+                        self.held = event
+                        break
                     self._answer(event)
         except ProtocolError as error:
             self._wake_receivers(self.stream.in_turn)
-            self._fail(error.code, error.reason)
+            if self.gives_turn:
+                self.held = error
+            else:
+                self._fail(error.code, error.reason)
         self.in_pull = False
         return 0
 
@@ -545,7 +554,12 @@ cdef class Session:
         return self.disconnect is None and self.inbox.is_full()
 
     cdef int _pause_or_resume(self) except -1:
-        return self.stream.read(not self._is_full() and not self.protocol.has_unread())
+        return self.stream.read(not self._is_full() and not self._has_unread())
+
+    cdef bint _has_unread(self):
+        return self.held is not None or (
+            self.protocol is not None and self.protocol.has_unread()
+        )
 
     cdef int _wake_receivers(self, bint now) except -1:
         while self.receivers.first is not None and (
@@ -557,7 +571,9 @@ cdef class Session:
     # -- Ping, Pong and Close
 
     cdef int _answer(self, object event) except -1:
-        """Send what the protocol owes for a Ping or a Close."""
+        """Send what the protocol owes for a Ping, a Close or an error."""
+        if isinstance(event, ProtocolError):
+            return self._fail(event.code, event.reason)
         if type(event) is Close:
             if self.protocol.close_sent:
                 return self.stream.close()
@@ -711,7 +727,9 @@ cdef class Receive(Awaitable):
         cdef Session session = self.session
         if session._turn_is_over():
             session.turn_end = 0
+            session.gives_turn = True
             return session.receivers.one_turn()
+        session.gives_turn = False
         self.value = session._next_event()
         return session.receivers.add() if self.value is None else None
 
