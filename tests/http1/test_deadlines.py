@@ -114,12 +114,47 @@ def test_each_part_of_a_body_begins_it_anew(serve, loop):
     async def app(scope, receive, send):
         await answer(send, await read(receive))
 
-    client = serve(app, **OPTIONS).connect()
+    client = serve(app, min_body_rate=0, **OPTIONS).connect()
     client.send(sized(5))
     for _ in range(5):
         loop.advance(12)
         client.send(b"x")
     assert client_of(client).response("POST").body == b"x" * 5
+
+
+def test_a_body_that_drips_is_refused(serve, loop):
+    """It never stalls for long, and would last for ever."""
+    client = serve(Gated(), min_body_rate=10, **OPTIONS).connect()
+    client.send(sized(1000))
+    sent = 0
+    while not client.received and sent < 100:
+        loop.advance(1)
+        client.send(b"x" * 5)
+        sent += 1
+    assert client_of(client).response("POST").status == 408
+    assert OPTIONS["body_timeout"] < sent < 4 * OPTIONS["body_timeout"]
+
+
+def test_a_slow_body_at_its_rate_is_taken(serve, loop):
+    async def app(scope, receive, send):
+        await answer(send, await read(receive))
+
+    client = serve(app, min_body_rate=10, **OPTIONS).connect()
+    client.send(sized(1000))
+    for _ in range(100):
+        loop.advance(1)
+        client.send(b"x" * 10)
+    assert client_of(client).response("POST").status == 200
+
+
+def test_the_time_in_which_the_app_does_not_read_is_not_the_client_s(serve, loop):
+    gated = Gated()
+    client = serve(gated, min_body_rate=1000, write_high_water=1000, **OPTIONS).connect()
+    client.send(sized(10_000), *[b"x" * 500] * 10)
+    loop.settle()
+    assert not client.is_reading()
+    loop.advance(100)
+    assert not client.lost
 
 
 def test_a_stalled_body_behind_the_first_part_of_the_answer(serve, loop):
@@ -251,7 +286,38 @@ def test_stopping_closes_idle_connections(serve, loop):
     reader.send(GET)
     reader.response()
     served.service.drain()
+    loop.advance(1 + COARSE)
     reader.closed()
+
+
+def test_a_request_on_its_way_to_an_idle_connection_is_answered(serve, loop):
+    served = serve(hello, **OPTIONS)
+    reader = client_of(served.connect())
+    reader.send(GET)
+    assert not reader.response().closes
+    served.service.drain()
+    loop.settle()
+    reader.send(GET)
+    assert reader.response().closes
+    reader.closed()
+
+
+def test_an_app_is_told_before_it_is_cancelled(serve, loop):
+    async def app(scope, receive, send):
+        await receive()
+        await send(start())
+        told.append(await receive())
+        await send(body(b"bye"))
+
+    told = []
+    served = serve(app, **OPTIONS)
+    reader = client_of(served.connect())
+    reader.send(GET)
+    loop.settle()
+    served.service.drain()
+    served.service.warn()
+    assert reader.response().body == b"bye"
+    assert told == [{"type": "http.disconnect"}]
 
 
 def test_stopping_waits_a_moment_for_a_first_request(serve, loop):

@@ -6,8 +6,11 @@ Each of these once held memory, time or a connection without end.
 import asyncio
 import contextlib
 import tracemalloc
+from time import perf_counter
 
 import pytest
+
+from fastserve.websocket import encode
 
 from .apps import CHUNKED, GET, HANDSHAKE, Flood, Gated, answer, body, chunk, get, sized, start
 from .client import client_of
@@ -111,6 +114,30 @@ def test_one_connection_gives_the_loop_back(serve, loop):
         loop.turn()
     assert len(turns) == 4000
     assert max(map(turns.count, set(turns))) <= TURN
+
+
+def test_one_websocket_gives_the_loop_back(serve, loop):
+    """However many messages a client sends at once, others have turns between them."""
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] == "websocket.receive":
+            turns.append(turn)
+            end = perf_counter() + 0.001
+            while perf_counter() < end:
+                pass
+
+    turns = []
+    turn = 0
+    client = serve(app).connect()
+    client.send(HANDSHAKE)
+    loop.settle()
+    client.send(encode(1, b"x", key=b"mask") * 100)
+    for turn in range(1000):  # noqa: B007
+        loop.turn()
+    assert len(turns) == 100
+    assert len(set(turns)) > 3
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])

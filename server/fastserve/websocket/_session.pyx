@@ -470,6 +470,7 @@ cdef class Session:
 
     def _app_ended(self, task):
         error = None if task.cancelled() else task.exception()
+        self.gives_turn = False
         if error is not None:
             self._log(error)
         elif self.phase < OPEN and self.disconnect is None and not task.cancelled():
@@ -498,6 +499,7 @@ cdef class Session:
     cdef dict _next_event(self):
         """The event that receive() gives now, or None when it must wait."""
         cdef object message
+        self.gives_turn = False
         if not self.connected:
             self.connected = True
             return {"type": "websocket.connect"}
@@ -729,7 +731,6 @@ cdef class Receive(Awaitable):
             session.turn_end = 0
             session.gives_turn = True
             return session.receivers.one_turn()
-        session.gives_turn = False
         self.value = session._next_event()
         return session.receivers.add() if self.value is None else None
 
