@@ -112,6 +112,10 @@ cdef class Service:
         """A new protocol: the factory for `loop.create_server()`."""
         return self.protocol(self)
 
+    def reload_certificate(self):
+        """Show the certificate as it is in its file now to later connections."""
+        self.server_certificate = server_certificate(self.config)
+
     @property
     def idle(self):
         """Whether no connection is open and no request in progress."""
