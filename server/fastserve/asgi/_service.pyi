@@ -30,8 +30,8 @@ class Service:
     turn_seconds: float
     state: dict[str, Any] | None
     now: float
-    def __init__(
-        self,
+    def __new__(
+        cls,
         app: ASGIApp,
         config: Config,
         loop: AbstractEventLoop,
@@ -40,7 +40,7 @@ class Service:
         state: dict[str, Any] | None = None,
         access_log: AccessLog | None = None,
         parser_factory: Callable[..., Any] | None = None,
-    ) -> None: ...
+    ) -> Service: ...
     def connection(self) -> BaseProtocol: ...
     @property
     def idle(self) -> bool: ...

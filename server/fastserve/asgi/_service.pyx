@@ -32,8 +32,8 @@ cdef class Service:
     `record(…)` or is None, `parser_factory` is None for llhttp.
     """
 
-    def __init__(self, app, config, loop, protocol, *, state=None, access_log=None,
-                 parser_factory=None):
+    def __cinit__(self, app, config, loop, protocol, *, state=None, access_log=None,
+                  parser_factory=None):
         self.protocol = protocol
         self.app = app
         self.config = config
