@@ -20,7 +20,7 @@ FAULTS = (
     "unread_answer",
     "fairness",
     "unread_uploads",
-    "small_chunks",
+    "per_connection",
     "drips",
 )
 
