@@ -1,10 +1,13 @@
 """Every option, defined once: the command line, the environment and docs/options.md follow it."""
 
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
+
+from httpparser.http1 import TCHAR
 
 from .errors import ConfigError
 from .proxy import Proxies
@@ -273,15 +276,14 @@ def check_range(option: Option, value: float) -> None:
         raise ConfigError(option.name, f"{value} is out of range; it must be {wanted}")
 
 
-# RFC 9110 5.6.2: the characters of a field name.
-TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+FIELD_NAME = re.compile(TCHAR + "+")  # RFC 9110 5.1
 
 
 def parse_header(line: str) -> tuple[bytes, bytes]:
     """Split "Name:Value" into a lower-case name and a value. Raises ConfigError."""
     name, colon, text = line.partition(":")
     value = text.strip(" \t")
-    if not (colon and name and TOKEN.issuperset(name.encode())):
+    if not colon or FIELD_NAME.fullmatch(name) is None:
         raise ConfigError("headers", f"{line!r} does not have the form Name:Value")
     try:
         encoded = value.encode("latin-1")

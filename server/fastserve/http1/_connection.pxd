@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t
 from httpparser cimport Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport Channel, Exchange
 from fastserve.asgi._task cimport WaitQueue
-from fastserve.http1._writer cimport Request, Writer
+from fastserve.http1._writer cimport Writer
 
 cdef enum State:
     NEW  # nothing has arrived yet
@@ -70,7 +70,7 @@ cdef class Connection(Channel):
     cdef int flush(self) except -1
     cdef int flush_output(self) except -1
     cdef int finish_head(self, Exchange exchange, Py_ssize_t length, bint more) except -1
-    cdef Request request_of(self, Exchange exchange)
+    cdef int write_answer(self, int status, str text, object headers) except -1
     cdef object sent(self, bint more)
     cdef int check_client(self) except -1
 

@@ -497,7 +497,9 @@ cdef class Connection(Channel):
         return self.sent(more)
 
     cdef int finish_head(self, Exchange exchange, Py_ssize_t length, bint more) except -1:
-        cdef Request request = self.request_of(exchange)
+        cdef Request request
+        request.http_1_1 = exchange.head.version == "1.1"
+        request.has_content = exchange.has_content
         if not exchange.ended and (
             exchange.continue_wanted
             or exchange.head.content_length > <long long> self.service.drain_body
@@ -507,12 +509,6 @@ cdef class Connection(Channel):
             self.output(), &request, length, more, self.keep_alive
         )
         return 0
-
-    cdef Request request_of(self, Exchange exchange):
-        cdef Request request
-        request.http_1_1 = exchange.head.version == "1.1"
-        request.is_head = self.is_head
-        return request
 
     cdef object sent(self, bint more):
         """An awaitable: the app's message is written. In a step only what has piled up is sent.
@@ -598,10 +594,15 @@ cdef class Connection(Channel):
         return self.decide()
 
     cdef int answer(self, Exchange exchange, int status, str text, object headers=()) except -1:
-        cdef Request request = self.request_of(exchange)
         self.keep_alive = False
-        self.writer.answer(self.output(), &request, status, text, headers)
+        self.write_answer(status, text, headers)
         return self.finished(exchange)
+
+    cdef int write_answer(self, int status, str text, object headers) except -1:
+        cdef Request request
+        request.http_1_1 = True
+        request.has_content = not self.is_head
+        return self.writer.answer(self.output(), &request, status, text, headers)
 
     cdef int cut(self, Exchange exchange) except -1:
         self.log(exchange)
@@ -658,10 +659,7 @@ cdef class Connection(Channel):
 
     cdef int respond(self, int status, str text, object headers=()) except -1:
         """A response of the server's own to a request that no exchange answers."""
-        cdef Request request
-        request.http_1_1 = True
-        request.is_head = self.is_head
-        self.writer.answer(self.output(), &request, status, text, headers)
+        self.write_answer(status, text, headers)
         self.service.logger.debug("refused %s: %d %s", text_of(self.client), status, text)
         return self.linger()
 

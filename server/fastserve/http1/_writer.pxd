@@ -13,7 +13,7 @@ cdef enum Framing:
 # What the framing of a response depends on besides its own fields.
 cdef struct Request:
     bint http_1_1
-    bint is_head
+    bint has_content  # not to HEAD, in 204, 205 and 304
 
 # The fields that every response gets, as lines. Renewed when the second changes.
 cdef class DefaultFields:

@@ -135,13 +135,12 @@ cdef class Writer:
         if self.held is not None:
             output.append(PyBytes_AS_STRING(self.held), PyBytes_GET_SIZE(self.held))
             self.held = None
-        if request.is_head or self.status == 204 or self.status == 304:
+        if not request.has_content:
             self.framing = NO_CONTENT
-            if length and not more and self.declared < 0 and self.status != 204:
+            if self.status == 205:  # RFC 9110 15.3.6
+                write_length(output, 0)
+            elif length and not more and self.declared < 0 and self.status != 204:
                 write_length(output, length)  # RFC 9110 9.3.2: the length that a GET would get
-        elif self.status == 205:  # RFC 9110 15.3.6
-            self.framing = NO_CONTENT
-            write_length(output, 0)
         elif self.declared >= 0:
             self.framing = LENGTH
         elif not more and not self.chunked_trailers:
