@@ -409,12 +409,14 @@ cdef class Exchange(Job):
         """The app has returned, or raised. RFC 9110 15.6.1: a 500 while nothing was sent."""
         cdef Channel channel = self.channel
         channel.service.leave()
+        if channel.gone and error is not None and is_of_disconnect(error):
+            error = None
         if self.phase == COMPLETE:
             if error is not None:
                 self.log_failure(error)
             return 0
         if channel.gone:
-            if error is not None and not is_of_disconnect(error):
+            if error is not None:
                 self.log_failure(error)
             return self.complete()
         if error is None:

@@ -363,12 +363,13 @@ cdef class Connection(Channel):
 
     cdef int end_exchange(self) except -1:
         """The response is complete, the request too or not worth reading. RFC 9112 9.3 and 9.6"""
+        cdef Service service = self.service
         self.exchange = None
-        if self.keep_alive and not self.service.draining and not (
-            self.eof and self.pending is None
-        ):
+        if self.keep_alive and not (self.eof and self.pending is None):
             self.state = IDLE
-            self.deadline = self.service.after(self.service.keep_alive_timeout)
+            self.deadline = service.after(
+                DRAIN_SECONDS if service.draining else service.keep_alive_timeout
+            )
             return 0
         if self.state == RESPONSE and self.pending is None:
             return self.close()
@@ -713,7 +714,8 @@ cdef class Connection(Channel):
 
     def drain(self):
         """The server stops: close after the next response, or after a second without a request."""
-        self.keep_alive = False
+        if self.exchange is None or self.exchange.phase <= HEAD_GIVEN:  # else the head has said so
+            self.keep_alive = False
         if self.state <= IDLE:  # a request may be on the way
             self.deadline = self.service.after(DRAIN_SECONDS)
 

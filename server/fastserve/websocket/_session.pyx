@@ -389,6 +389,10 @@ cdef class Session:
 
     def eof_received(self):
         """Let the transport close: a WebSocket is not half open."""
+        self.stream.flush()
+        if self.disconnect is None:
+            self.disconnect = (1006, "")
+        self._wake_receivers(False)
 
     def pause_writing(self):
         """The peer does not read: send() waits."""
