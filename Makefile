@@ -70,7 +70,7 @@ coverage-cython:
 soak: build $(VENV)/with-test
 	$(BIN)/python tests/httpparser/soak.py 1000000
 	$(BIN)/python tests/faults/driver.py --long
-	$(BIN)/python -m tests.server.soak $(ARGS)
+	$(BIN)/python tests/server/soak.py $(ARGS)
 
 $(VENV)/with-peers: $(VENV)/built benchmarks/requirements.txt
 	@# One by one: the tables leave out a peer that cannot be installed on this Python.
