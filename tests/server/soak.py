@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "builds"))
@@ -74,14 +75,14 @@ class Process:
 class Server:
     """The command with its workers."""
 
-    def __init__(self, app, log, is_sanitized):
+    def __init__(self, app, options, log, is_sanitized):
         self.copy, environment, folder = None, None, HERE
         if is_sanitized:
             self.copy, environment = asan.sanitized()
             folder = self.copy / "tests" / "server"
         self.log = log
         command = [sys.executable, "-m", "fastserve", f"soak_app:{app}", "--port", "0"]
-        command += ["--workers", str(WORKERS), "--no-access-log"]
+        command += ["--workers", str(WORKERS), "--no-access-log", *options]
         self.command = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
         )
@@ -163,8 +164,8 @@ class Soak:
 
     async def restart(self):
         every = min(RESTART_EVERY, self.seconds / 4)
-        while self.passed + every <= self.seconds / 2:
-            await asyncio.sleep(every)
+        for number in range(1, int(self.seconds / 2 / every) + 1):
+            await asyncio.sleep(number * every - self.passed)
             old = self.server.main.children
             self.server.command.send_signal(signal.SIGHUP)
             self.restarts += 1
@@ -212,9 +213,12 @@ class Soak:
             self.broken.append("no answer was checked")
         if len(self.server.ever) != number:
             self.broken.append(f"{len(self.server.ever)} workers instead of {number}")
-        for line in self.server.lines():
-            if line.startswith(UNEXPECTED_IN_LOG) and not EXPECTED_IN_LOG.search(line):
-                self.broken.append(f"log: {line}")
+        unexpected = Counter(
+            re.sub(r"\d+", "N", line)
+            for line in self.server.lines()
+            if line.startswith(UNEXPECTED_IN_LOG) and not EXPECTED_IN_LOG.search(line)
+        )
+        self.broken += [f"log, {count} times: {line}" for line, count in unexpected.items()]
 
     def judge_memory(self):
         """What each process has added since a minute after it had the load to itself."""
@@ -246,6 +250,7 @@ def main():
     parser.add_argument("--asan", action="store_true", help="the server under the sanitizers")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     parser.add_argument("--app", choices=("app", "wrong_app"), default="app")
+    parser.add_argument("options", nargs="*", help="of fastserve, after --")
     chosen = parser.parse_args()
     print(f"{chosen.seconds:.0f} s from seed {chosen.seed}", flush=True)
     broken = uvloop.run(soak(chosen))
@@ -255,7 +260,7 @@ def main():
 
 async def soak(chosen):
     with tempfile.TemporaryFile() as log:
-        with Server(chosen.app, log, chosen.asan) as server:
+        with Server(chosen.app, chosen.options, log, chosen.asan) as server:
             site = Site(await server.port(), chosen.seed)
             run = Soak(server, site, chosen.seconds)
             await run.run()
