@@ -49,6 +49,9 @@ class Service(Protocol):
         A connection accepted later is closed at once.
         """
 
+    def warn(self) -> None:
+        """Tell the applications that still answer: `receive` gives http.disconnect."""
+
     def abort(self) -> None:
         """Close every connection now and cancel the app's calls."""
 

@@ -11,10 +11,8 @@ cdef extern from *:
     #else
     #define FASTSERVE_COARSE_CLOCK CLOCK_MONOTONIC
     #endif
-    #define FASTSERVE_TURN_SECONDS 0.004
     """
     const clockid_t COARSE_CLOCK "FASTSERVE_COARSE_CLOCK"
-    const double TURN_SECONDS "FASTSERVE_TURN_SECONDS"  # then others have theirs
 
 cdef inline double coarse_time() noexcept nogil:
     """Seconds of a monotonic clock, to a few thousandths."""
@@ -38,6 +36,7 @@ cdef class Service:
     cdef readonly Py_ssize_t active  # HTTP requests that the app is working on
     cdef readonly Py_ssize_t served  # responses completed
     cdef readonly bint draining
+    cdef public double turn_seconds  # that one connection may have before others have their turn
     cdef readonly object state
     cdef object protocol  # makes a connection
     cdef object timer

@@ -27,6 +27,7 @@ class Service:
     active: int
     served: int
     draining: bool
+    turn_seconds: float
     state: dict[str, Any] | None
     now: float
     def __init__(

@@ -46,6 +46,7 @@ cdef class Service:
         self.logger = logging.getLogger("fastserve")
         self.context = contextvars.copy_context()
         self.runner = Runner(loop, self.context, config.task_per_request)
+        self.turn_seconds = 0.004
         self.connections = set()
         self.websockets = set()
         self.output = Output.__new__(Output)

@@ -33,7 +33,7 @@ from httpparser cimport CONTINUE, SWITCH, Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport (
     COMPLETE, HEAD_GIVEN, Channel, Exchange, new_exchange,
 )
-from fastserve.asgi._service cimport TURN_SECONDS, Service, coarse_time
+from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
 from fastserve.http1._writer cimport (
     CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk_size,
@@ -230,7 +230,7 @@ cdef class Connection(Channel):
                         break
                     served += 1
                     if served == 1:
-                        end = coarse_time() + TURN_SECONDS
+                        end = coarse_time() + self.service.turn_seconds
                     elif served == TURN_REQUESTS or coarse_time() > end:
                         break
         except (HttpParserError, Refusal) as error:

@@ -11,7 +11,7 @@ cimport cython
 
 from httpparser cimport RequestHead
 from fastserve.asgi._exchange cimport Channel, Exchange
-from fastserve.asgi._service cimport TURN_SECONDS, Service, coarse_time
+from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
 from fastserve.websocket._protocol cimport Protocol
 
@@ -427,7 +427,7 @@ cdef class Session:
             self.turn_end = 0
             return False
         if not self.turn_end:
-            self.turn_end = coarse_time() + TURN_SECONDS
+            self.turn_end = coarse_time() + self.service.turn_seconds
             return False
         return coarse_time() > self.turn_end
 
