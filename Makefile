@@ -59,6 +59,7 @@ fuzz: build $(VENV)/with-test
 
 asan: build $(VENV)/with-test
 	$(BIN)/python tests/builds/asan.py $(ARGS)
+	$(BIN)/python tests/server/soak.py --seconds 120 --asan
 
 coverage-cython:
 	@command -v $(TRACED_PYTHON) >/dev/null || { echo "Python 3.11 is needed: make TRACED_PYTHON=/path/to/python3.11 coverage-cython"; exit 1; }

@@ -163,7 +163,7 @@ class Soak:
         return self.server.main.descriptors, workers
 
     async def restart(self):
-        every = min(RESTART_EVERY, self.seconds / 4)
+        every = min(RESTART_EVERY, self.seconds / 2)
         for number in range(1, int(self.seconds / 2 / every) + 1):
             await asyncio.sleep(number * every - self.passed)
             old = self.server.main.children
@@ -226,11 +226,13 @@ class Soak:
         spans = {self.server.main.pid: MINUTE}
         spans |= {worker.pid: self.steady_since + MINUTE for worker in self.server.workers}
         for pid, begin in spans.items():
-            if last - begin < MINUTE:
-                print(f"memory of {pid}: not judged, it ran for less than two minutes")
+            at_first = self.memory_between(pid, begin, begin + MINUTE / 2)
+            at_last = self.memory_between(pid, last - MINUTE / 2, last)
+            if last - begin < MINUTE or not at_first:
+                print(f"memory of {pid}: not judged, it did not run for two minutes")
                 continue
-            first = self.memory_between(pid, begin, begin + MINUTE / 2)
-            more = self.memory_between(pid, last - MINUTE / 2, last) - first
+            first = statistics.median(at_first)
+            more = statistics.median(at_last) - first
             print(
                 f"memory of {pid}: {first / 2**20:.1f} MiB after a minute, then "
                 f"{more / 1024:+,.0f} KiB in {last - begin:.0f} s"
@@ -239,9 +241,12 @@ class Soak:
                 self.broken.append(f"{pid} has grown by {more / 1024:,.0f} KiB")
 
     def memory_between(self, pid, begin, end):
-        return statistics.median(
-            memory[pid] for passed, memory in self.samples if begin <= passed <= end
-        )
+        """The samples of one process."""
+        return [
+            memory[pid]
+            for passed, memory in self.samples
+            if begin <= passed <= end and pid in memory
+        ]
 
 
 def main():
