@@ -85,7 +85,6 @@ cdef class RequestHead:
 
     cdef int set_facts(self, Version version, Facts *facts, bint strict) except -1
     cdef int set_target(self, const char *at, size_t length, bint strict) except -1
-    cdef bytes find(self, bytes name)
 
 cdef class ResponseHead:
     cdef readonly int status

@@ -137,7 +137,7 @@ cdef bint token_in_list(const char *value, size_t length, const char *token,
         last = comma
         while value < last and (value[0] == c' ' or value[0] == c'\t'):
             value += 1
-        while value < last and (last[-1] == c' ' or last[-1] == c'\t'):
+        while value < last and ((last - 1)[0] == c' ' or (last - 1)[0] == c'\t'):
             last -= 1
         if <size_t> (last - value) == token_length and equal_fold(value, token, token_length):
             return True
@@ -469,14 +469,6 @@ cdef class RequestHead:
 
     def __repr__(self):
         return f"<RequestHead {self.method} {self.target!r} HTTP/{self.version}>"
-
-    cdef bytes find(self, bytes name):
-        """The value of the first field with this lower-case name, else None."""
-        cdef tuple pair
-        for pair in self.headers:
-            if pair[0] == name:
-                return <bytes> pair[1]
-        return None
 
     cdef int set_target(self, const char *at, size_t length, bint strict) except -1:
         """Keep the target and its parts. RFC 9112 3.2; needs the method and the headers."""

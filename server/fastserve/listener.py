@@ -50,7 +50,7 @@ class Listener:
         context: ssl.SSLContext | None,
     ) -> None:
         self.paused = False
-        self.context = context  # for the next handshakes; may be replaced
+        self.context = context  # for the next handshakes
         self._sockets = sockets
         self._service = service
         self._limit = config.limit_connections or sys.maxsize
@@ -72,6 +72,11 @@ class Listener:
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._soft = soft if soft > 0 else sys.maxsize  # RLIM_INFINITY is -1
         self._spare = min(SPARE_DESCRIPTORS, self._soft // 4)
+
+    def replace_context(self, context: ssl.SSLContext | None) -> None:
+        """Use other certificates from the next handshake on."""
+        self.context = context
+        self._service.reload_certificate()
 
     async def open(self) -> None:
         """Accept clients. Raises BindError."""

@@ -243,7 +243,7 @@ class Server:
         if self._listener is None or self._listener.context is None:
             return
         try:
-            self._listener.context = server_context(self.config)
+            self._listener.replace_context(server_context(self.config))
         except ConfigError as error:
             logger.error("%s; going on with the old certificate", error)
         else:

@@ -52,6 +52,9 @@ class Service(Protocol):
     def warn(self) -> None:
         """Tell the applications that still answer: `receive` gives http.disconnect."""
 
+    def reload_certificate(self) -> None:
+        """Read the certificate that the scopes of later connections show again."""
+
     def abort(self) -> None:
         """Close every connection now and cancel the app's calls."""
 

@@ -16,6 +16,12 @@ FAULTS = (
     "stalled_log",
     "torn_lines",
     "startups",
+    "unread_pipeline",
+    "unread_answer",
+    "fairness",
+    "unread_uploads",
+    "per_connection",
+    "drips",
 )
 
 __all__ = ["FAULTS", "Verdict", "main"]

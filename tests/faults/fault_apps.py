@@ -7,6 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+FRAME = bytes(65536)
+sent = 0  # messages that send() took of the WebSockets of this process
+
 
 async def respond(send, body, status=200):
     headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"text/plain")]
@@ -18,6 +21,9 @@ async def app(scope, receive, send):
     """Answers with what its path asks for."""
     if scope["type"] == "lifespan":
         await live(receive, send)
+        return
+    if scope["type"] == "websocket":
+        await websocket(scope, receive, send)
         return
     name = scope["path"].strip("/")
     if name == "events":
@@ -31,8 +37,48 @@ async def app(scope, receive, send):
         await respond(send, b"opened")
     elif name == "hang":
         time.sleep(600)
+    elif name.startswith("bytes/"):
+        await respond(send, bytes(int(name.removeprefix("bytes/"))))
+    elif name == "busy":
+        work()
+        await respond(send, b"hello")
+    elif name == "late":
+        await asyncio.sleep(0.5)
+        await respond(send, b"hello")
+    elif name == "never":
+        await asyncio.sleep(600)
+    elif name == "upload":
+        while (await receive()).get("more_body"):
+            pass
+        await respond(send, b"hello")
+    elif name == "sent":
+        await respond(send, b"%d" % sent)
     else:
         await respond(send, b"hello")
+
+
+def work():
+    """A millisecond of it."""
+    end = time.perf_counter() + 0.001
+    while time.perf_counter() < end:
+        pass
+
+
+async def websocket(scope, receive, send):
+    """Sends 800 large messages, or works on each message until one says that it is the last."""
+    global sent
+    await receive()
+    await send({"type": "websocket.accept"})
+    if scope["path"] == "/busy":
+        while (await receive()).get("text") == "x":
+            work()
+        await send({"type": "websocket.send", "text": "worked"})
+        await receive()
+        return
+    with contextlib.suppress(OSError):
+        for _ in range(800):
+            await send({"type": "websocket.send", "bytes": FRAME})
+            sent += 1
 
 
 async def live(receive, send):

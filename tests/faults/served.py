@@ -4,12 +4,15 @@ import contextlib
 import dataclasses
 import importlib.util
 import os
+import re
+import select
 import signal
 import socket
 import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -19,6 +22,11 @@ KEY = HERE.parent / "server" / "tls" / "key.pem"
 SERVERS = ("fastserve", "uvicorn", "hypercorn", "granian")
 WAIT = 30.0
 GET = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
+HANDSHAKE = (
+    b"GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+CHUNKED = b"POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @dataclasses.dataclass
@@ -117,6 +125,58 @@ class Served:
                     found.append(int(entry.name))
         return found
 
+    def peak(self):
+        """The largest resident memory that the processes have had, in bytes, all together."""
+        peak = 0
+        for pid in self.pids():
+            with contextlib.suppress(OSError, TypeError):
+                status = Path(f"/proc/{pid}/status").read_text()
+                peak += int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+        return peak
+
+    def connections(self):
+        """How many connections of clients the processes hold open."""
+        inodes = {inode for inode, _ in self._sockets()}
+        held = set()
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                    with contextlib.suppress(OSError):
+                        held.add(os.readlink(descriptor))
+        return sum(f"socket:[{inode}]" in held for inode in inodes)
+
+    def connect_all(self, count):
+        """So many clients, once the server has accepted them and closed those before."""
+        self.until(lambda: not self.connections())
+        clients = [self.connect() for _ in range(count)]
+        self.until(lambda: self.connections() == count)
+        return clients
+
+    def unread(self):
+        """Bytes that have arrived, and that the server has not read."""
+        return sum(size for _, size in self._sockets())
+
+    def _sockets(self):
+        """The inode and the unread bytes of each connection to the port."""
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            state, queues = fields[3:5]
+            if fields[1].endswith(f":{self.port:04X}") and state != "0A":  # not listening
+                yield fields[9], int(queues.partition(":")[2], 16)
+
+    def settle(self):
+        """Wait until the server has read what has arrived, or has read none of it for a while."""
+        last, since = self.unread(), time.monotonic()
+        end = since + 10
+        while last and since + 0.5 > time.monotonic() < end:
+            time.sleep(0.02)
+            with contextlib.suppress(OSError):
+                self.get("/")  # until it has had a turn
+            unread = self.unread()
+            if unread < last - 4096:  # not only what a bystander asks
+                since = time.monotonic()
+            last = unread
+
     def ended(self):
         return self.process.poll() is not None
 
@@ -161,3 +221,51 @@ def receive(sock):
     if not part:
         raise ConnectionResetError("closed without a whole answer")
     return part
+
+
+def send_what_fits(sock, data, patience=0.5):
+    """Send until the server has read nothing for so many seconds; how many bytes were sent."""
+    sent = 0
+    sock.setblocking(False)
+    view = memoryview(data)
+    with contextlib.suppress(ConnectionError):
+        while sent < len(view) and select.select([], [sock], [], patience)[1]:
+            sent += sock.send(view[sent : sent + 65536])
+    return sent
+
+
+class Bystander(threading.Thread):
+    """Another client: asks over and over, and notes the longest wait for an answer."""
+
+    def __init__(self, served):
+        super().__init__(daemon=True)
+        self.served = served
+        self.longest = 0.0  # seconds; infinite when there was no answer
+        self._began = threading.Event()
+        self._leaves = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        self._began.wait(WAIT)
+        return self
+
+    def __exit__(self, *error):
+        self._leaves.set()
+        self.join()
+
+    def run(self):
+        try:
+            while not self._leaves.is_set():
+                with self.served.connect() as sock, contextlib.suppress(ConnectionError):
+                    self.visit(sock)
+        except OSError:
+            self.longest = float("inf")
+        self._began.set()
+
+    def visit(self, sock):
+        """Until the server closes the connection: some do after so many requests."""
+        while not self._leaves.is_set():
+            began = time.monotonic()
+            ask(sock, "/")
+            self.longest = max(self.longest, time.monotonic() - began)
+            self._began.set()

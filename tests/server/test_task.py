@@ -402,6 +402,99 @@ def test_a_request_is_not_hurt_by_the_end_of_another(function, served):
     assert served.run(identity) == [[True, True]] * 3
 
 
+# What shows that a task served the request before.
+
+
+def leave_alone(task):
+    pass
+
+
+def set_its_name(task):
+    task.set_name("mine")
+
+
+def set_an_attribute(task):
+    task.mine = True
+
+
+def key_on_it(task):
+    KEYED[task] = "mine"
+
+
+def watch_it(task):
+    task.add_done_callback(watch)
+
+
+def cancel_it(task):
+    task.cancel()
+
+
+def cancel_it_and_take_it_back(task):
+    task.cancel()
+    task.uncancel()
+
+
+KEYED = weakref.WeakKeyDictionary()
+MARKS = [
+    set_its_name, set_an_attribute, key_on_it, watch_it, cancel_it, cancel_it_and_take_it_back,
+]  # fmt: skip
+
+
+def watch(task):
+    pass
+
+
+def tasks_of(served, mark):
+    """The tasks of three requests in a row, of which the first one's was marked."""
+    tasks = []
+
+    async def call(outcome, receive):
+        if not tasks:
+            mark(asyncio.current_task())
+        tasks.append(asyncio.current_task())
+
+    served.run(call)
+    return tasks
+
+
+def test_requests_that_never_suspend_share_a_task(served):
+    first, second, third = tasks_of(served, leave_alone)
+    assert first is second is third
+
+
+@pytest.mark.parametrize("mark", MARKS, ids=lambda mark: mark.__name__)
+def test_but_no_task_that_somebody_has_marked(served, mark):
+    first, second, third = tasks_of(served, mark)
+    assert first is not second
+    assert second is third
+    assert second.get_name() != "mine"
+    assert not hasattr(second, "mine")
+    assert second not in KEYED
+    assert not second.cancelling()
+
+
+def test_marks_that_are_taken_away_again_do_not_count(served):
+    def mark(task):
+        set_an_attribute(task)
+        del task.mine
+        watch_it(task)
+        task.remove_done_callback(watch)
+        key_on_it(task)
+        del KEYED[task]
+
+    first, second, _ = tasks_of(served, mark)
+    assert first is second
+
+
+@pytest.mark.parametrize("mark", [leave_alone, set_its_name], ids=lambda mark: mark.__name__)
+def test_with_a_task_per_request_none_is_shared(combination, mark):
+    served = Served({**combination, "task_per_request": True})
+    try:
+        assert len(set(tasks_of(served, mark))) == 3
+    finally:
+        assert served.live.stop() is None
+
+
 def test_done_callbacks_are_called(served):
     ended = []
 

@@ -87,4 +87,5 @@ cdef class Exchange(Job):
     cdef int log_failure(self, object error) except -1
 
 cdef Exchange new_exchange(Channel channel, RequestHead head)
+cdef object make(object kind)
 cdef dict make_scope(Channel channel, RequestHead head)

@@ -32,6 +32,7 @@ cdef extern from "Python.h":
         PyMethodDef *d_method
     object PyCFunction_NewEx(PyMethodDef *, object, PyObject *)
 
+cdef bint making = False  # an exchange; from Python none can be made, as it would have no channel
 cdef bytes EMPTY = b"", SLASH = b"/"
 cdef str START = "http.response.start", BODY = "http.response.body"
 # What the scope's template says already; httpparser gives these very objects, interned.
@@ -123,6 +124,8 @@ cdef class Receive(Awaitable):
 
     cdef Waiter wait_for(self):
         cdef Exchange exchange = self.exchange
+        if exchange is None:
+            raise RuntimeError("receive() makes these")
         if exchange.phase != COMPLETE and exchange.has_message():
             self.value = exchange.next_message()
             return None
@@ -140,6 +143,12 @@ cdef class Receive(Awaitable):
 
 
 cdef class Exchange(Job):
+    def __cinit__(self):
+        global making
+        if not making:
+            raise TypeError("exchanges are made by a connection")
+        making = False
+
     cdef int begin(self, Channel channel, RequestHead head) except -1:
         self.channel = channel
         self.head = head
@@ -444,9 +453,19 @@ cdef PyMethodDef *SEND = (<PyMethodDescrObject *> <PyObject *> Exchange.send).d_
 
 cdef Exchange new_exchange(Channel channel, RequestHead head):
     """The exchange of a request whose head has arrived; the app is yet to be called."""
-    cdef Exchange exchange = Exchange.__new__(Exchange)
+    cdef Exchange exchange
+    global making
+    making = True
+    exchange = Exchange.__new__(Exchange)
     exchange.begin(channel, head)
     return exchange
+
+
+cdef object make(object kind):
+    """An exchange of a derived class."""
+    global making
+    making = True
+    return kind.__new__(kind)
 
 
 cdef dict make_scope(Channel channel, RequestHead head):

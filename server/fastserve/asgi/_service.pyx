@@ -32,8 +32,8 @@ cdef class Service:
     `record(…)` or is None, `parser_factory` is None for llhttp.
     """
 
-    def __init__(self, app, config, loop, protocol, *, state=None, access_log=None,
-                 parser_factory=None):
+    def __cinit__(self, app, config, loop, protocol, *, state=None, access_log=None,
+                  parser_factory=None):
         self.protocol = protocol
         self.app = app
         self.config = config
@@ -111,6 +111,10 @@ cdef class Service:
     def connection(self):
         """A new protocol: the factory for `loop.create_server()`."""
         return self.protocol(self)
+
+    def reload_certificate(self):
+        """Show the certificate as it is in its file now to later connections."""
+        self.server_certificate = server_certificate(self.config)
 
     @property
     def idle(self):

@@ -111,7 +111,7 @@ cdef object ENDED = object()  # instead of what a driver's coroutine yields: it 
 cdef class WaitQueue:
     """Those that wait for the same thing, first come first served; nearly always none or one."""
 
-    def __init__(self, loop):
+    def __cinit__(self, loop):
         self.loop = loop
 
     cdef Waiter add(self):
@@ -339,7 +339,7 @@ cdef class Runner:
     `task_per_request`: no task serves two requests.
     """
 
-    def __init__(self, loop, context, bint task_per_request=False):
+    def __cinit__(self, loop, context, bint task_per_request=False):
         self.loop = loop
         self.task_per_request = task_per_request
         self.app_context = context
@@ -347,8 +347,7 @@ cdef class Runner:
         self.suspended = set()
 
     cdef Driver make_driver(self):
-        cdef Driver driver = Driver.__new__(Driver)
-        driver.runner = self
+        cdef Driver driver = Driver.__new__(Driver, self)
         driver.name = PyUnicode_FromString("fastserve-request")  # a new object
         driver.task = Task(driver, loop=self.loop, name=driver.name, context=self.task_context)
         driver.references = PyObject_GET_WEAKREFS_LISTPTR(<PyObject *> driver.task)[0]
@@ -417,6 +416,9 @@ cdef class Park:
     cdef public bint _asyncio_future_blocking
     cdef Driver driver
 
+    def __cinit__(self, Driver driver not None):
+        self.driver = driver
+
     def get_loop(self):
         return self.driver.runner.loop
 
@@ -446,6 +448,9 @@ cdef class Park:
 
 cdef class Driver:
     """The coroutine of a spare task: parks, then goes on with the app where the hand left it."""
+
+    def __cinit__(self, Runner runner not None):
+        self.runner = runner
 
     def __getattr__(self, name):
         return getattr(self.coroutine, name)  # cr_frame and the like, for those who inspect tasks
@@ -625,9 +630,7 @@ cdef bint cancel_awaited(object awaited):
 
 
 cdef Park parked(Driver driver):
-    cdef Park self = Park.__new__(Park)
-    self.driver = driver
-    return self
+    return Park.__new__(Park, driver)
 
 
 cdef Park park(Driver driver):

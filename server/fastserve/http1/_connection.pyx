@@ -91,6 +91,8 @@ cdef class Drained(Awaitable):
 
     cdef Waiter wait_for(self):
         cdef Connection connection = self.connection
+        if connection is None:
+            raise RuntimeError("send() makes these")
         if not connection.congested:
             return None
         if connection.gone:

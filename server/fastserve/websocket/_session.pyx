@@ -10,7 +10,7 @@ Inbox of messages that wait for the app; and a KeepAlive, which knows when to pi
 cimport cython
 
 from httpparser cimport RequestHead
-from fastserve.asgi._exchange cimport Channel, Exchange
+from fastserve.asgi._exchange cimport Channel, Exchange, make
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
 from fastserve.websocket._protocol cimport Protocol
@@ -275,6 +275,8 @@ cdef class Drain(Awaitable):
 
     cdef Waiter wait_for(self):
         cdef Stream stream = self.stream
+        if stream is None:
+            raise RuntimeError("send() makes these")
         if stream.transport is None:
             raise ClientDisconnected("the client disconnected while send() waited for it to read")
         if stream.congested:
@@ -702,7 +704,7 @@ cdef class Handshake(Exchange):
 
 def open_handshake(Channel channel not None, RequestHead head not None):
     """The exchange of a request for a WebSocket. Raises Refusal for one that is malformed."""
-    cdef Handshake exchange = Handshake.__new__(Handshake)
+    cdef Handshake exchange = make(Handshake)
     cdef dict scope
     exchange.request = read_request(head.method, head.version, head.headers)
     exchange.begin(channel, head)
@@ -727,6 +729,8 @@ cdef class Receive(Awaitable):
 
     cdef Waiter wait_for(self):
         cdef Session session = self.session
+        if session is None:
+            raise RuntimeError("receive() makes these")
         if session._turn_is_over():
             session.turn_end = 0
             session.gives_turn = True
