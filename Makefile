@@ -59,6 +59,7 @@ fuzz: build $(VENV)/with-test
 
 asan: build $(VENV)/with-test
 	$(BIN)/python tests/builds/asan.py $(ARGS)
+	$(BIN)/python tests/server/soak.py --seconds 120 --asan
 
 coverage-cython:
 	@command -v $(TRACED_PYTHON) >/dev/null || { echo "Python 3.11 is needed: make TRACED_PYTHON=/path/to/python3.11 coverage-cython"; exit 1; }
@@ -70,7 +71,7 @@ coverage-cython:
 soak: build $(VENV)/with-test
 	$(BIN)/python tests/httpparser/soak.py 1000000
 	$(BIN)/python tests/faults/driver.py --long
-	$(BIN)/python -m tests.server.soak $(ARGS)
+	$(BIN)/python tests/server/soak.py $(ARGS)
 
 $(VENV)/with-peers: $(VENV)/built benchmarks/requirements.txt
 	@# One by one: the tables leave out a peer that cannot be installed on this Python.

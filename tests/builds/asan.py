@@ -15,7 +15,10 @@ from pathlib import Path
 
 from copies import prepare
 
-TESTS = ["tests/httpparser", "tests/websocket", "tests/server", "tests/fuzz"]
+TESTS = [
+    f"tests/{name}"
+    for name in ("asgi", "http1", "fuzz", "httpparser", "websocket", "server", "faults")
+]
 # What cannot run here, each with its reason.
 LEFT_OUT = {
     "tests/httpparser/test_safety.py::test_memory_stays_flat": "freed memory is kept in quarantine",
@@ -48,9 +51,22 @@ def environment_of(copy: Path, environment: dict[str, str]) -> dict[str, str]:
     }
 
 
-def main() -> None:
+def sanitized() -> tuple[Path, dict[str, str]]:
+    """The sources compiled with the sanitizers, and the environment to run them in."""
     copy, environment = prepare("asan", FASTSERVE_SANITIZE="1")
-    environment = environment_of(copy, environment)
+    return copy, environment_of(copy, environment)
+
+
+def print_findings(copy: Path) -> int:
+    """What the sanitizers have reported since `sanitized()`; how many findings it were."""
+    findings = sorted((copy / "reports").iterdir())
+    for finding in findings:
+        print(f"\n{finding.relative_to(copy)}\n{finding.read_text(errors='replace')}", flush=True)
+    return len(findings)
+
+
+def main() -> None:
+    copy, environment = sanitized()
     left_out = [f"--deselect={test}" for test in LEFT_OUT]
     for test, reason in LEFT_OUT.items():
         print(f"left out: {test}: {reason}", flush=True)
@@ -58,11 +74,9 @@ def main() -> None:
     failed = subprocess.run(
         [*command, *(sys.argv[1:] or TESTS)], cwd=copy, env=environment
     ).returncode
-    findings = sorted((copy / "reports").iterdir())
-    for finding in findings:
-        print(f"\n{finding.relative_to(copy)}\n{finding.read_text(errors='replace')}")
+    findings = print_findings(copy)
     if failed or findings:
-        sys.exit(f"{len(findings)} findings; pytest returned {failed}")
+        sys.exit(f"{findings} findings; pytest returned {failed}")
 
 
 if __name__ == "__main__":
