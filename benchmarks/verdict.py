@@ -56,7 +56,7 @@ def words(tables: list[Table], key: str, unit: str) -> list[str]:
         loop = span([each.parser_only - each.after for each in cases.values()])
         more = [load for load, each in cases.items() if each.parser_only > each.loop_only]
         said += [
-            f"From asyncio and {old} to uvloop and llhttp, a request takes {times} times less; "
+            f"From asyncio and {old} to uvloop and llhttp, a request takes {times} times less CPU; "
             f"{share}% of that is the parser's: {'; '.join(parts)}.",
             f"On uvloop, llhttp instead of {old} saves {parser} {unit} a request; under llhttp, "
             f"uvloop instead of asyncio saves {loop}. The loop saves more under "

@@ -44,7 +44,7 @@ def test_a_share_has_the_range_of_the_orders():
 
 def test_the_words_say_who_governs():
     assert words([PARSER_WINS], "cpu_us", "us") == [
-        "From asyncio and h11 to uvloop and llhttp, a request takes 10.0 times less; 77.8 to 83.3% of "
+        "From asyncio and h11 to uvloop and llhttp, a request takes 10.0 times less CPU; 77.8 to 83.3% of "
         "that is the parser's: the parser governs under every load.",
         "On uvloop, llhttp instead of h11 saves 75.0 us a request; under llhttp, uvloop instead of "
         "asyncio saves 20.0. The loop saves more under none of the loads.",
