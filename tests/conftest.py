@@ -1,5 +1,7 @@
 """Servers for the tests: each of {llhttp, h11} x {uvloop, asyncio}, started once and kept."""
 
+import signal
+
 import pytest
 from live import COMBINATIONS, Live
 
@@ -24,3 +26,7 @@ def live(combination):
     yield serve
     for server in servers.values():
         assert server.stop() is None
+
+
+# Under nohup it is ignored, and so it would be in each server that a test starts.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

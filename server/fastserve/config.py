@@ -110,8 +110,8 @@ class Config:
     )
     min_body_rate: int = opt(
         240,
-        "Bytes per second that a request body needs on average, once it has taken "
-        "--body-timeout; slower: 408. 0: no limit.",
+        "Average bytes per second of a request body that takes longer than body_timeout; "
+        "slower: 408. 0: no limit.",
     )
     keep_alive_timeout: float = opt(
         65.0, "Seconds to keep an idle connection open for the next request."
