@@ -12,7 +12,8 @@ The state says where the connection is. `decide` says what comes next, after eve
 | RESPONSE | are kept: the next request | the response is complete: IDLE, LINGERING or CLOSED | \
 the app's |
 | LINGERING | are dropped, up to 1 MiB | | 2 s after the last byte was sent: abort |
-| CLOSED | are dropped | the transport is closed | 2 s after the last byte was sent: abort |
+| CLOSED | are dropped | the transport is closed | `send_timeout`, or 2 s after the last of the \
+bytes that waited was sent: abort |
 
 In every state `timeout_send` ends a client that reads nothing of what waits for it.
 
