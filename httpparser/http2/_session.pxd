@@ -118,6 +118,7 @@ cdef class Session:
     cdef int announce_shutdown(self) except -1
     cdef int shut_down(self) except -1
     cdef int ping(self) except -1
+    cdef Stream open(self, list fields, bint has_body)
     cdef int close(self) except -1
 
     # To be overridden. They may use streams; they may not feed or produce.
