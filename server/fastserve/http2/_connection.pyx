@@ -30,14 +30,13 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int64_t
 from libc.time cimport time
 
-from httpparser cimport Limits, Output, RequestHead
+from httpparser cimport Output, RequestHead
 from httpparser.http2 cimport (
     BETWEEN_FRAMES, CANCEL, IN_DATA, INTERNAL_ERROR, IN_PREFACE, NO_ERROR, REFUSED_STREAM,
     Session, Stream, sendable,
 )
 from fastserve.asgi._exchange cimport (
-    COMPLETE, HEAD_GIVEN, Channel, Exchange, admit, describe_carrier, new_exchange, record,
-    text_of,
+    COMPLETE, Channel, Exchange, admit, describe_carrier, new_exchange, record, text_of,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
@@ -48,7 +47,6 @@ from http import HTTPStatus
 from fastserve.errors import ClientDisconnected, Refusal
 from fastserve.websocket import is_wanted as websocket_is_wanted
 from fastserve.websocket import open_handshake
-from httpparser.errors import HttpParserError
 
 __all__ = ("Connection",)
 
