@@ -52,7 +52,7 @@ lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/cython-lint httpparser server
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest.txt \
-		httpparser fastserve.asgi fastserve.http1 fastserve.websocket
+		httpparser fastserve.asgi fastserve.http1 fastserve.http2 fastserve.websocket
 
 fuzz: build $(VENV)/with-test
 	@$(BIN)/python -m pip install --quiet --group fuzz || echo "atheris cannot be installed here"
