@@ -136,7 +136,7 @@ OTHERS = [
 HTTP2 = [
     *rivals(),
     asgi("hypercorn", needs=""),
-    asgi("uvicorn zttp", "--loop uvloop --http zttp", needs="uvloop zttp"),
+    asgi("uvicorn zttp", "--loop uvloop --http zttp --http2", needs="uvloop zttp"),
     fastserve(),
     Contestant("nginx", lambda port: nginx_command(port, "http2"), tool="nginx"),
 ]

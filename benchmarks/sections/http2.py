@@ -5,7 +5,7 @@ from dataclasses import replace
 from benchmarks.apps.bodies import BODIES
 from benchmarks.h2load import Http2
 from benchmarks.machine import missing_tool
-from benchmarks.results import Section
+from benchmarks.results import Section, Table
 from benchmarks.rounds import Plan, compare
 from benchmarks.servers import HTTP2, fleet
 
@@ -28,4 +28,17 @@ def run(plan: Plan) -> Section:
     chosen = [each for each in HTTP2 if plan.wants(each.name)]
     with fleet(chosen) as (servers, section.left_out):
         section.tables = compare(plan.loads(LOADS), servers, plan, BASELINE)
+    section.words = [line for table in section.tables for line in beside_the_best(table)]
     return section
+
+
+def beside_the_best(table: Table) -> list[str]:
+    """What a request costs fastserve, as a share of what it costs the best other ASGI server."""
+    costs = {each.name: table.median(each.name) for each in HTTP2}
+    costs.pop("nginx")
+    ours = costs.pop("fastserve")
+    known = [(cost, name) for name, cost in costs.items() if cost is not None]
+    if ours is None or not known:
+        return []
+    best, name = min(known)
+    return [f"{table.title}: fastserve takes {ours / best:.2f} of the CPU that {name} takes."]

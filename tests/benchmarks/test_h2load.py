@@ -8,6 +8,7 @@ import pytest
 from benchmarks import rounds
 from benchmarks.h2load import Http2, Requests
 from benchmarks.load import LoadError, Outcome
+from benchmarks.results import Figure, Row, Table
 from benchmarks.sections import http2
 from benchmarks.servers import HTTP2, fleet
 
@@ -82,6 +83,14 @@ def test_without_h2load_the_section_is_one_line(monkeypatch):
     assert found.left_out == {
         "the whole section": "h2load is not installed (apt install nghttp2-client)"
     }
+
+
+def test_the_share_is_of_the_best_other_asgi_server():
+    costs = {"granian": 20, "peregrine": 12, "fastserve": 6, "nginx": 3}
+    rows = [Row(name, {"cpu_us": Figure(cost, cost, cost)}) for name, cost in costs.items()]
+    words = http2.beside_the_best(Table("10 x 32", [*rows, Row("h2corn", note="left out")]))
+    assert words == ["10 x 32: fastserve takes 0.50 of the CPU that peregrine takes."]
+    assert http2.beside_the_best(Table("10 x 32", rows[:2])) == []
 
 
 @pytest.mark.skipif(not shutil.which("h2load"), reason="h2load is not installed")
