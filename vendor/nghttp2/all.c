@@ -38,3 +38,27 @@
 #include "lib/nghttp2_time.c"
 #include "lib/nghttp2_version.c"
 #include "lib/sfparse.c"
+
+/* Where the input so far ends; the order of httpparser/http2/_session.pxd. */
+int httpparser_nghttp2_position(const nghttp2_session *session);
+int httpparser_nghttp2_position(const nghttp2_session *session) {
+  const nghttp2_inbound_frame *iframe = &session->iframe;
+  switch (iframe->state) {
+  case NGHTTP2_IB_READ_CLIENT_MAGIC:
+  case NGHTTP2_IB_READ_FIRST_SETTINGS:
+    return 1;
+  case NGHTTP2_IB_READ_HEADER_BLOCK:
+  case NGHTTP2_IB_IGN_HEADER_BLOCK:
+  case NGHTTP2_IB_EXPECT_CONTINUATION:
+  case NGHTTP2_IB_IGN_CONTINUATION:
+    return 2;
+  case NGHTTP2_IB_READ_PAD_DATA:
+  case NGHTTP2_IB_READ_DATA:
+  case NGHTTP2_IB_IGN_DATA:
+    return 3;
+  case NGHTTP2_IB_READ_HEAD:
+    return nghttp2_buf_len(&iframe->sbuf) ? 4 : 0;
+  default:
+    return 4;
+  }
+}
