@@ -34,11 +34,9 @@ def run(plan: Plan) -> Section:
 
 def beside_the_best(table: Table) -> list[str]:
     """What a request costs fastserve, as a share of what it costs the best other ASGI server."""
-    costs = {each.name: table.median(each.name) for each in HTTP2}
-    costs.pop("nginx")
-    ours = costs.pop("fastserve")
-    known = [(cost, name) for name, cost in costs.items() if cost is not None]
-    if ours is None or not known:
+    costs = {row.name: table.median(row.name) for row in table.rows if row.figures}
+    ours, _ = costs.pop("fastserve", None), costs.pop("nginx", None)
+    if ours is None or not costs:
         return []
-    best, name = min(known)
+    best, name = min((cost, name) for name, cost in costs.items())
     return [f"{table.title}: fastserve takes {ours / best:.2f} of the CPU that {name} takes."]

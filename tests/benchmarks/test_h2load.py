@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from benchmarks import rounds
-from benchmarks.h2load import Http2, Requests
+from benchmarks.h2load import Http2
 from benchmarks.load import LoadError, Outcome
 from benchmarks.results import Figure, Row, Table
 from benchmarks.sections import http2
@@ -101,6 +101,6 @@ def test_h2load_against_nginx():
         server = servers["nginx"]
         server.resume()
         load = Http2("x", "/1k", connections=2, streams=4, expect=b"x" * 1024).checked(server.port)
-        found = Requests(load, server.port).run(0)
+        found = load.run(0)
     assert (found.requests, found.errors) == (32, 0)
     assert found.seconds > 0
