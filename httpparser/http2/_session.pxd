@@ -54,6 +54,7 @@ cdef class Stream:
     cdef bint finished  # nothing is added any more
     cdef list trailers  # owned: sent at the end
     cdef bint waiting  # nghttp2 asks again once there is more
+    cdef bint tunnel  # the peer goes on after our end. RFC 8441 5
     cdef bint wants_room  # on_room() is called when fewer than `room` bytes wait
 
     cdef int64_t keep_head(self, int status, object headers) except? -2
@@ -74,8 +75,12 @@ cdef class Session:
     cdef Limits limits
     cdef bint client
     cdef readonly str reason  # why the session was ended; None: it was not
+    cdef uint32_t code  # that goes with it
+    cdef int32_t last_id  # of the streams that the peer has begun
+    cdef int32_t skipped_from, skipped_to  # those that it left out last
     cdef bint failed  # nothing more is read
     cdef bint busy  # inside nghttp2
+    cdef uint64_t whole  # frames that were read to their end
     cdef int problem  # nghttp2's, with a frame of this input; 0: none
 
     # Options of setup().
@@ -135,10 +140,10 @@ cdef class Session:
                         size_t value_length) except -1
     cdef int end_request_block(self, Stream stream, bint ended) except -1
     cdef RequestHead make_head(self)
-    cdef int count_frame(self, int kind, size_t length, int flags) except -1
+    cdef int count_frame(self, int kind, size_t length, int flags, int32_t id) except? -902
     cdef int submit(self, Stream stream, int status, list fields, bint final, bint has_body,
                     int64_t length) except -1
-    cdef int calm(self, str reason) except -1
+    cdef int fail(self, uint32_t code, str reason) except? -902
 
 cdef int fill_fields(nghttp2_nv *to, list fields, bint skip_date, bint skip_server) except -1
 cdef list sendable(object headers)

@@ -56,6 +56,7 @@ cdef enum:
     FAILED = -902  # NGHTTP2_ERR_CALLBACK_FAILURE
     MOST_SIZE = 2  # times the limit: a field block as large as this is not read to its end
     FIELD_OVERHEAD = 32  # RFC 9113 6.5.2
+    MAX_FRAME_SIZE = 16384  # we do not ask for more. RFC 9113 6.5.2
     STACK_FIELDS = 64
     LONGEST_METHOD = 64
 
@@ -85,7 +86,7 @@ cdef inline Stream stream_of(nghttp2_session *session, int32_t id):
 
 cdef int on_begin_frame(nghttp2_session *raw, const nghttp2_frame_hd *hd,
                         void *user) except? -902:
-    return session_of(user).count_frame(hd.type, hd.length, hd.flags)
+    return session_of(user).count_frame(hd.type, hd.length, hd.flags, hd.stream_id)
 
 
 cdef int on_begin_headers(nghttp2_session *raw, const nghttp2_frame *frame,
@@ -96,6 +97,10 @@ cdef int on_begin_headers(nghttp2_session *raw, const nghttp2_frame *frame,
         stream = Stream.__new__(Stream)
         stream.session = session
         stream.id = frame.hd.stream_id
+        if stream.id > session.last_id + 2:
+            session.skipped_from = session.last_id + 2
+            session.skipped_to = stream.id - 2
+        session.last_id = stream.id
         session.streams.add(stream)
         nghttp2_session_set_stream_user_data(raw, stream.id, <void *> stream)
         return session.begin_block(stream, [None], session.limits.fields)  # Host comes first
@@ -122,6 +127,7 @@ cdef int on_frame_recv(nghttp2_session *raw, const nghttp2_frame *frame,
     cdef Session session = session_of(user)
     cdef bint ended = frame.hd.flags & NGHTTP2_FLAG_END_STREAM
     cdef Stream stream
+    session.whole += 1
     if frame.hd.type == NGHTTP2_HEADERS:
         stream = session.block_stream
         session.block_stream = None
@@ -147,6 +153,11 @@ cdef int on_frame_recv(nghttp2_session *raw, const nghttp2_frame *frame,
             session.on_goaway(frame.goaway.last_stream_id, frame.goaway.error_code)
         elif frame.hd.type == NGHTTP2_PING and frame.hd.flags & NGHTTP2_FLAG_ACK:
             session.on_pong()
+        elif (
+            frame.hd.type == NGHTTP2_PRIORITY_UPDATE
+            and (<nghttp2_ext_priority_update *> frame.ext.payload).stream_id == 0
+        ):
+            return session.fail(NGHTTP2_PROTOCOL_ERROR, "PRIORITY_UPDATE for stream 0")  # RFC 9218 7.1
         return 0
     if ended and stream is not None and not stream.closed:
         stream.ended = True
@@ -160,8 +171,7 @@ cdef int on_invalid_frame(nghttp2_session *raw, const nghttp2_frame *frame, int 
     cdef Session session = session_of(user)
     session.problem = code
     if not take(&session.resets):
-        session.reason = "too many streams are reset"
-        return FAILED
+        return session.fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many streams are reset")
     return 0
 
 
@@ -192,7 +202,7 @@ cdef int on_stream_close(nghttp2_session *raw, int32_t id, uint32_t code,
     # What failed here is not the client's doing; everything else is a reset that it sent or earned.
     if code != NGHTTP2_NO_ERROR and code != NGHTTP2_INTERNAL_ERROR:
         if not take(&session.resets) and not session.failed:
-            session.reason = "too many streams are reset"
+            session.fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many streams are reset")
     return 0
 
 
@@ -251,7 +261,7 @@ cdef int on_frame_send(nghttp2_session *raw, const nghttp2_frame *frame,
         and not session_of(user).client
     ):
         stream = stream_of(raw, frame.hd.stream_id)
-        if stream is not None and not stream.ended:
+        if stream is not None and not stream.ended and not stream.tunnel:
             # RFC 9113 8.1: the response is complete, the rest of the request is not wanted
             check(nghttp2_submit_rst_stream(raw, 0, stream.id, NGHTTP2_NO_ERROR))
     return 0
@@ -610,9 +620,9 @@ cdef class Session:
         if read == NGHTTP2_ERR_NOMEM:
             raise MemoryError
         if self.reason is not None:
-            return self.calm(self.reason)
-        if read == NGHTTP2_ERR_FLOODED:
-            return self.calm("too many frames wait to be acknowledged")
+            return self.terminate(self.code, self.reason)
+        if read == NGHTTP2_ERR_FLOODED or read == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
+            return self.terminate(NGHTTP2_ENHANCE_YOUR_CALM, nghttp2_strerror(read).decode())
         if read < 0:
             return self.terminate(NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(read).decode())
         if not nghttp2_session_want_read(self.session):
@@ -621,8 +631,11 @@ cdef class Session:
                 self.reason = nghttp2_strerror(self.problem).decode()
         return 0
 
-    cdef int calm(self, str reason) except -1:
-        return self.terminate(NGHTTP2_ENHANCE_YOUR_CALM, reason)
+    cdef int fail(self, uint32_t code, str reason) except? -902:
+        """From a callback: read no further, and end the session so."""
+        self.code = code
+        self.reason = reason
+        return FAILED
 
     cdef bint produce(self, Output out, size_t limit) except -1:
         """Append frames until `limit` bytes are in the output; whether there may be more."""
@@ -692,24 +705,29 @@ cdef class Session:
 
     # -- what arrives --------------------------------------------------------------------------
 
-    cdef int count_frame(self, int kind, size_t length, int flags) except -1:
-        """Before a frame is read: are there too many of its kind?"""
-        if kind == NGHTTP2_HEADERS:
-            self.block_frames = length
-        elif kind == NGHTTP2_CONTINUATION:
-            self.block_frames += length
-        elif kind != NGHTTP2_DATA or length == 0 and not flags & NGHTTP2_FLAG_END_STREAM:
-            if not take(&self.frames):
-                self.reason = "too many frames that ask for nothing"
-                return FAILED
-            return 0
-        else:
-            return 0
-        if self.block_frames > self.field_block:
-            self.reason = "a field block is too large"
-            return FAILED
+    cdef int count_frame(self, int kind, size_t length, int flags, int32_t id) except? -902:
+        """Before a frame is read: what nghttp2 does not look at."""
         if self.reason is not None:  # a stream too many was reset
             return FAILED
+        if kind == NGHTTP2_DATA:
+            if length or flags & NGHTTP2_FLAG_END_STREAM:
+                return 0
+        elif kind == NGHTTP2_HEADERS:
+            self.block_frames = length
+            if self.skipped_from <= id <= self.skipped_to and not self.client:  # RFC 9113 5.1.1
+                return self.fail(NGHTTP2_PROTOCOL_ERROR, "a stream below the last one")
+            return 0
+        elif kind == NGHTTP2_CONTINUATION:
+            if length > MAX_FRAME_SIZE:  # RFC 9113 4.2
+                return self.fail(NGHTTP2_FRAME_SIZE_ERROR, "a CONTINUATION is too large")
+            self.block_frames += length
+            if self.block_frames > self.field_block:
+                return self.fail(NGHTTP2_ENHANCE_YOUR_CALM, "a field block is too large")
+            return 0
+        elif kind == NGHTTP2_PRIORITY and id == 0:  # RFC 9113 6.3
+            return self.fail(NGHTTP2_PROTOCOL_ERROR, "PRIORITY on stream 0")
+        if not take(&self.frames):
+            return self.fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many frames that ask for nothing")
         return 0
 
     cdef int begin_block(self, Stream stream, list fields, size_t most) except -1:
@@ -983,7 +1001,6 @@ cdef class EventSession(Session):
         """
         cdef const uint8_t[::1] view = memoryview(data).cast("B")
         cdef list events
-        self.events = []
         if view.shape[0]:
             self.execute(<const char *> &view[0], view.shape[0])
         events, self.events = self.events, []
