@@ -100,7 +100,7 @@ def websocket_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
     }
 
 
-def http2_parts(calls: int) -> dict[str, Work]:
+def http2_parts(loop: asyncio.AbstractEventLoop, calls: int) -> dict[str, Work]:
     """The next GETs at each call: a stream is never used twice."""
 
     def next_of(received: Work, number: int) -> Work:
@@ -114,11 +114,18 @@ def http2_parts(calls: int) -> dict[str, Work]:
                 session.send_data(event.stream_id, b"Hello, world!", end=True)
         session.take()
 
+    def received() -> Work:
+        connection(asgi.app, loop).data_received(HTTP2_HELLO[0])
+        Sink.protocol.data_received(HTTP2_HELLO[1])
+        return Sink.protocol.data_received
+
     session = ServerSession()
     for data in HTTP2_HELLO:
         answer(data)
     return {
         "HTTP/2 session, GET": next_of(answer, 1),
+        "HTTP/2, GET on one stream": next_of(received(), 1),
+        "HTTP/2, GET on 32 streams": next_of(received(), 32),
     }
 
 
@@ -139,7 +146,7 @@ def main() -> None:
         parts = alone_parts()
     else:
         parts = {**parser_parts(), **hot_path_parts(loop), **websocket_parts(loop)}
-        parts.update(http2_parts(repeat + repeat // 4))
+        parts.update(http2_parts(loop, repeat + repeat // 4))
     gc.disable()  # when a collection comes depends on everything before it
 
     def count() -> None:
