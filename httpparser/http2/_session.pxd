@@ -112,12 +112,14 @@ cdef class Session:
     cdef bint produce(self, Output out, size_t limit) except -1
     cdef Position position(self) noexcept
     cdef bint is_over(self) noexcept
+    cdef bint wants_write(self) noexcept
     cdef bint is_window_shut(self) noexcept
     cdef size_t queued(self) noexcept
     cdef int terminate(self, uint32_t code, str reason) except -1
     cdef int announce_shutdown(self) except -1
     cdef int shut_down(self) except -1
     cdef int ping(self) except -1
+    cdef Stream open(self, list fields, bint has_body)
     cdef int close(self) except -1
 
     # To be overridden. They may use streams; they may not feed or produce.
