@@ -95,12 +95,16 @@ class BuildModules(build_ext):
         self.parallel = self.parallel or CORES
 
     def run(self) -> None:
-        if DEBUG and not (self.inplace or self.editable_mode):
+        self.for_others = not (self.inplace or self.editable_mode)
+        if self.for_others and DEBUG:
             for module in self.extensions:
                 module.extra_link_args.extend(STRIP)
         super().run()
 
     def build_extensions(self) -> None:
+        if self.for_others:  # this Python's folders, where nothing is that the modules need
+            linker = self.compiler.linker_so
+            linker[:] = [word for word in linker if not word.startswith("-Wl,-rpath")]
         # The largest first: the last ones then end at about the same time.
         self.extensions.sort(key=lambda module: -sum(map(os.path.getsize, module.sources)))
         self.announce(f"Building {len(self.extensions)} modules on {CORES} cores", logging.INFO)

@@ -72,10 +72,10 @@ def machine_words() -> set[str]:
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
     indexes = set(re.findall(r"https?://(?:[^/@\s']*@)?([^/:\s']+)", settings.stdout))
-    # build unpacks the source distribution in a folder of the last name.
-    folders = {f"{ROOT}/", f"{Path.home()}/", "/build-via-sdist-"}
-    hosts = {platform.node(), *indexes} - {"", "localhost", "pypi.org", "files.pythonhosted.org"}
-    return folders | hosts
+    # The last one is for the folders in which build works.
+    folders = {f"{ROOT}/", f"{Path.home()}/", f"{tempfile.gettempdir()}/build-"}
+    hosts = {platform.node(), *indexes} - {"localhost", "pypi.org", "files.pythonhosted.org"}
+    return folders | {name for name in hosts if len(name) > 3}  # shorter ones occur by chance
 
 
 def leaks(archive: Path, words: set[str]) -> Iterator[tuple[str, str]]:
@@ -118,7 +118,11 @@ def serve(commands: Path, folder: Path) -> None:
     (folder / "web" / "main.py").write_text(APP)
     program, *arguments = COMMAND.split()
     server = subprocess.Popen(
-        [str(commands / program), *arguments], cwd=folder, stderr=subprocess.PIPE, text=True
+        [str(commands / program), *arguments],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert server.stderr is not None
     try:
