@@ -22,6 +22,7 @@ SLOW = {
     "email",
     "http.client",
     "importlib.metadata",
+    "json",
     "logging.config",
     "multiprocessing",
     "pickle",
