@@ -69,7 +69,9 @@ class Config:
     http: str = opt("auto", "HTTP parser: auto (llhttp), llhttp, h11, or a class as MODULE:CLASS.")
     workers: int = opt(1, "Number of worker processes.", low=1)
     reload: bool = opt(False, "Restart when a source file changes; for development.")
-    reload_dir: tuple[str, ...] = opt((), "Directory to watch instead of --app-dir; repeatable.")
+    reload_dirs: tuple[str, ...] = opt(
+        (), "Directory to watch instead of --app-dir; repeatable.", flag="reload_dir"
+    )
 
     log_level: str = opt("info", "Lowest level of messages to log.", choices=LOG_LEVELS)
     log_config: str | None = opt(
@@ -103,27 +105,29 @@ class Config:
         "--workers, is replaced. 0: no limit.",
     )
 
-    first_byte_timeout: float = opt(10.0, "Seconds to wait for a new connection's first byte.")
-    head_timeout: float = opt(10.0, "Seconds to wait for a whole request head; then 408.")
-    body_timeout: float = opt(
+    timeout_first_byte: float = opt(10.0, "Seconds to wait for a new connection's first byte.")
+    timeout_head: float = opt(10.0, "Seconds to wait for a whole request head; then 408.")
+    timeout_body: float = opt(
         30.0, "Seconds to wait for the next bytes of a request body; then 408."
     )
     min_body_rate: int = opt(
         240,
-        "Average bytes per second of a request body that takes longer than body_timeout; "
+        "Average bytes per second of a request body that takes longer than timeout_body; "
         "slower: 408. 0: no limit.",
     )
-    keep_alive_timeout: float = opt(
+    timeout_keep_alive: float = opt(
         65.0, "Seconds to keep an idle connection open for the next request."
     )
-    send_timeout: float = opt(
+    timeout_send: float = opt(
         60.0, "Seconds to wait for a client that reads nothing of its response."
     )
-    graceful_timeout: float = opt(30.0, "Seconds to wait for requests in progress at shutdown.")
+    timeout_graceful_shutdown: float = opt(
+        30.0, "Seconds to wait for requests in progress at shutdown."
+    )
     timeout_startup: float = opt(
         120.0, "Seconds to wait for a worker to start; then it is killed and replaced."
     )
-    timeout_worker: float = opt(
+    timeout_worker_healthcheck: float = opt(
         60.0, "Seconds that a worker's event loop may hang; then it is killed and replaced."
     )
 
@@ -133,6 +137,51 @@ class Config:
     write_high_water: int = opt(65536, "Unsent bytes above which send() waits.", low=1)
     drain_body: int = opt(
         65536, "Bytes of an unread request body to skip; more: the connection is closed."
+    )
+
+    http2: bool = opt(True, "Speak HTTP/2 too: with TLS by ALPN, else to clients that begin with it.")
+    h2_max_concurrent_streams: int = opt(
+        100, "Maximum requests in progress on one HTTP/2 connection; more: refused.", low=1
+    )
+    h2_initial_window_size: int = opt(
+        65535,
+        "Bytes that an HTTP/2 request body may be ahead of the application.",
+        low=1024,
+        high=2**31 - 1,
+    )
+    h2_max_window_size: int = opt(
+        MIB,
+        "The same once the application reads as fast as the client sends; "
+        "at most four such streams on one connection.",
+        low=1024,
+        high=2**31 - 1,
+    )
+    h2_connection_window_size: int = opt(
+        4 * MIB,
+        "Bytes of HTTP/2 request bodies that may be on the way on one connection.",
+        low=65535,
+        high=2**31 - 1,
+    )
+    h2_max_field_block: int = opt(
+        65536, "Maximum bytes of an HTTP/2 field block, compressed; more: GOAWAY.", low=1024
+    )
+    h2_max_resets: int = opt(
+        200,
+        "HTTP/2 streams that a client may reset, or make the server reset, in a second; "
+        "more: GOAWAY.",
+        low=1,
+    )
+    h2_max_control_frames: int = opt(
+        1000,
+        "HTTP/2 frames that ask for nothing (PING, SETTINGS and others) in a second; "
+        "more: GOAWAY.",
+        low=1,
+    )
+    h2_ping_interval: float = opt(
+        0.0, "Seconds of silence after which an HTTP/2 client is pinged; 0: never."
+    )
+    h2_ping_timeout: float = opt(
+        20.0, "Seconds to wait for the answer; then the connection is closed."
     )
 
     ws_max_size: int = opt(
@@ -159,7 +208,7 @@ class Config:
         choices=("none", "optional", "required"),
     )
     ssl_ciphers: str | None = opt(None, "TLS 1.2 ciphers, in OpenSSL's format.")
-    tls_handshake_timeout: float = opt(10.0, "Seconds to wait for a TLS handshake.")
+    timeout_tls_handshake: float = opt(10.0, "Seconds to wait for a TLS handshake.")
 
     def __post_init__(self) -> None:
         for option in options():

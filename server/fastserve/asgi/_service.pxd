@@ -39,6 +39,8 @@ cdef class Service:
     cdef public double turn_seconds  # that one connection may have before others have their turn
     cdef readonly object state
     cdef object protocol  # makes a connection
+    cdef readonly object http2  # makes one that speaks HTTP/2; None: it is off
+    cdef object http2_shared  # owned: what those of this loop share, made by the first
     cdef object timer
     cdef object closed  # a future that waits for the last connection
 
@@ -56,12 +58,12 @@ cdef class Service:
     cdef dict extensions_1_1
 
     # Options, in C.
-    cdef double first_byte_timeout
-    cdef double head_timeout
-    cdef double body_timeout
+    cdef double timeout_first_byte
+    cdef double timeout_head
+    cdef double timeout_body
     cdef double min_body_rate
-    cdef double keep_alive_timeout
-    cdef double send_timeout
+    cdef double timeout_keep_alive
+    cdef double timeout_send
     cdef size_t pipeline_bytes
     cdef size_t write_high_water
     cdef size_t drain_body
