@@ -119,6 +119,32 @@ def test_the_examples_of_http2_talk_to_each_other() -> None:
             server.join()
 
 
+def test_the_server_of_the_examples_outlives_a_reset() -> None:
+    names: dict[str, Any] = {}
+    for example in HTTP2_EXAMPLES:
+        exec(example, names)
+    head = [(b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")]
+    client = http2.ClientSession()
+    reset = client.request(head)
+    data = client.take()
+    client.reset(reset)
+    data += client.take()
+    stream = client.request(head)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        server = threading.Thread(target=names["serve"], args=[theirs])
+        server.start()
+        ours.sendall(data + client.take())
+        events: list[http2.Event] = []
+        while http2.Closed(stream, 0) not in events:
+            received = ours.recv(65536)
+            assert received, events
+            events += client.feed(received)
+        ours.shutdown(socket.SHUT_RDWR)
+        server.join()
+    assert http2.Data(stream, b"You asked for /.\n") in events
+
+
 def check_types(folder: Path, text: str) -> None:
     program = folder / "example.py"
     program.write_text(text)
