@@ -6,6 +6,7 @@ APP    ?= examples.hello:app
 export PATH := $(abspath $(BIN)):$(PATH)  # cython-lint starts pycodestyle
 
 SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
+           vendor/nghttp2/SHA256SUMS vendor/nghttp2/all.c \
            $(shell find httpparser server -name '*.pyx' -o -name '*.pxd')
 
 # Python 3.11: later versions trace lines through sys.monitoring, with which coverage.py does not
@@ -27,7 +28,7 @@ $(BIN)/python:
 
 $(VENV)/built: $(BIN)/python $(SOURCES)
 	@echo "Compiling httpparser and fastserve on $$(getconf _NPROCESSORS_ONLN) cores" \
-		"(the first time fetches llhttp and takes about a minute)"
+		"(the first time fetches llhttp and nghttp2 and takes about a minute)"
 	@start=$$(date +%s) && $(BIN)/python -m pip install -qq --editable . && \
 		echo "Compiled in $$(($$(date +%s) - start)) s"
 	@touch $@

@@ -69,7 +69,9 @@ class Config:
     http: str = opt("auto", "HTTP parser: auto (llhttp), llhttp, h11, or a class as MODULE:CLASS.")
     workers: int = opt(1, "Number of worker processes.", low=1)
     reload: bool = opt(False, "Restart when a source file changes; for development.")
-    reload_dir: tuple[str, ...] = opt((), "Directory to watch instead of --app-dir; repeatable.")
+    reload_dirs: tuple[str, ...] = opt(
+        (), "Directory to watch instead of --app-dir; repeatable.", flag="reload_dir"
+    )
 
     log_level: str = opt("info", "Lowest level of messages to log.", choices=LOG_LEVELS)
     log_config: str | None = opt(
@@ -103,27 +105,29 @@ class Config:
         "--workers, is replaced. 0: no limit.",
     )
 
-    first_byte_timeout: float = opt(10.0, "Seconds to wait for a new connection's first byte.")
-    head_timeout: float = opt(10.0, "Seconds to wait for a whole request head; then 408.")
-    body_timeout: float = opt(
+    timeout_first_byte: float = opt(10.0, "Seconds to wait for a new connection's first byte.")
+    timeout_head: float = opt(10.0, "Seconds to wait for a whole request head; then 408.")
+    timeout_body: float = opt(
         30.0, "Seconds to wait for the next bytes of a request body; then 408."
     )
     min_body_rate: int = opt(
         240,
-        "Average bytes per second of a request body that takes longer than body_timeout; "
+        "Average bytes per second of a request body that takes longer than timeout_body; "
         "slower: 408. 0: no limit.",
     )
-    keep_alive_timeout: float = opt(
+    timeout_keep_alive: float = opt(
         65.0, "Seconds to keep an idle connection open for the next request."
     )
-    send_timeout: float = opt(
+    timeout_send: float = opt(
         60.0, "Seconds to wait for a client that reads nothing of its response."
     )
-    graceful_timeout: float = opt(30.0, "Seconds to wait for requests in progress at shutdown.")
+    timeout_graceful_shutdown: float = opt(
+        30.0, "Seconds to wait for requests in progress at shutdown."
+    )
     timeout_startup: float = opt(
         120.0, "Seconds to wait for a worker to start; then it is killed and replaced."
     )
-    timeout_worker: float = opt(
+    timeout_worker_healthcheck: float = opt(
         60.0, "Seconds that a worker's event loop may hang; then it is killed and replaced."
     )
 
@@ -159,7 +163,7 @@ class Config:
         choices=("none", "optional", "required"),
     )
     ssl_ciphers: str | None = opt(None, "TLS 1.2 ciphers, in OpenSSL's format.")
-    tls_handshake_timeout: float = opt(10.0, "Seconds to wait for a TLS handshake.")
+    timeout_tls_handshake: float = opt(10.0, "Seconds to wait for a TLS handshake.")
 
     def __post_init__(self) -> None:
         for option in options():

@@ -166,7 +166,7 @@ class Server:
             logger.info("fastserve running on %s (Press CTRL+C to quit)", url)
 
     async def _drain(self, service: Service, listener: Listener) -> None:
-        """Finish what is in progress, as far as `graceful_timeout` allows."""
+        """Finish what is in progress, as far as `timeout_graceful_shutdown` allows."""
         logger.info("Stopping")
         service.drain()
         for _ in range(ACCEPT_TURNS):
@@ -174,7 +174,7 @@ class Server:
         if service.idle and not listener.handshakes:
             return
         loop = asyncio.get_running_loop()
-        timeout = self.config.graceful_timeout
+        timeout = self.config.timeout_graceful_shutdown
         timers = [
             loop.call_later(QUIET_SECONDS, self._say_what_is_left, service),
             loop.call_later(HANDSHAKE_SECONDS, listener.abort),
@@ -196,7 +196,7 @@ class Server:
             await service.wait_closed()
 
     def _say_what_is_left(self, service: Service) -> None:
-        timeout = self.config.graceful_timeout
+        timeout = self.config.timeout_graceful_shutdown
         limit = f"up to {timeout:g} s" if timeout else "without a limit"
         logger.info("Waiting %s for %s; %s", limit, what_is_left(service), self._how_to_force())
 
@@ -205,7 +205,8 @@ class Server:
 
     async def _shut_down(self, lifespan: Lifespan) -> None:
         try:
-            if not await first(lifespan.shutdown(), self._abort, self.config.graceful_timeout):
+            limit = self.config.timeout_graceful_shutdown
+            if not await first(lifespan.shutdown(), self._abort, limit):
                 logger.warning("The application's shutdown was cut off")
         except LifespanError as error:
             logger.error("%s", error)

@@ -300,7 +300,7 @@ class Supervisor:
 
     def _watch_workers(self, previous: float) -> None:
         """Again and again: has each worker started in time, and does its event loop run?"""
-        startup, hang = self._config.timeout_startup, self._config.timeout_worker
+        startup, hang = self._config.timeout_startup, self._config.timeout_worker_healthcheck
         if self._config.reload or not (startup or hang):  # a debugger may hold a worker
             return
         now = time.monotonic()
@@ -313,8 +313,8 @@ class Supervisor:
             if worker.killed:
                 continue
             if worker.ready and hang and now - worker.seen_at > hang:
-                problem = f"hangs: its event loop has not run for {hang:g} s (timeout_worker)"
-                self._dump_and_kill(worker, problem)
+                problem = f"its event loop has not run for {hang:g} s (timeout_worker_healthcheck)"
+                self._dump_and_kill(worker, f"hangs: {problem}")
             elif not worker.ready and startup and now - worker.started_at > startup:
                 problem = f"has not started within {startup:g} s (timeout_startup)"
                 self._dump_and_kill(worker, problem)

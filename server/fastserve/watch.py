@@ -25,7 +25,7 @@ def open_watch(config: Config) -> Watch:
     except ImportError:
         remedy = "pip install 'fastserve[reload]'"
         raise ConfigError("reload", f"needs watchfiles, which is not installed; {remedy}") from None
-    folders = config.reload_dir or (config.app_dir,)
+    folders = config.reload_dirs or (config.app_dir,)
 
     def notify(wake: socket.socket, ended: threading.Event) -> None:
         only_python = watchfiles.PythonFilter()

@@ -30,7 +30,7 @@ BEAT = b"B"
 MAX_REQUESTS = b"M"
 ABORT = b"A"
 START_FAILED = 1  # the exit status that says: another try would fail as well
-BEAT_SECONDS = 5.0  # or four times in timeout_worker
+BEAT_SECONDS = 5.0  # or four times in timeout_worker_healthcheck
 ORPHAN_SECONDS = 5.0  # without a supervisor, an event loop that hangs so long ends the process
 
 
@@ -136,8 +136,8 @@ class WorkerServer(Server):
 
     def _on_listening(self, scheme: str) -> None:
         self._tell(READY)
-        if self.config.timeout_worker:
-            self._beat(min(BEAT_SECONDS, self.config.timeout_worker / 4))
+        if limit := self.config.timeout_worker_healthcheck:
+            self._beat(min(BEAT_SECONDS, limit / 4))
 
     def _beat(self, seconds: float) -> None:
         assert self._loop is not None
@@ -194,7 +194,8 @@ class WorkerServer(Server):
 def patience(config: Config) -> float:
     """Seconds after which a worker told to stop must have ended; 0 when there is no limit."""
     # Requests and the lifespan's shutdown have as much each.
-    return 2 * config.graceful_timeout + 2 * ABORT_SECONDS if config.graceful_timeout else 0
+    graceful = config.timeout_graceful_shutdown
+    return 2 * graceful + 2 * ABORT_SECONDS if graceful else 0
 
 
 def main() -> int:

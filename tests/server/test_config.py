@@ -20,8 +20,8 @@ WRONG = {
     "int for bool": ({"access_log": 1}, "access_log: must be of type bool, not 1"),
     "range": ({"port": -1}, "port: -1 is out of range; it must be between 0 and 65535"),
     "low": ({"workers": 0}, "workers: 0 is out of range; it must be at least 1"),
-    "nan": ({"send_timeout": float("nan")}, "send_timeout: nan is out of range; "),
-    "inf": ({"send_timeout": float("inf")}, "send_timeout: inf is out of range; "),
+    "nan": ({"timeout_send": float("nan")}, "timeout_send: nan is out of range; "),
+    "inf": ({"timeout_send": float("inf")}, "timeout_send: inf is out of range; "),
     "choice": ({"http": "h2"}, "http: 'h2' is not one of auto, llhttp, h11"),
     "none": ({"host": None}, "host: must be of type str, not None"),
     "list": ({"headers": "a:b"}, "headers: must be a list of strings, not 'a:b'"),
@@ -54,9 +54,9 @@ def test_an_invalid_option_is_named(given, message):
 
 
 def test_values_have_the_type_of_the_option():
-    config = Config("a:b", head_timeout=3, headers=["X-One: 1", "x-two:2 "], workers=2)
-    assert config.head_timeout == 3.0
-    assert isinstance(config.head_timeout, float)
+    config = Config("a:b", timeout_head=3, headers=["X-One: 1", "x-two:2 "], workers=2)
+    assert config.timeout_head == 3.0
+    assert isinstance(config.timeout_head, float)
     assert config.extra_headers == ((b"x-one", b"1"), (b"x-two", b"2"))
 
 

@@ -96,7 +96,7 @@ def test_a_request_in_progress_is_finished_before_the_apps_shutdown(serve):
 
 
 def test_a_request_that_goes_on_is_cut_off_after_the_grace(serve):
-    command = serve("apps:lived", "--graceful-timeout", "0.1")
+    command = serve("apps:lived", "--timeout-graceful-shutdown", "0.1")
     port = command.port()
     with Hold() as hold:
         connection = send_get(port, hold.path)
@@ -133,7 +133,7 @@ def test_an_idle_connection_is_closed_at_once(serve):
 
 
 def test_what_a_stop_waits_for_is_logged(serve):
-    command = serve("apps:lived", "--graceful-timeout", "60")
+    command = serve("apps:lived", "--timeout-graceful-shutdown", "60")
     port = command.port()
     with Hold() as hold:
         connection = send_get(port, hold.path)
@@ -146,7 +146,7 @@ def test_what_a_stop_waits_for_is_logged(serve):
 
 
 def test_a_tls_handshake_that_never_ends_does_not_hold_a_stop(serve):
-    command = serve("apps:app", *TLS, "--tls-handshake-timeout", "600")
+    command = serve("apps:app", *TLS, "--timeout-tls-handshake", "600")
     with socket.create_connection(("127.0.0.1", command.port()), WAIT) as silent:
         command.signal(signal.SIGTERM)
         assert command.wait() == 0
@@ -173,7 +173,7 @@ def test_a_stop_while_the_app_starts(serve):
 
 
 def test_a_shutdown_that_never_ends(serve):
-    command = serve("apps:never_stops", "--graceful-timeout", "0.1")
+    command = serve("apps:never_stops", "--timeout-graceful-shutdown", "0.1")
     command.port()
     command.signal(signal.SIGTERM)
     assert command.wait() == 0
@@ -594,7 +594,7 @@ def test_limit_connections_pauses_accepting(serve):
 
 
 def test_tls_handshakes_are_connections_too(serve):
-    command = serve("apps:app", *TLS, "--limit-connections", "4", "--tls-handshake-timeout", "600")
+    command = serve("apps:app", *TLS, "--limit-connections", "4", "--timeout-tls-handshake", "600")
     port = command.port()
     silent = crowd(port, 10)
     command.expect(r"WARNING: Accepting is paused: limit_connections \(4\) is reached")

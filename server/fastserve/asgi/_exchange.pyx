@@ -11,7 +11,7 @@ from cpython.dict cimport PyDict_Copy
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-from httpparser cimport Output, RequestHead
+from httpparser cimport Output, RequestHead, as_bytes
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 
@@ -513,13 +513,6 @@ cdef inline bint flag(dict message, str key) except -1:
     if value is True:
         return True
     raise TypeError(f"{key} is a bool, not {type(value).__name__}")
-
-
-cdef bytes as_bytes(object value):
-    """A header's name or value; a subclass of bytes is bytes."""
-    if isinstance(value, bytes):
-        return bytes(value)
-    raise TypeError(f"names and values of headers are bytes, not {type(value).__name__}")
 
 
 cdef bint is_of_disconnect(object error):

@@ -60,12 +60,12 @@ cdef class Service:
             chunk_extensions=config.limit_chunk_extensions,
             body=config.limit_body,
         )
-        self.first_byte_timeout = config.first_byte_timeout
-        self.head_timeout = config.head_timeout
-        self.body_timeout = config.body_timeout
+        self.timeout_first_byte = config.timeout_first_byte
+        self.timeout_head = config.timeout_head
+        self.timeout_body = config.timeout_body
         self.min_body_rate = config.min_body_rate
-        self.keep_alive_timeout = config.keep_alive_timeout
-        self.send_timeout = config.send_timeout
+        self.timeout_keep_alive = config.timeout_keep_alive
+        self.timeout_send = config.timeout_send
         self.pipeline_bytes = config.pipeline_bytes
         self.write_high_water = config.write_high_water
         self.drain_body = config.drain_body

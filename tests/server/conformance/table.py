@@ -46,11 +46,12 @@ INTRODUCTION = """\
 
 What RFC 9110 and RFC 9112 (HTTP/1.1) ask of an origin server, and what ASGI asks of a server, clause
 by clause, each with its test. Each of the {count} cases talks to a running server over a socket, on
-{{llhttp, h11}} x {{uvloop, asyncio}}. Those marked x3 are played three times with the same outcome:
-whole, byte by byte, and in one segment after another request. If a case does not end its connection,
-the connection must then serve one more request.
+{{llhttp, h11}} x {{uvloop, asyncio}}, and nearly all are played without sockets too
+(`tests/http1/test_played.py`). Those marked x3 must have the same outcome there when the request
+arrives whole, byte by byte, and in one segment after another request. If a case does not end its
+connection, the connection must then serve one more request.
 
-    python -m pytest tests/server/conformance -k ID
+    python -m pytest tests/server/conformance tests/http1/test_played.py -k ID
 
 `python -m conformance.table`, run in tests/server, generates this page; a test keeps it current.
 

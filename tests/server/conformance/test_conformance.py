@@ -1,4 +1,7 @@
-"""Every case on every combination: whole, byte by byte, and behind another request."""
+"""Every case over sockets, on every combination.
+
+tests/http1/test_played.py sends the requests in other ways too, without sockets.
+"""
 
 import pytest
 
@@ -6,13 +9,7 @@ from .peers import LocalPeer
 from .stage import app
 from .table import CASES
 
-PLAYS = [
-    pytest.param(case, way, id=case.id if way == "whole" else f"{case.id}-{way}")
-    for case in CASES
-    for way in case.ways
-]
 
-
-@pytest.mark.parametrize(("case", "way"), PLAYS)
-def test_case(case, way, live, combination):
-    case.play(LocalPeer(live(app, **case.options), live, combination), way)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_case(case, live, combination):
+    case.play(LocalPeer(live(app, **case.options), live, combination), "whole")
