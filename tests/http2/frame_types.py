@@ -587,7 +587,7 @@ OF_GOAWAY = [
         asks="a client may send it twice",
         serves=False,
         script=[("wait", "go"), ("reply",)],
-        sends=[headers(1, GET), goaway((1 << 31) - 1), goaway(0), pause, tell("go")],
+        sends=[headers(1, GET), goaway((1 << 31) - 2), goaway(0), pause, tell("go")],
     ),
     ended(
         "rfc9113-6.8-stream",

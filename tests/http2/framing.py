@@ -303,7 +303,7 @@ FRAMES = [
         FRAME_SIZE_ERROR,
         until_settings,
         headers(1, BLOCK[:5], done=False),
-        larger(9, 4, BLOCK[5:]),
+        lambda talk: continuation(1, BLOCK[5:] + literal(b"x", b"v" * (most(talk) - len(BLOCK)))),
     ),
     Case(
         id="rfc9113-4.2-unknown-too-large",
