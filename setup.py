@@ -83,6 +83,7 @@ MODULES = [
     extension("fastserve.asgi._exchange"),
     extension("fastserve.http1._writer"),
     extension("fastserve.http1._connection"),
+    extension("fastserve.http2._connection"),
     extension("fastserve.websocket._protocol"),
     extension("fastserve.websocket._session"),
 ]

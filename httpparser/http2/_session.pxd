@@ -54,6 +54,7 @@ cdef class Stream:
     cdef bint finished  # nothing is added any more
     cdef list trailers  # owned: sent at the end
     cdef bint waiting  # nghttp2 asks again once there is more
+    cdef bint tunnel  # the peer goes on after our end. RFC 8441 5
     cdef bint wants_room  # on_room() is called when fewer than `room` bytes wait
 
     cdef int64_t keep_head(self, int status, object headers) except? -2
@@ -76,6 +77,7 @@ cdef class Session:
     cdef readonly str reason  # why the session was ended; None: it was not
     cdef bint failed  # nothing more is read
     cdef bint busy  # inside nghttp2
+    cdef uint64_t whole  # frames that were read to their end
     cdef int problem  # nghttp2's, with a frame of this input; 0: none
 
     # Options of setup().

@@ -122,6 +122,7 @@ cdef int on_frame_recv(nghttp2_session *raw, const nghttp2_frame *frame,
     cdef Session session = session_of(user)
     cdef bint ended = frame.hd.flags & NGHTTP2_FLAG_END_STREAM
     cdef Stream stream
+    session.whole += 1
     if frame.hd.type == NGHTTP2_HEADERS:
         stream = session.block_stream
         session.block_stream = None
@@ -251,7 +252,7 @@ cdef int on_frame_send(nghttp2_session *raw, const nghttp2_frame *frame,
         and not session_of(user).client
     ):
         stream = stream_of(raw, frame.hd.stream_id)
-        if stream is not None and not stream.ended:
+        if stream is not None and not stream.ended and not stream.tunnel:
             # RFC 9113 8.1: the response is complete, the rest of the request is not wanted
             check(nghttp2_submit_rst_stream(raw, 0, stream.id, NGHTTP2_NO_ERROR))
     return 0

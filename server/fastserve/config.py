@@ -139,6 +139,51 @@ class Config:
         65536, "Bytes of an unread request body to skip; more: the connection is closed."
     )
 
+    http2: bool = opt(True, "Speak HTTP/2 too: with TLS by ALPN, else to clients that begin with it.")
+    h2_max_concurrent_streams: int = opt(
+        100, "Maximum requests in progress on one HTTP/2 connection; more: refused.", low=1
+    )
+    h2_initial_window_size: int = opt(
+        65535,
+        "Bytes that an HTTP/2 request body may be ahead of the application.",
+        low=1024,
+        high=2**31 - 1,
+    )
+    h2_max_window_size: int = opt(
+        MIB,
+        "The same once the application reads as fast as the client sends; "
+        "at most four such streams on one connection.",
+        low=1024,
+        high=2**31 - 1,
+    )
+    h2_connection_window_size: int = opt(
+        4 * MIB,
+        "Bytes of HTTP/2 request bodies that may be on the way on one connection.",
+        low=65535,
+        high=2**31 - 1,
+    )
+    h2_max_field_block: int = opt(
+        65536, "Maximum bytes of an HTTP/2 field block, compressed; more: GOAWAY.", low=1024
+    )
+    h2_max_resets: int = opt(
+        200,
+        "HTTP/2 streams that a client may reset, or make the server reset, in a second; "
+        "more: GOAWAY.",
+        low=1,
+    )
+    h2_max_control_frames: int = opt(
+        1000,
+        "HTTP/2 frames that ask for nothing (PING, SETTINGS and others) in a second; "
+        "more: GOAWAY.",
+        low=1,
+    )
+    h2_ping_interval: float = opt(
+        0.0, "Seconds of silence after which an HTTP/2 client is pinged; 0: never."
+    )
+    h2_ping_timeout: float = opt(
+        20.0, "Seconds to wait for the answer; then the connection is closed."
+    )
+
     ws_max_size: int = opt(
         16 * MIB, "Maximum bytes in one WebSocket message; more: close code 1009.", low=1
     )

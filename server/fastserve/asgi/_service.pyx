@@ -29,12 +29,14 @@ cdef class Service:
 
     `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `protocol` makes a connection from a
     service, `state` is the lifespan's state or None when the app has no lifespan, `access_log` has
-    `record(…)` or is None, `parser_factory` is None for llhttp.
+    `record(…)` or is None, `parser_factory` is None for llhttp, `http2` makes the protocol of a
+    connection that turns out to speak HTTP/2, None when it is off.
     """
 
     def __cinit__(self, app, config, loop, protocol, *, state=None, access_log=None,
-                  parser_factory=None):
+                  parser_factory=None, http2=None):
         self.protocol = protocol
+        self.http2 = http2
         self.app = app
         self.config = config
         self.loop = loop
