@@ -194,6 +194,7 @@ class Case:
     method: str = "GET"
     acks: bool = True
     windows: bool = True  # are opened as DATA comes
+    abrupt: bool = False  # the server need not read what still comes before it closes
     serves: bool = True  # one more request, unless an outcome ends the connection
     check: Callable[[Talk], None] | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -206,6 +207,7 @@ class Case:
         with peer.connect() as client:
             wire = Connection(client, acks=self.acks, windows=self.windows)
             wire.method = self.method
+            wire.abrupt = self.abrupt
             for name, value in self.client.items():
                 wire.apply(name, value)  # it stands before the first request
             talk = Talk(peer, run, wire)

@@ -85,7 +85,7 @@ class Connection:
         self.decoder = hpack.Decoder(max_header_list_size=UNREAD)
         self.decoder.max_allowed_table_size = 4096
         self.block: tuple[int, bool, bytearray] | None = None  # that is not complete
-        self.probes = 0
+        self.abrupt = False  # a reset of the connection is fine after a GOAWAY
 
     # -- sending
 
@@ -126,20 +126,22 @@ class Connection:
         try:
             while not condition() and self.read():
                 pass
-        except TimeoutError:
+        except WireError:
+            raise
+        except (TimeoutError, AssertionError):  # of a socket, of the fake transport
             raise AssertionError(f"{what} does not come: {self}") from None
 
     def read(self) -> bool:
         """One frame; false: the server has closed."""
         client = self.client
         while len(client.data) < HEAD:
-            if not client.more():
+            if not self.more():
                 return self.end()
         head, length = frames.Frame.parse_frame_header(memoryview(client.data[:HEAD]))
         if length > self.largest:
             raise WireError(f"RFC 9113 4.2: {length} bytes in a frame")
         while len(client.data) < HEAD + length:
-            if not client.more():
+            if not self.more():
                 return self.end()
         payload = client.data[HEAD : HEAD + length]
         client.data = client.data[HEAD + length :]
@@ -147,6 +149,15 @@ class Connection:
         self.frames += 1
         self.see(head)
         return True
+
+    def more(self) -> bool:
+        try:
+            return bool(self.client.more())
+        except ConnectionResetError:
+            if not (self.abrupt and self.goaways):
+                raise
+            self.client.ended = True
+            return False
 
     def end(self) -> bool:
         if self.client.data and not self.client.tolerant:

@@ -75,7 +75,7 @@ def few_calls(talk):
 def flooded(id, asks, *sends, outcome=CALM, **more):  # noqa: A002
     more.setdefault("calls", None)
     return Case(id=f"rfc9113-10.5-{id}", asks=asks, sends=list(sends), expects=[outcome],
-                choice=True, **more)  # fmt: skip
+                choice=True, abrupt=True, **more)  # fmt: skip
 
 
 def opened_and_reset(number):
