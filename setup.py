@@ -78,6 +78,7 @@ MODULES = [
     extension("httpparser.httptools._parser", LLHTTP_SOURCES),
     extension("httpparser.httptools._url"),
     extension("httpparser.http2._session", NGHTTP2_SOURCES),
+    extension("httpparser.http2._events"),
     extension("fastserve.asgi._task"),
     extension("fastserve.asgi._service"),
     extension("fastserve.asgi._exchange"),

@@ -1,6 +1,7 @@
 """HTTP/2 without I/O: sessions over nghttp2, for servers and for clients."""
 
-from ._session import NGHTTP2_VERSION, ClientSession, ServerSession, SessionError
+from ._events import ClientSession, ServerSession
+from ._session import NGHTTP2_VERSION, SessionError
 from .events import (
     Closed,
     Data,

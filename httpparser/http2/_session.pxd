@@ -75,6 +75,9 @@ cdef class Session:
     cdef Limits limits
     cdef bint client
     cdef readonly str reason  # why the session was ended; None: it was not
+    cdef uint32_t code  # that goes with it
+    cdef int32_t last_id  # of the streams that the peer has begun
+    cdef int32_t skipped_from, skipped_to  # those that it left out last
     cdef bint failed  # nothing more is read
     cdef bint busy  # inside nghttp2
     cdef uint64_t whole  # frames that were read to their end
@@ -115,6 +118,7 @@ cdef class Session:
     cdef int announce_shutdown(self) except -1
     cdef int shut_down(self) except -1
     cdef int ping(self) except -1
+    cdef Stream open(self, list fields, bint has_body)
     cdef int close(self) except -1
 
     # To be overridden. They may use streams; they may not feed or produce.
@@ -137,10 +141,10 @@ cdef class Session:
                         size_t value_length) except -1
     cdef int end_request_block(self, Stream stream, bint ended) except -1
     cdef RequestHead make_head(self)
-    cdef int count_frame(self, int kind, size_t length, int flags) except -1
+    cdef int count_frame(self, int kind, size_t length, int flags, int32_t id) except? -902
     cdef int submit(self, Stream stream, int status, list fields, bint final, bint has_body,
                     int64_t length) except -1
-    cdef int calm(self, str reason) except -1
+    cdef int fail(self, uint32_t code, str reason) except? -902
 
 cdef int fill_fields(nghttp2_nv *to, list fields, bint skip_date, bint skip_server) except -1
 cdef list sendable(object headers)

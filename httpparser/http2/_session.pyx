@@ -1,7 +1,7 @@
 """HTTP/2 without I/O, over nghttp2: bytes to requests and bodies, responses and bodies to bytes.
 
 A `Session` is one side of one connection, for Cython classes that override its `on_` methods;
-`ServerSession` and `ClientSession` give lists of events to Python. RFC 9113, 7541, 8441, 9218
+`_events` has the classes for Python. RFC 9113, 7541, 8441, 9218
 
 What is sent waits in its `Stream` until the windows and the priority let it become frames:
 `produce()` makes them. What is received is acknowledged to the peer by `consume()`: the window of
@@ -34,13 +34,8 @@ from httpparser.errors import (
     ContentTooLarge, ExpectationFailed, HeaderFieldsTooLarge, HttpParserError,
     MethodNotImplemented, UriTooLong,
 )
-from httpparser.http2.events import (
-    Closed, Data, End, GoAway, Informational, Pong, Refused, Request, Response, Trailers,
-)
 
-__all__ = (
-    "NGHTTP2_VERSION", "ClientSession", "ServerSession", "Session", "SessionError", "Stream",
-)
+__all__ = ("NGHTTP2_VERSION", "Session", "SessionError", "Stream")
 
 NGHTTP2_VERSION = VERSION_TEXT.decode()
 
@@ -56,6 +51,7 @@ cdef enum:
     FAILED = -902  # NGHTTP2_ERR_CALLBACK_FAILURE
     MOST_SIZE = 2  # times the limit: a field block as large as this is not read to its end
     FIELD_OVERHEAD = 32  # RFC 9113 6.5.2
+    MAX_FRAME_SIZE = 16384  # we do not ask for more. RFC 9113 6.5.2
     STACK_FIELDS = 64
     LONGEST_METHOD = 64
 
@@ -85,7 +81,7 @@ cdef inline Stream stream_of(nghttp2_session *session, int32_t id):
 
 cdef int on_begin_frame(nghttp2_session *raw, const nghttp2_frame_hd *hd,
                         void *user) except? -902:
-    return session_of(user).count_frame(hd.type, hd.length, hd.flags)
+    return session_of(user).count_frame(hd.type, hd.length, hd.flags, hd.stream_id)
 
 
 cdef int on_begin_headers(nghttp2_session *raw, const nghttp2_frame *frame,
@@ -96,6 +92,10 @@ cdef int on_begin_headers(nghttp2_session *raw, const nghttp2_frame *frame,
         stream = Stream.__new__(Stream)
         stream.session = session
         stream.id = frame.hd.stream_id
+        if stream.id > session.last_id + 2:
+            session.skipped_from = session.last_id + 2
+            session.skipped_to = stream.id - 2
+        session.last_id = stream.id
         session.streams.add(stream)
         nghttp2_session_set_stream_user_data(raw, stream.id, <void *> stream)
         return session.begin_block(stream, [None], session.limits.fields)  # Host comes first
@@ -148,6 +148,11 @@ cdef int on_frame_recv(nghttp2_session *raw, const nghttp2_frame *frame,
             session.on_goaway(frame.goaway.last_stream_id, frame.goaway.error_code)
         elif frame.hd.type == NGHTTP2_PING and frame.hd.flags & NGHTTP2_FLAG_ACK:
             session.on_pong()
+        elif (
+            frame.hd.type == NGHTTP2_PRIORITY_UPDATE
+            and (<nghttp2_ext_priority_update *> frame.ext.payload).stream_id == 0
+        ):
+            return session.fail(NGHTTP2_PROTOCOL_ERROR, "PRIORITY_UPDATE for stream 0")  # RFC 9218 7.1
         return 0
     if ended and stream is not None and not stream.closed:
         stream.ended = True
@@ -161,8 +166,7 @@ cdef int on_invalid_frame(nghttp2_session *raw, const nghttp2_frame *frame, int 
     cdef Session session = session_of(user)
     session.problem = code
     if not take(&session.resets):
-        session.reason = "too many streams are reset"
-        return FAILED
+        return session.fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many streams are reset")
     return 0
 
 
@@ -193,7 +197,7 @@ cdef int on_stream_close(nghttp2_session *raw, int32_t id, uint32_t code,
     # What failed here is not the client's doing; everything else is a reset that it sent or earned.
     if code != NGHTTP2_NO_ERROR and code != NGHTTP2_INTERNAL_ERROR:
         if not take(&session.resets) and not session.failed:
-            session.reason = "too many streams are reset"
+            session.fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many streams are reset")
     return 0
 
 
@@ -378,6 +382,16 @@ cdef tuple checked_pair(object pair):
                    or at[length - 1] == c'\t'):
         pair = (name, value.strip(b" \t"))
     return pair
+
+
+cdef list sendable(object headers):
+    """Checked fields, those of the connection left out. ValueError and TypeError"""
+    cdef list fields = []
+    for item in headers:
+        pair = checked_pair(item)
+        if pair is not None:
+            fields.append(pair)
+    return fields
 
 
 # -- one stream ------------------------------------------------------------------------------------
@@ -611,9 +625,9 @@ cdef class Session:
         if read == NGHTTP2_ERR_NOMEM:
             raise MemoryError
         if self.reason is not None:
-            return self.calm(self.reason)
-        if read == NGHTTP2_ERR_FLOODED:
-            return self.calm("too many frames wait to be acknowledged")
+            return self.terminate(self.code, self.reason)
+        if read == NGHTTP2_ERR_FLOODED or read == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
+            return self.terminate(NGHTTP2_ENHANCE_YOUR_CALM, nghttp2_strerror(read).decode())
         if read < 0:
             return self.terminate(NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror(read).decode())
         if not nghttp2_session_want_read(self.session):
@@ -622,8 +636,11 @@ cdef class Session:
                 self.reason = nghttp2_strerror(self.problem).decode()
         return 0
 
-    cdef int calm(self, str reason) except -1:
-        return self.terminate(NGHTTP2_ENHANCE_YOUR_CALM, reason)
+    cdef int fail(self, uint32_t code, str reason) except? -902:
+        """From a callback: read no further, and end the session so."""
+        self.code = code
+        self.reason = reason
+        return FAILED
 
     cdef bint produce(self, Output out, size_t limit) except -1:
         """Append frames until `limit` bytes are in the output; whether there may be more."""
@@ -693,24 +710,29 @@ cdef class Session:
 
     # -- what arrives --------------------------------------------------------------------------
 
-    cdef int count_frame(self, int kind, size_t length, int flags) except -1:
-        """Before a frame is read: are there too many of its kind?"""
-        if kind == NGHTTP2_HEADERS:
-            self.block_frames = length
-        elif kind == NGHTTP2_CONTINUATION:
-            self.block_frames += length
-        elif kind != NGHTTP2_DATA or length == 0 and not flags & NGHTTP2_FLAG_END_STREAM:
-            if not take(&self.frames):
-                self.reason = "too many frames that ask for nothing"
-                return FAILED
-            return 0
-        else:
-            return 0
-        if self.block_frames > self.field_block:
-            self.reason = "a field block is too large"
-            return FAILED
+    cdef int count_frame(self, int kind, size_t length, int flags, int32_t id) except? -902:
+        """Before a frame is read: what nghttp2 does not look at."""
         if self.reason is not None:  # a stream too many was reset
             return FAILED
+        if kind == NGHTTP2_DATA:
+            if length or flags & NGHTTP2_FLAG_END_STREAM:
+                return 0
+        elif kind == NGHTTP2_HEADERS:
+            self.block_frames = length
+            if self.skipped_from <= id <= self.skipped_to and not self.client:  # RFC 9113 5.1.1
+                return self.fail(NGHTTP2_PROTOCOL_ERROR, "a stream below the last one")
+            return 0
+        elif kind == NGHTTP2_CONTINUATION:
+            if length > MAX_FRAME_SIZE:  # RFC 9113 4.2
+                return self.fail(NGHTTP2_FRAME_SIZE_ERROR, "a CONTINUATION is too large")
+            self.block_frames += length
+            if self.block_frames > self.field_block:
+                return self.fail(NGHTTP2_ENHANCE_YOUR_CALM, "a field block is too large")
+            return 0
+        elif kind == NGHTTP2_PRIORITY and id == 0:  # RFC 9113 6.3
+            return self.fail(NGHTTP2_PROTOCOL_ERROR, "PRIORITY on stream 0")
+        if not take(&self.frames):
+            return self.fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many frames that ask for nothing")
         return 0
 
     cdef int begin_block(self, Stream stream, list fields, size_t most) except -1:
@@ -922,6 +944,24 @@ cdef class Session:
                 free(to)
         return check(code)
 
+    cdef Stream open(self, list fields, bint has_body):
+        """A client's request: checked fields, the pseudo-fields first; its stream."""
+        cdef Stream stream = Stream.__new__(Stream)
+        cdef nghttp2_nv[STACK_FIELDS] room
+        cdef nghttp2_data_provider2 body
+        if len(fields) > STACK_FIELDS:
+            raise ValueError(f"more than {STACK_FIELDS} fields")
+        body.source.ptr = <void *> stream
+        body.read_callback = on_read
+        fill_fields(room, fields, False, False)
+        stream.session = self
+        stream.finished = not has_body
+        stream.id = check(nghttp2_submit_request2(
+            self.session, NULL, room, len(fields), &body if has_body else NULL, <void *> stream
+        ))
+        self.streams.add(stream)
+        return stream
+
     # -- to be overridden ----------------------------------------------------------------------
 
     cdef int on_request(self, Stream stream, RequestHead head) except -1:
@@ -968,218 +1008,3 @@ cdef int add_setting(nghttp2_settings_entry *to, int *count, int32_t id, int64_t
     to[count[0]].value = <uint32_t> value
     count[0] += 1
     return 0
-
-
-# -- events for Python -----------------------------------------------------------------------------
-
-cdef class EventSession(Session):
-    """What `ServerSession` and `ClientSession` share: bytes in, events out; calls in, bytes out."""
-
-    cdef dict by_id  # owned: the open streams
-    cdef list events  # owned: of this feed()
-
-    def feed(self, data not None):
-        """Take in bytes; the list of events they made. Never raises for what the peer sends:
-        what breaks a stream ends it (`Closed`), what breaks the connection ends that (`reason`).
-        """
-        cdef const uint8_t[::1] view = memoryview(data).cast("B")
-        cdef list events
-        self.events = []
-        if view.shape[0]:
-            self.execute(<const char *> &view[0], view.shape[0])
-        events, self.events = self.events, []
-        return events
-
-    def take(self):
-        """The bytes to write; empty when there is nothing, or the windows are shut."""
-        cdef Output out = Output.__new__(Output)
-        self.produce(out, <size_t> -1)
-        return out.take()
-
-    @property
-    def over(self):
-        """Whether the connection is to be closed: nothing more is read, all is written."""
-        return self.is_over()
-
-    def send_data(self, int32_t stream_id, data not None, *, bint end=False):
-        """Add to the body of a stream; it leaves by take() as the windows allow."""
-        self.find(stream_id).send(bytes(data), not end)
-
-    def send_trailers(self, int32_t stream_id, headers):
-        """Trailer fields, which complete the body."""
-        self.find(stream_id).send_trailers(sendable(headers))
-
-    def unsent(self, int32_t stream_id):
-        """How many bytes of a stream's body wait; 0 for one that is closed."""
-        cdef Stream stream = self.by_id.get(stream_id)
-        return 0 if stream is None else stream.unsent
-
-    def consume(self, int32_t stream_id, size_t count):
-        """Let the peer send as many bytes more on a stream."""
-        cdef Stream stream = self.by_id.get(stream_id)
-        if stream is not None:
-            stream.consume(count)
-
-    def reset(self, int32_t stream_id, uint32_t code=CANCEL):
-        """End a stream by RST_STREAM; nothing when it is closed."""
-        cdef Stream stream = self.by_id.get(stream_id)
-        if stream is not None:
-            stream.reset(code)
-
-    def send_ping(self):
-        """A PING; its acknowledgement is a `Pong`."""
-        self.ping()
-
-    def end(self, uint32_t code=NO_ERROR):
-        """End the connection by GOAWAY: nothing more is read."""
-        self.terminate(code, "ended")
-
-    def lose(self):
-        """The connection is lost: the events of what that ends."""
-        self.events = []
-        self.close()
-        events, self.events = self.events, []
-        return events
-
-    cdef Stream find(self, int32_t stream_id):
-        cdef Stream stream = self.by_id.get(stream_id)
-        if stream is None:
-            raise SessionError(f"stream {stream_id} is not open", code="STREAM_CLOSED")
-        return stream
-
-    cdef int on_data(self, Stream stream, const char *at, size_t length) except -1:
-        self.events.append(Data(stream.id, PyBytes_FromStringAndSize(at, length)))
-        return 0
-
-    cdef int on_trailers(self, Stream stream, list trailers) except -1:
-        self.events.append(Trailers(stream.id, trailers))
-        return 0
-
-    cdef int on_end(self, Stream stream) except -1:
-        self.events.append(End(stream.id))
-        return 0
-
-    cdef int on_closed(self, Stream stream, uint32_t code) except -1:
-        self.by_id.pop(stream.id, None)
-        self.events.append(Closed(stream.id, code))
-        return 0
-
-    cdef int on_goaway(self, int32_t last_stream_id, uint32_t code) except -1:
-        self.events.append(GoAway(last_stream_id, code))
-        return 0
-
-    cdef int on_pong(self) except -1:
-        self.events.append(Pong())
-        return 0
-
-
-cdef class ServerSession(EventSession):
-    """The server's side: `feed()` bytes, read the events, respond, write what `take()` gives.
-
-    `limits` as for HTTP/1 (`request_line` limits the path). Windows and `max_field_block` are in
-    bytes; `max_resets` (streams that the client may reset, or make us reset) and
-    `max_control_frames` (PING, SETTINGS and others that ask for nothing) are for a second.
-    """
-
-    def __init__(self, Limits limits=None, *, int max_concurrent_streams=100,
-                 int initial_window_size=65535, int connection_window_size=1048576,
-                 int max_field_block=65536, int max_resets=200, int max_control_frames=1000):
-        self.by_id = {}
-        self.events = []
-        self.setup(False, limits or Limits(), {
-            "max_concurrent_streams": max_concurrent_streams,
-            "initial_window_size": initial_window_size,
-            "connection_window_size": connection_window_size,
-            "field_block": max_field_block,
-            "resets": max_resets,
-            "frames": max_control_frames,
-        })
-
-    def respond(self, int32_t stream_id, int status, headers=(), *, bint end=False):
-        """Send the head of a response, complete with `end`.
-
-        Raises SessionError for a stream that is not open or has one, ValueError and TypeError for
-        what cannot be sent.
-        """
-        cdef Stream stream = self.find(stream_id)
-        if stream.answered:
-            raise SessionError(f"stream {stream_id} has a response", code="ANSWERED")
-        stream.keep_head(status, headers)
-        stream.send_head(not end)
-
-    def inform(self, int32_t stream_id, int status, headers=()):
-        """Send an interim response, 100 to 199."""
-        if not 100 <= status < 200 or status == 101:
-            raise ValueError(f"{status} is not the status of an interim response")
-        self.find(stream_id).inform(status, sendable(headers))
-
-    def begin_shutdown(self):
-        """GOAWAY that lets requests on the way arrive; finish_shutdown() a round trip later."""
-        self.announce_shutdown()
-
-    def finish_shutdown(self):
-        """GOAWAY with the last stream that is answered."""
-        self.shut_down()
-
-    cdef int on_request(self, Stream stream, RequestHead head) except -1:
-        self.by_id[stream.id] = stream
-        self.events.append(Request(stream.id, head))
-        return 0
-
-    cdef int on_refused(self, Stream stream, object error) except -1:
-        self.by_id[stream.id] = stream
-        self.events.append(Refused(stream.id, error))
-        return 0
-
-
-cdef class ClientSession(EventSession):
-    """The client's side, for tests and tools."""
-
-    def __init__(self, Limits limits=None, *, int initial_window_size=65535,
-                 int connection_window_size=1048576):
-        self.by_id = {}
-        self.events = []
-        self.setup(True, limits or Limits(), {
-            "initial_window_size": initial_window_size,
-            "connection_window_size": connection_window_size,
-            "resets": 1 << 30,
-            "frames": 1 << 30,
-        })
-
-    def request(self, headers, *, bint end=True):
-        """Send a request's head: pairs, `:method`, `:scheme`, `:authority` and `:path` first.
-
-        Its stream's id.
-        """
-        cdef Stream stream = Stream.__new__(Stream)
-        cdef nghttp2_nv[STACK_FIELDS] fields
-        cdef nghttp2_data_provider2 body
-        cdef list pairs = [(bytes(name), bytes(value)) for name, value in headers]
-        if len(pairs) > STACK_FIELDS:
-            raise ValueError(f"more than {STACK_FIELDS} fields")
-        body.source.ptr = <void *> stream
-        body.read_callback = on_read
-        fill_fields(fields, pairs, False, False)
-        stream.session = self
-        stream.finished = end
-        stream.id = check(nghttp2_submit_request2(
-            self.session, NULL, fields, len(pairs), NULL if end else &body, <void *> stream
-        ))
-        self.streams.add(stream)
-        self.by_id[stream.id] = stream
-        return stream.id
-
-    cdef int on_response(self, Stream stream, int status, list headers) except -1:
-        kind = Informational if status < 200 else Response
-        self.events.append(kind(stream.id, status, headers))
-        return 0
-
-
-cdef list sendable(object headers):
-    """Checked fields, those of the connection left out. ValueError and TypeError"""
-    cdef list fields = []
-    for item in headers:
-        pair = checked_pair(item)
-        if pair is not None:
-            fields.append(pair)
-    return fields

@@ -9,11 +9,13 @@ cdef extern from "nghttp2/nghttp2.h":
         NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
         NGHTTP2_ERR_NOMEM
         NGHTTP2_ERR_FLOODED
+        NGHTTP2_ERR_TOO_MANY_CONTINUATIONS
         NGHTTP2_FLAG_NONE
         NGHTTP2_FLAG_END_STREAM
         NGHTTP2_FLAG_ACK
         NGHTTP2_DATA
         NGHTTP2_HEADERS
+        NGHTTP2_PRIORITY
         NGHTTP2_RST_STREAM
         NGHTTP2_SETTINGS
         NGHTTP2_PING
@@ -41,6 +43,7 @@ cdef extern from "nghttp2/nghttp2.h":
         NGHTTP2_REFUSED_STREAM
         NGHTTP2_CANCEL
         NGHTTP2_ENHANCE_YOUR_CALM
+        NGHTTP2_FRAME_SIZE_ERROR
         NGHTTP2_EXTPRI_DEFAULT_URGENCY
 
 
@@ -80,11 +83,16 @@ cdef extern from "nghttp2/nghttp2.h":
         uint32_t error_code
     ctypedef struct nghttp2_ping:
         uint8_t opaque_data[8]
+    ctypedef struct nghttp2_extension:
+        void *payload
+    ctypedef struct nghttp2_ext_priority_update:
+        int32_t stream_id
     ctypedef union nghttp2_frame:
         nghttp2_frame_hd hd
         nghttp2_headers headers
         nghttp2_goaway goaway
         nghttp2_ping ping
+        nghttp2_extension ext
 
     ctypedef union nghttp2_data_source:
         void *ptr
