@@ -143,11 +143,10 @@ class Bridge(asyncio.Protocol):
 
 
 class BridgePeer:
-    """`cut` says how what is sent arrives."""
+    """On a loop of the test."""
 
-    def __init__(self, loop, cut=None):
+    def __init__(self, loop):
         self.loop = loop
-        self.cut = cut
         self.transports = []
 
     def begin(self, script):
@@ -158,7 +157,7 @@ class BridgePeer:
         transport = Transport(self.loop, Bridge(), room=WRITTEN)
         self.transports.append(transport)
         self.loop.settle()
-        return client_of(transport, self.cut)
+        return client_of(transport)
 
     def pause(self):
         self.loop.settle()

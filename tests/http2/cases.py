@@ -211,8 +211,11 @@ class Case:
             for name, value in self.client.items():
                 wire.apply(name, value)  # it stands before the first request
             talk = Talk(peer, run, wire)
-            self.send(talk)
-            self.judge(talk)
+            try:
+                self.send(talk)
+                self.judge(talk)
+            finally:
+                self.release(run)
 
     def send(self, talk: Talk) -> None:
         """What stands between two waits goes in one piece."""
@@ -227,6 +230,12 @@ class Case:
             ready = step(talk) or b""
         if ready:
             talk.wire.send(ready)
+
+    def release(self, run: Any) -> None:
+        """No script waits any longer."""
+        scripts = self.script.values() if isinstance(self.script, dict) else [self.script]
+        for flag in {line[1] for script in scripts for line in script if line[0] == "wait"}:
+            run.tell(flag)
 
     def judge(self, talk: Talk) -> None:
         wire = talk.wire

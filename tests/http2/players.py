@@ -16,20 +16,27 @@ from .frames import FRAME, PREFACE, data, headers, pieces, request, settings
 from .stage import app
 
 REMOTE_WAIT = 1.5
-BYTEWISE = 4000  # bytes that are sent one by one; what follows comes in pieces of this size
+SINGLE = 2000  # bytes of a connection that come one by one
 
 
-def bytewise(sent):
-    first = [sent[at : at + 1] for at in range(min(BYTEWISE, len(sent)))]
-    return [*first, *(sent[at : at + BYTEWISE] for at in range(BYTEWISE, len(sent), BYTEWISE))]
+class Bytewise:
+    """The segments of a connection: single bytes, and after enough of them larger pieces."""
+
+    def __init__(self):
+        self.left = SINGLE
+
+    def __call__(self, sent):
+        single, rest = sent[: self.left], sent[self.left :]
+        self.left -= len(single)
+        return [*pieces(single, 1), *pieces(rest, 4999)]
 
 
 class FakePeer:
-    """On a loop of the test; `cut` says how what is sent arrives."""
+    """On a loop of the test; `cut()` makes what says how the bytes of a connection arrive."""
 
     def __init__(self, loop, cut=None, **options):
         self.loop = loop
-        self.cut = cut
+        self.cut = cut or (lambda: None)
         self.served = Served(loop, app, state={"shared": []}, **options)
 
     def begin(self, script):
@@ -37,7 +44,7 @@ class FakePeer:
         return STAGE.run
 
     def connect(self):
-        return client_of(self.served.connect(room=WRITTEN), self.cut)
+        return client_of(self.served.connect(room=WRITTEN), self.cut())
 
     def pause(self):
         self.loop.settle()

@@ -5,12 +5,12 @@ import re
 import pytest
 from live import Live
 
-from .players import FakePeer, LivePeer, bytewise
+from .players import Bytewise, FakePeer, LivePeer
 from .stage import app
 from .table import CASES, TOPICS, compared
 
 FLOODS = TOPICS["HTTP/2: floods"].CASES  # too many bytes to send one by one
-WAYS = {"whole": None, "bytewise": bytewise}
+WAYS = {"whole": None, "bytewise": Bytewise}
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -1,11 +1,11 @@
 """Other people's clients: over TLS, chosen by ALPN, and over cleartext by prior knowledge."""
 
+import asyncio
 import json
 import shutil
 import socket
 import ssl
 import subprocess
-import threading
 from pathlib import Path
 
 import h2.config
@@ -231,13 +231,19 @@ def test_no_http2(loop):
 # -- httpx
 
 
-def client_of(address):
+def options_of(address):
     context = ssl.create_default_context(cafile=str(TLS / "cert.pem"))
-    return httpx.Client(http1=False, http2=True, verify=context, base_url=address.url, timeout=WAIT)
+    return {
+        "http1": False,
+        "http2": True,
+        "verify": context,
+        "base_url": address.url,
+        "timeout": WAIT,
+    }
 
 
 def test_httpx(address):
-    with client_of(address) as client:
+    with httpx.Client(**options_of(address)) as client:
         for _ in range(3):
             answer = client.get("/version")
             assert answer.http_version == "HTTP/2"
@@ -250,24 +256,19 @@ def test_httpx(address):
         )
 
 
-def test_httpx_threads(address):
-    """Several threads share one connection."""
-    failed = []
+def test_httpx_tasks(address):
+    """Several tasks share one connection."""
 
-    def work(client):
-        try:
-            for size in (0, 10, 100_000):
-                assert client.post("/echo", content=LARGE[:size]).content == LARGE[:size]
-        except BaseException as error:
-            failed.append(error)
+    async def work(client):
+        for size in (0, 10, 100_000):
+            answer = await client.post("/echo", content=LARGE[:size])
+            assert answer.content == LARGE[:size]
 
-    with client_of(address) as client:
-        threads = [threading.Thread(target=work, args=[client]) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(WAIT)
-    assert not failed
+    async def main():
+        async with httpx.AsyncClient(**options_of(address)) as client:
+            await asyncio.gather(*(work(client) for _ in range(8)))
+
+    asyncio.run(main())
 
 
 # -- curl
@@ -302,6 +303,8 @@ def test_curl_head(address):
 
 
 def test_curl_parallel(address):
+    if address.scheme == "http":
+        pytest.skip("curl 7.88 cannot with prior knowledge, whatever the server")
     urls = [f"{address.url}/version"] * 30
     answer = curl(address, "/version", "--parallel", "--parallel-max", "30", *urls)
     assert answer.count(b'["2"') == 31
@@ -324,7 +327,7 @@ def test_nghttp(address):
     need("nghttp")
     url = address.url
     run("nghttp", "-n", "--no-dep", f"{url}/version", f"{url}/large", f"{url}/trailers")
-    found = run("nghttp", "-v", "-n", f"{url}/trailers").stdout
+    found = run("nghttp", "-v", "-n", "-H", "te: trailers", f"{url}/trailers").stdout
     assert b"x-sum" in found
 
 
