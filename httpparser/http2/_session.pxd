@@ -112,6 +112,7 @@ cdef class Session:
     cdef bint produce(self, Output out, size_t limit) except -1
     cdef Position position(self) noexcept
     cdef bint is_over(self) noexcept
+    cdef bint wants_write(self) noexcept
     cdef bint is_window_shut(self) noexcept
     cdef size_t queued(self) noexcept
     cdef int terminate(self, uint32_t code, str reason) except -1

@@ -672,6 +672,10 @@ cdef class Session:
             self.failed or not nghttp2_session_want_read(self.session)
         )
 
+    cdef bint wants_write(self) noexcept:
+        """Whether frames wait; those that a window holds back are not among them."""
+        return nghttp2_session_want_write(self.session)
+
     cdef bint is_window_shut(self) noexcept:
         """Whether the peer must open the connection's window first."""
         return nghttp2_session_get_remote_window_size(self.session) <= 0

@@ -555,8 +555,11 @@ cdef class Connection(Channel):
         return drained
 
     cdef int check_client(self) except -1:
-        """The loop tells of a lost connection only after the step, and a step may be long."""
-        if not self.gone and self.transport.is_closing():
+        """The loop tells of a lost connection only after the step, and a step may be long.
+
+        Between two steps it tells in time, those first who wait in `receive`.
+        """
+        if self.in_step and not self.gone and self.transport.is_closing():
             self.gone = True
             raise ClientDisconnected("the client has disconnected")
         return 0

@@ -506,6 +506,8 @@ cdef class Connection:
                     (<StreamChannel> stream.owner).sweep()
             if self.shared.ping_interval:
                 self.check_ping()
+            if not self.session.wants_write():
+                return
         self.turn(None)
 
     cdef int check_stuck(self) except -1:

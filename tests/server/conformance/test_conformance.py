@@ -3,11 +3,26 @@
 tests/http1/test_played.py sends the requests in other ways too, without sockets.
 """
 
-import pytest
+import time
 
+import pytest
+from wire import WAIT
+
+from . import deadlines
 from .peers import LocalPeer
-from .stage import app
+from .stage import STAGE, app
 from .table import CASES
+
+
+@pytest.fixture(scope="session", autouse=True)
+def deadlines_run(live, combination):
+    """The deadlines pass while the other cases are played."""
+    peer = LocalPeer(live(app, **deadlines.OPTIONS), live, combination)
+    deadlines.once(peer)
+    end = time.monotonic() + WAIT
+    while STAGE.run.calls < deadlines.CALLS:  # before another case begins its own run
+        assert time.monotonic() < end
+        peer.pause()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
