@@ -472,7 +472,7 @@ TRAILERS = [
 EXPECT = request(b"POST", b"/", (b"expect", b"100-continue"))
 CONTINUE = [
     Case(
-        id="rfc9110-10.1.1-continue",
+        id="rfc9110-10.1.1-continue-http2",
         asks="100 comes when the app reads",
         sends=[
             headers(1, EXPECT, end=False),
@@ -498,7 +498,7 @@ CONTINUE = [
         sends=[headers(1, EXPECT, end=False), data(1, b"abc", end=True)],
     ),
     Case(
-        id="rfc9110-10.1.1-no-body",
+        id="rfc9110-10.1.1-no-body-http2",
         asks="and without a body there is nothing to wait for",
         sends=[headers(1, EXPECT)],
         expects=[Answer(interim=())],

@@ -53,7 +53,7 @@ HEADS = [
         expects=[Answer(has={b"x-a": b"b"}), Ignored()], choice=True),
     app("rfc9110-5.5-empty-value", "a value may be empty", start(200, (b"x-a", b"")), ("body",),
         expects=[Answer(has={b"x-a": b""})]),
-    app("rfc9110-5.5-obs-text", "and have bytes above 127", start(200, (b"x-a", b"\xe4")),
+    app("rfc9110-5.5-obs-text-http2", "and have bytes above 127", start(200, (b"x-a", b"\xe4")),
         ("body",), expects=[Answer(has={b"x-a": b"\xe4"})]),
     app("rfc9110-5.3-order-sent", "the order of fields is the app's",
         start(200, (b"x-one", b"1"), (b"x-two", b"2")), ("body",),
@@ -109,7 +109,7 @@ BODIES = [
     ),
     app("rfc9113-8.1-body-none", "or none", ("start",), ("body",), expects=[Answer(body=b"")]),
     app(
-        "rfc9110-9.3.2-head",
+        "rfc9110-9.3.2-head-http2",
         "HEAD has a Content-Length and no content",
         ("reply", b"abc"),
         fields=HEAD,
