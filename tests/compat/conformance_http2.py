@@ -23,9 +23,10 @@ import time
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "server")]
+PATHS = [str(TESTS.parent), str(TESTS), str(TESTS / "server")]  # tests/httpparser comes last
+sys.path[:0] = PATHS
 
-from http2.players import REMOTE_WAIT, RemotePeer  # noqa: E402
+from http2.remote import REMOTE_WAIT, RemotePeer  # noqa: E402
 from http2.table import compared  # noqa: E402
 
 RESULTS = Path(__file__).with_name("results-http2.json")
@@ -57,7 +58,7 @@ def start(name, port, folder):
     process = subprocess.Popen(
         [found, *arguments],
         cwd=TESTS,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS / "server")])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(PATHS)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
