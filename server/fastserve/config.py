@@ -165,7 +165,7 @@ class Config:
         high=2**31 - 1,
     )
     h2_max_field_block: int = opt(
-        65536, "Maximum bytes of an HTTP/2 field block, compressed; more: GOAWAY.", low=1024
+        131072, "Maximum bytes of an HTTP/2 field block, compressed; more: GOAWAY.", low=1024
     )
     h2_max_resets: int = opt(
         200,
