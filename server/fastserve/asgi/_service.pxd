@@ -60,12 +60,14 @@ cdef class Service:
     cdef double timeout_head
     cdef double timeout_body
     cdef double min_body_rate
+    cdef bint keep_alive  # false: close after each response
     cdef double timeout_keep_alive
     cdef double timeout_send
     cdef size_t pipeline_bytes
     cdef size_t write_high_water
     cdef size_t drain_body
     cdef Py_ssize_t limit_concurrency
+    cdef bint has_websockets
 
     cdef inline double after(self, double seconds) noexcept:
         """A deadline that the sweep will see passed; 0: none."""

@@ -292,7 +292,7 @@ cdef class Connection(Channel):
         self.body_bytes = 0
         self.body_since = service.now
         self.is_head = head.method is not GET and head.method == "HEAD"
-        self.keep_alive = head.keep_alive and not service.draining
+        self.keep_alive = head.keep_alive and service.keep_alive and not service.draining
         if head.method is not GET:
             if head.method == "CONNECT":  # an origin server is not a tunnel
                 raise Refusal(501, "CONNECT is not supported")
@@ -301,7 +301,10 @@ cdef class Connection(Channel):
                 raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             raise Refusal(503, "too many requests at once")
-        if head.upgrade is not None and websocket_is_wanted(head.upgrade):
+        if (
+            head.upgrade is not None and service.has_websockets
+            and websocket_is_wanted(head.upgrade)
+        ):
             if self.eof:
                 raise Refusal(400, "the client has closed its side: no WebSocket is possible")
             if service.draining:
