@@ -34,7 +34,11 @@ ONE_LINE = {
         1,
         "apps:make_nothing is None, so it is not an application",
     ),
-    "not a target": (["apps"], 1, '"apps" does not name an application; use MODULE:ATTRIBUTE; apps:app, perhaps'),
+    "not a target": (
+        ["apps"],
+        1,
+        '"apps" does not name an application; use MODULE:ATTRIBUTE; apps:app, perhaps',
+    ),
     "no target": ([], 2, "Missing argument 'APP'."),
     "unknown loop": (
         ["apps:app", "--loop", "fast"],
