@@ -157,7 +157,7 @@ class Config:
     )
     root_path: str = opt(
         "",
-        "Path prefix that a proxy strips; the application gets it as root_path.",
+        "Path prefix that a proxy strips; the application gets it as root_path, and again in path.",
         none="",
         common=True,
     )

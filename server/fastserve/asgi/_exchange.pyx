@@ -485,8 +485,12 @@ cdef dict make_scope(Channel channel, RequestHead head):
     if head.method is not GET:
         scope["method"] = head.method
     if head.raw_path is not SLASH:
-        scope["path"] = head.path
-        scope["raw_path"] = head.raw_path
+        if service.root_path is None or head.path[:1] != "/":  # RFC 9112 3.2.4: OPTIONS *
+            scope["path"] = head.path
+            scope["raw_path"] = head.raw_path
+        else:
+            scope["path"] = service.root_path + head.path
+            scope["raw_path"] = service.raw_root_path + head.raw_path
     if head.query is not EMPTY:
         scope["query_string"] = head.query
     scope["headers"] = head.headers

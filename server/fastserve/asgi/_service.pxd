@@ -50,6 +50,8 @@ cdef class Service:
     cdef readonly double now  # of the last sweep, loop.time()
     cdef dict scope  # the template of every scope
     cdef object server_certificate  # PEM, for the tls extension
+    cdef str root_path  # before every path that a proxy has stripped it from; None: nothing
+    cdef bytes raw_root_path
     cdef dict asgi
     cdef dict scopes  # templates by server address and scheme
     cdef dict extensions_1_0

@@ -2,6 +2,7 @@
 
 import contextvars
 import logging
+from urllib.parse import quote
 
 from httpparser cimport Limits, Output
 from fastserve.asgi._task cimport Runner
@@ -74,6 +75,8 @@ cdef class Service:
         self.limit_concurrency = config.limit_concurrency
         self.has_websockets = config.ws != "none"
         self.server_certificate = server_certificate(config)
+        self.root_path = config.root_path or None
+        self.raw_root_path = quote(config.root_path).encode()
         self.asgi = {"version": "3.0", "spec_version": "2.5"}
         # The values are shared by all scopes.
         self.extensions_1_0 = {
@@ -89,8 +92,8 @@ cdef class Service:
             "http_version": "1.1",
             "method": "GET",
             "scheme": "http",
-            "path": "/",
-            "raw_path": b"/",
+            "path": config.root_path + "/",
+            "raw_path": self.raw_root_path + b"/",
             "query_string": b"",
             "root_path": config.root_path,
             "headers": None,
