@@ -26,6 +26,8 @@ TABLE = (
     *rows(
         "gunicorn hypercorn",
         """
+-h                        use --help
+-v                        use --version
 -b --bind                 use --host and --port, --uds or --fd
 -w                        use --workers
 -k --worker-class         remove it; every worker runs an event loop, and --loop says which
