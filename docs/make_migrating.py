@@ -47,7 +47,8 @@ async def main():
 
 `Server.run`, `serve`, `startup`, `main_loop`, `shutdown`, `started`, `should_exit`, `force_exit`,
 `handle_exit`, `capture_signals` and `servers` are there for programs that embed or derive from it;
-`Config.load`, `loaded`, `bind_socket`, `is_ssl` and `get_loop_factory` too.
+`Config.load`, `loaded`, `bind_socket`, `is_ssl` and `get_loop_factory` too. `server_state`,
+`lifespan` and the protocol classes are insides of uvicorn and are not there.
 
 A file for `--log-config` (JSON, YAML or INI) and a dict that were made for uvicorn configure our
 loggers: `uvicorn` and `uvicorn.error` mean `fastserve`, `uvicorn.access` means `fastserve.access`.

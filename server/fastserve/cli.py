@@ -114,7 +114,8 @@ class Value(click.ParamType):  # type: ignore[type-arg]
             if self.option.multiple:  # each item
                 return value if isinstance(value, str) else check_value(self.option, [value])[0]
             if isinstance(value, str):
-                return parse(self.option, value)
+                parsed = parse(self.option, value)
+                return value if "own" in self.option.rules else parsed  # run() tells the word
             return check_value(self.option, value)
         except ConfigError as error:
             self.fail(error.problem, param, ctx)
@@ -171,8 +172,9 @@ class Command(click.Command):
     """Boolean options take a value too, as some of uvicorn's do; help comes in groups."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if "--help" in args and not ctx.resilient_parsing:
-            click.echo(help_text(args[args.index("--help") + 1 :][:1], ctx))
+        words = [word for each in args for word in each.split("=", 1)]  # --help=tls
+        if "--help" in words and not ctx.resilient_parsing:
+            click.echo(help_text(words[words.index("--help") + 1 :][:1], ctx))
             ctx.exit()
         return super().parse_args(ctx, list(plain_switches(args)))
 

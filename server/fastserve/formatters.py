@@ -6,7 +6,6 @@ They take the arguments and know the fields of uvicorn's, so that its users' for
 """
 
 import copy
-import http
 import logging
 import os
 from typing import Any
@@ -81,8 +80,10 @@ class AccessFormatter(DefaultFormatter):
 
 
 def status_text(status: int) -> str:
+    from http import HTTPStatus
+
     try:
-        return f"{status} {http.HTTPStatus(status).phrase}"
+        return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
 

@@ -110,8 +110,13 @@ def own_frames(traceback: TracebackType | None) -> TracebackType | None:
 
 def adapt(app: Any, interface: str, name: str) -> ASGIApp:
     """Wrap an app of this interface as ASGI 3. Raises AppError for what cannot be one."""
-    if interface == "auto":
-        interface = guess_interface(app, name)
+    if interface != "asgi2":
+        found = guess_interface(app, name)
+        if interface == "asgi3" and found == "wsgi":
+            raise AppError(f"{name} takes two arguments, as WSGI has it; use --interface wsgi")
+        if interface == "wsgi" and is_async(app):
+            raise AppError(f"{name} is async, so it is not WSGI; remove --interface wsgi")
+        interface = found if interface == "auto" else interface
     if interface == "wsgi":
         return adapt_wsgi(app)
     return adapt_asgi2(app) if interface == "asgi2" else cast(ASGIApp, app)
@@ -132,13 +137,20 @@ def guess_interface(app: Any, name: str) -> str:
         count = count_required(inspect.signature(call))
     except (TypeError, ValueError):
         return "asgi3"
-    is_async = inspect.iscoroutinefunction(call)
     if is_class and (count == 0 or (count == 3 and not hasattr(app, "__await__"))):
         raise AppError(f"{name} is a class; use an instance of it, or --factory")
-    if count == 0 or (is_async and count != 3):
+    if count == 0 or (is_async(app) and count != 3):
         takes = f"takes {count or 'no'} argument{'s' * (count != 1)}"
         raise AppError(f"{name} {takes}; an ASGI application takes scope, receive and send")
     return {1: "asgi2", 2: "wsgi"}.get(count, "asgi3")
+
+
+def is_async(app: Any) -> bool:
+    """Whether calling it gives a coroutine."""
+    if inspect.isclass(app):
+        return False
+    is_object = not inspect.isroutine(app) and not isinstance(app, functools.partial)
+    return inspect.iscoroutinefunction(app.__call__ if is_object else app)
 
 
 def count_required(signature: inspect.Signature) -> int:

@@ -1,13 +1,16 @@
-"""What `log_config` says: a dict or a file, for our loggers or for those of uvicorn."""
+"""What `log_config` says: a dict or a file, for our loggers or for those of uvicorn.
 
-import configparser
+logging.config and configparser are imported where they are used: most servers need neither.
+"""
+
 import copy
-import logging.config
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from configparser import RawConfigParser
 
 
 def plain(value: Any) -> Any:
@@ -17,20 +20,29 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if isinstance(value, str | dict | configparser.RawConfigParser) or value is None:
+    if isinstance(value, str | dict) or is_parser(value) or value is None:
         return value
     if not hasattr(value, "read"):
         raise ConfigError("log_config", f"must be a file or a dict, not {value!r}")
+    import configparser
+
     parser = configparser.ConfigParser()
     parser.read_file(value)
     return parser
 
 
+def is_parser(value: object) -> bool:
+    """Whether it is configparser's."""
+    return hasattr(value, "read_file") and hasattr(value, "sections")
+
+
 def load(given: Any, use_colors: bool | None) -> None:
     """Configure logging by what `plain` returns. Raises ConfigError."""
+    import logging.config
+
     try:
-        source = read(Path(given)) if isinstance(given, str) else given
-        if isinstance(source, configparser.RawConfigParser):
+        source = read(given) if isinstance(given, str) else given
+        if is_parser(source):
             rename_sections(source)
             logging.config.fileConfig(source, disable_existing_loggers=False)
         else:
@@ -44,25 +56,29 @@ def load(given: Any, use_colors: bool | None) -> None:
         raise ConfigError("log_config", problem) from error
 
 
-def read(path: Path) -> Any:
+def read(path: str) -> Any:
     """A dict of a JSON, TOML or YAML file; of other files what configparser makes of them."""
-    text = path.read_text()
-    if path.suffix == ".json":
+    with open(path) as file:
+        text = file.read()
+    suffix = os.path.splitext(path)[1]
+    if suffix == ".json":
         import json
 
         return json.loads(text)
-    if path.suffix == ".toml":
+    if suffix == ".toml":
         import tomllib
 
         return tomllib.loads(text)
-    if path.suffix in (".yaml", ".yml"):
+    if suffix in (".yaml", ".yml"):
         try:
             import yaml  # type: ignore[import-untyped]
         except ImportError:
             raise ImportError("PyYAML is not installed; pip install PyYAML") from None
         return yaml.safe_load(text)
+    import configparser
+
     parser = configparser.ConfigParser()
-    parser.read_string(text, source=str(path))
+    parser.read_string(text, source=path)
     return parser
 
 
@@ -98,7 +114,7 @@ def merged(loggers: list[dict[str, Any]]) -> dict[str, Any]:
     return {**result, "propagate": True}
 
 
-def rename_sections(parser: configparser.RawConfigParser) -> None:
+def rename_sections(parser: "RawConfigParser") -> None:
     """Say of our loggers and formatters what an INI file says of uvicorn's."""
     sections = [parser[name] for name in parser.sections()]
     names = {section.get("qualname") for section in sections}

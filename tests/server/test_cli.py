@@ -156,7 +156,7 @@ def test_help_has_every_option():
 
 
 def test_help_of_a_group():
-    with Command("--help", "tls") as command:
+    with Command("--help=tls") as command:
         assert command.wait() == 0
         text = "\n".join(command.stdout)
     assert "--ssl-ciphers" in text
@@ -338,3 +338,24 @@ def test_run_takes_an_app_or_its_name(tmp_path):
         else:
             pytest.fail("run() did not return")
     assert process.returncode == 0
+
+
+def test_names_of_other_implementations_are_told():
+    with Command("apps:app", "--port", "0", "--ws", "wsproto", "--http", "httptools") as command:
+        command.expect("--http httptools: fastserve has a parser of its own over llhttp")
+        command.expect("--ws wsproto: fastserve has one implementation of WebSocket")
+        assert get(command.port()) == (200, "hello")
+
+
+def test_variables_of_uvicorn_are_told():
+    env = {**os.environ, "UVICORN_PORT": "1", "UVICORN_OTHER": "x"}
+    with Command("apps:app", "--port", "0", env=env) as command:
+        command.expect("UVICORN_PORT in the environment is not read; use FASTSERVE_PORT")
+        command.port()
+        assert not any("UVICORN_OTHER" in line for line in command.stderr)
+
+
+def test_a_trace_of_asgi_messages():
+    with Command("apps:app", "--port", "0", "--log-level", "trace") as command:
+        assert get(command.port()) == (200, "hello")
+        command.expect(r"TRACE: \[\d+\] send .*'http.response.start'")

@@ -201,3 +201,10 @@ def test_a_function_without_arguments_is_called_as_a_factory(caplog):
     assert "takes no arguments: calling it for the application" in caplog.text
     with pytest.raises(AppError, match="what <lambda> returns is None"):
         load(Config(lambda: None))
+
+
+def test_the_wrong_interface():
+    with pytest.raises(AppError, match="wsgi takes two arguments, as WSGI has it; use --interface"):
+        load(Config(wsgi, interface="asgi3"))
+    with pytest.raises(AppError, match="function is async, so it is not WSGI; remove --interface"):
+        load(Config(function, interface="wsgi"))
