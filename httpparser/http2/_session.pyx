@@ -710,7 +710,9 @@ cdef class Session:
 
     cdef bint is_over(self) noexcept:
         """Whether nothing more is to be read and nothing to be written."""
-        return self.lost or self.session == NULL or not nghttp2_session_want_write(self.session) and (
+        if self.lost or self.session == NULL:
+            return True
+        return not nghttp2_session_want_write(self.session) and (
             self.failed or not nghttp2_session_want_read(self.session)
         )
 
