@@ -63,6 +63,11 @@ DIFFERENCES = {
         "`fastserve.StartError`: `BindError`, `AppError`, `LifespanError`",
         "The program around the server can catch it.",
     ),
+    "a stop during startup": (
+        "a stop while the application starts waits until it has started",
+        "cancels its lifespan call",
+        "A startup that waits for a database could not be stopped.",
+    ),
     "a wrong keyword": (
         "`TypeError`",
         "`fastserve.ConfigError`, a `ValueError`, which names the option that was meant",

@@ -168,6 +168,7 @@ class Config:
         "no access log.",
         choices=LOG_LEVELS,
         also={
+            "0": "info",  # logging.NOTSET
             "5": "trace",
             "10": "debug",
             "20": "info",
@@ -374,9 +375,6 @@ class Config:
             raise ConfigError("ssl_cert_reqs", "requires ssl_ca_certs, to verify clients with")
         if self.ssl_version not in TLS_VERSIONS:
             raise ConfigError("ssl_version", f"{self.ssl_version} is older than TLS 1.2")
-        if (self.workers > 1 or self.reload) and not isinstance(self.app, str):
-            name = "reload" if self.reload else "workers"
-            raise ConfigError(name, 'requires the application as a "module:attribute" string')
         try:
             Proxies(self.forwarded_allow_ips)
         except ValueError as error:
