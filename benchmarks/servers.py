@@ -13,7 +13,7 @@ APPS = ROOT / "benchmarks" / "apps"
 HTTP, WEBSOCKET = "benchmarks.apps.asgi:app", "benchmarks.apps.websocket:app"
 LOOPS = ("uvloop", "asyncio")
 COMMANDS = {
-    "fastserve": "fastserve --port {port} --lifespan off --no-access-log --keep-alive-timeout 600",
+    "fastserve": "fastserve --port {port} --lifespan off --no-access-log --timeout-keep-alive 600",
     "uvicorn": "uvicorn --port {port} --lifespan off --no-access-log --log-level warning "
     "--timeout-keep-alive 600",
     # Its default runtime has threads of its own; without the last two it takes 1,024 connections.

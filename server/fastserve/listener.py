@@ -55,7 +55,7 @@ class Listener:
         self._service = service
         self._limit = config.limit_connections or sys.maxsize
         self._backlog = config.backlog
-        self._handshake_timeout = config.tls_handshake_timeout or None
+        self._handshake_timeout = config.timeout_tls_handshake or None
         self._loop = asyncio.get_running_loop()
         self._servers: list[asyncio.Server] = []
         self._reading: list[socket.socket] = []

@@ -21,7 +21,8 @@ from . import logs, sockets
 from .config import Config
 from .errors import WorkerError
 from .loops import choose_loop
-from .server import ABORT_SECONDS, Terminal
+from .server import ABORT_SECONDS
+from .terminal import Terminal
 from .watch import FILES_CHANGED, open_watch
 from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
 
@@ -190,7 +191,7 @@ class Supervisor:
         logger.info("Worker %d is ready", worker.pid)
         if not self._served:
             self._served = True
-            scheme = "https" if self._config.ssl_certfile else "http"
+            scheme = "https" if self._config.is_ssl else "http"
             for sock in self._sockets:
                 url = sockets.url(sock, scheme)
                 logger.info("fastserve running on %s (Press CTRL+C to quit)", url)
@@ -304,7 +305,7 @@ class Supervisor:
 
     def _watch_workers(self, previous: float) -> None:
         """Again and again: has each worker started in time, and does its event loop run?"""
-        startup, hang = self._config.timeout_startup, self._config.timeout_worker
+        startup, hang = self._config.timeout_startup, self._config.timeout_worker_healthcheck
         if self._config.reload or not (startup or hang):  # a debugger may hold a worker
             return
         now = time.monotonic()
@@ -317,8 +318,8 @@ class Supervisor:
             if worker.killed:
                 continue
             if worker.ready and hang and now - worker.seen_at > hang:
-                problem = f"hangs: its event loop has not run for {hang:g} s (timeout_worker)"
-                self._dump_and_kill(worker, problem)
+                problem = f"its event loop has not run for {hang:g} s (timeout_worker_healthcheck)"
+                self._dump_and_kill(worker, f"hangs: {problem}")
             elif not worker.ready and startup and now - worker.started_at > startup:
                 problem = f"has not started within {startup:g} s (timeout_startup)"
                 self._dump_and_kill(worker, problem)

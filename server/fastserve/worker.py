@@ -30,7 +30,7 @@ BEAT = b"B"
 MAX_REQUESTS = b"M"
 ABORT = b"A"
 START_FAILED = 1  # the exit status that says: another try would fail as well
-BEAT_SECONDS = 5.0  # or four times in timeout_worker
+BEAT_SECONDS = 5.0  # or four times in timeout_worker_healthcheck
 ORPHAN_SECONDS = 5.0  # without a supervisor, an event loop that hangs so long ends the process
 
 
@@ -136,8 +136,8 @@ class WorkerServer(Server):
 
     def _on_listening(self, scheme: str) -> None:
         self._tell(READY)
-        if self.config.timeout_worker:
-            self._beat(min(BEAT_SECONDS, self.config.timeout_worker / 4))
+        if limit := self.config.timeout_worker_healthcheck:
+            self._beat(min(BEAT_SECONDS, limit / 4))
 
     def _beat(self, seconds: float) -> None:
         assert self._loop is not None
@@ -148,12 +148,9 @@ class WorkerServer(Server):
         with contextlib.suppress(OSError):  # the supervisor is gone, or stopped for a long time
             self._channel.send(word, socket.MSG_DONTWAIT)
 
-    def _on_stop(self) -> None:
-        self._stop.set()
-
-    def _on_abort(self) -> None:
-        self._stop.set()
-        self._abort.set()
+    def request_stop(self) -> None:
+        """Stop cleanly, however often: ABORT is what the supervisor says for the second time."""
+        self.should_exit = True
 
     def _on_max_requests(self) -> None:
         self._tell(MAX_REQUESTS)  # and go on until there is a successor
@@ -165,8 +162,8 @@ class WorkerServer(Server):
 
     def _obey(self) -> None:
         while self._receive() == ABORT:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._on_abort)
+            self.should_exit = True
+            self.force_exit = True
         logger.warning("The supervisor is gone; stopping")
         self.request_stop()
         self._wait_for_end()
@@ -194,7 +191,10 @@ class WorkerServer(Server):
 def patience(config: Config) -> float:
     """Seconds after which a worker told to stop must have ended; 0 when there is no limit."""
     # Requests and the lifespan's shutdown have as much each.
-    return 2 * config.graceful_timeout + 2 * ABORT_SECONDS if config.graceful_timeout else 0
+    graceful = config.timeout_graceful_shutdown
+    if graceful is None:
+        return 0
+    return graceful + (graceful or ABORT_SECONDS) + 2 * ABORT_SECONDS
 
 
 def main() -> int:

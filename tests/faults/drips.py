@@ -7,7 +7,7 @@ import time
 import driver
 from served import Served, send_what_fits
 
-OPTIONS = {"fastserve": ["--body-timeout", "1", "--min-body-rate", "100"]}
+OPTIONS = {"fastserve": ["--timeout-body", "1", "--min-body-rate", "100"]}
 BLANK = 1_000_000
 LENGTH = 1000
 EVERY = 0.2  # seconds

@@ -12,7 +12,7 @@ def run(server, long):
     del long
     options = []
     if server == "fastserve":
-        options = ["--timeout-worker", "1"]
+        options = ["--timeout-worker-healthcheck", "1"]
     if server == "uvicorn":
         options = ["--timeout-worker-healthcheck", "1"]
     with Served(server, "app", *options, workers=2) as served:

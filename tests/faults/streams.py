@@ -4,7 +4,7 @@ import driver
 from served import Served, receive
 
 GRACE = {
-    "fastserve": ["--graceful-timeout", "2"],
+    "fastserve": ["--timeout-graceful-shutdown", "2"],
     "uvicorn": ["--timeout-graceful-shutdown", "2"],
     "hypercorn": ["--graceful-timeout", "2"],
     "granian": [],

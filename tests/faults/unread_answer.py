@@ -5,7 +5,7 @@ import time
 import driver
 from served import GET, HANDSHAKE, Served
 
-OPTIONS = {"fastserve": ["--send-timeout", "1"]}
+OPTIONS = {"fastserve": ["--timeout-send", "1"]}
 MOST = 10  # seconds to wait for the end
 
 

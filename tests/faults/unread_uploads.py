@@ -10,7 +10,7 @@ import driver
 from served import CHUNKED, Served, receive, send_what_fits
 
 CHUNK = b"1000\r\n" + bytes(4096) + b"\r\n"
-OPTIONS = {"fastserve": ["--body-timeout", "2"]}
+OPTIONS = {"fastserve": ["--timeout-body", "2"]}
 MOST = 10  # seconds to wait for the end
 
 

@@ -8,7 +8,7 @@ from .apps import GET, Flood, Gated, answer, body, get, read, sized, start
 from .client import client_of
 
 HIGH = 1000
-LIMITS = {"write_high_water": HIGH, "send_timeout": 5.0}
+LIMITS = {"write_high_water": HIGH, "timeout_send": 5.0}
 
 
 def test_send_waits_while_the_client_does_not_read(serve, loop):
@@ -74,7 +74,7 @@ def test_a_send_that_waits_raises_when_the_client_goes(serve, loop, how):
     assert served.service.active == 0
 
 
-def test_a_client_that_reads_nothing_is_dropped_after_send_timeout(serve, loop):
+def test_a_client_that_reads_nothing_is_dropped_after_timeout_send(serve, loop):
     flood = Flood(100, 300)
     client = serve(flood, **LIMITS).connect(room=0)
     client.send(GET)
@@ -94,8 +94,8 @@ def test_a_client_that_reads_a_little_is_not_dropped(serve, loop):
     assert not client.lost
 
 
-def test_without_send_timeout_nobody_is_dropped(serve, loop):
-    client = serve(Flood(100, 300), write_high_water=HIGH, send_timeout=0.0).connect(room=0)
+def test_without_timeout_send_nobody_is_dropped(serve, loop):
+    client = serve(Flood(100, 300), write_high_water=HIGH, timeout_send=0.0).connect(room=0)
     client.send(GET)
     loop.advance(300)
     assert not client.lost
@@ -109,7 +109,7 @@ def test_an_answer_that_nobody_reads_is_dropped_too(serve, loop, request_):
         await read(receive)
         await answer(send, b"x" * 100_000)
 
-    client = serve(app, keep_alive_timeout=5.0, **LIMITS).connect(room=10)
+    client = serve(app, timeout_keep_alive=5.0, **LIMITS).connect(room=10)
     client.send(request_)
     loop.advance(20)
     assert client.lost

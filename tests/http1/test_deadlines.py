@@ -9,11 +9,11 @@ from .apps import CHUNKED, GET, HANDSHAKE, POST, Gated, answer, body, hello, rea
 from .client import client_of
 
 OPTIONS = {
-    "first_byte_timeout": 5.0,
-    "head_timeout": 10.0,
-    "body_timeout": 15.0,
-    "keep_alive_timeout": 20.0,
-    "send_timeout": 25.0,
+    "timeout_first_byte": 5.0,
+    "timeout_head": 10.0,
+    "timeout_body": 15.0,
+    "timeout_keep_alive": 20.0,
+    "timeout_send": 25.0,
 }
 COARSE = 2  # seconds that the sweep may be late
 
@@ -132,7 +132,7 @@ def test_a_body_that_drips_is_refused(serve, loop):
         client.send(b"x" * 5)
         sent += 1
     assert client_of(client).response("POST").status == 408
-    assert OPTIONS["body_timeout"] < sent < 4 * OPTIONS["body_timeout"]
+    assert OPTIONS["timeout_body"] < sent < 4 * OPTIONS["timeout_body"]
 
 
 def test_a_slow_body_at_its_rate_is_taken(serve, loop):
@@ -248,7 +248,7 @@ def test_lingering_waits_for_a_client_that_reads(serve, loop):
 
 
 def test_an_answer_that_nobody_reads_before_the_close(serve, loop):
-    """RFC 9112 9.6: it is written before the connection closes, or dropped after send_timeout."""
+    """RFC 9112 9.6: it is written before the connection closes, or dropped after timeout_send."""
 
     async def app(scope, receive, send):
         await answer(send, b"x" * 100_000)
@@ -261,19 +261,30 @@ def test_an_answer_that_nobody_reads_before_the_close(serve, loop):
     assert client.lost
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_a_deadline_of_0_is_none(serve, loop, name):
-    client = serve(hello, **{**OPTIONS, name: 0.0}).connect()
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, None) for name in OPTIONS]
+    + [(name, 0.0) for name in OPTIONS if name != "timeout_keep_alive"],
+)
+def test_a_deadline_of_0_is_none(serve, loop, name, value):
+    client = serve(hello, **{**OPTIONS, name: value}).connect()
     stream = {
-        "first_byte_timeout": b"",
-        "head_timeout": GET[:5],
-        "body_timeout": sized(9, b"abc"),
-        "keep_alive_timeout": GET,
-        "send_timeout": GET,
+        "timeout_first_byte": b"",
+        "timeout_head": GET[:5],
+        "timeout_body": sized(9, b"abc"),
+        "timeout_keep_alive": GET,
+        "timeout_send": GET,
     }[name]
     client.send(stream)
-    loop.advance(18 if name == "send_timeout" else 500)
+    loop.advance(18 if name == "timeout_send" else 500)
     assert not client.lost
+
+
+def test_keep_alive_of_0_closes_after_each_response(serve):
+    reader = client_of(serve(hello, timeout_keep_alive=0).connect())
+    reader.send(GET)
+    assert reader.response().closes
+    reader.closed()
 
 
 # -- the server's stop

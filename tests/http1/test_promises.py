@@ -72,13 +72,13 @@ def test_no_websocket_begins_while_the_answer_before_it_waits(serve, loop, joine
         return None
 
     sent = []
-    client = serve(app, send_timeout=5.0).connect(room=0)
+    client = serve(app, timeout_send=5.0).connect(room=0)
     client.send(*([GET + HANDSHAKE] if joined else [GET, HANDSHAKE]))
     loop.settle()
     assert not sent
     assert len(client.unsent) < 1_100_000
     loop.advance(10)
-    assert client.lost  # after send_timeout
+    assert client.lost  # after timeout_send
 
 
 def test_a_websocket_begins_once_it_was_read(serve, loop):
@@ -149,7 +149,7 @@ def test_an_upload_whose_answer_does_not_wait_for_it_ends(serve, loop, framing):
         await answer(send)
 
     gate = asyncio.Event()
-    client = serve(app, write_high_water=1000, drain_body=1000, body_timeout=5.0).connect()
+    client = serve(app, write_high_water=1000, drain_body=1000, timeout_body=5.0).connect()
     if framing == "length":
         client.send(sized(10_000), *[b"x" * 500] * 10)
     else:
@@ -201,7 +201,7 @@ def test_pieces_of_a_body_are_charged_what_they_cost(serve, loop, size):
 @pytest.mark.parametrize("line", [b"\r\n", b"\r\n\r\n"])
 def test_blank_lines_are_no_request(serve, loop, line):
     """RFC 9112 2.2 lets a server skip at least one; it is not kept busy by them."""
-    client = serve(Gated(), first_byte_timeout=5.0, head_timeout=5.0).connect()
+    client = serve(Gated(), timeout_first_byte=5.0, timeout_head=5.0).connect()
     for _ in range(30):
         client.send(line)
         loop.advance(1)
@@ -220,7 +220,7 @@ def test_blank_lines_between_requests_are_no_request_either(serve, loop):
     async def app(scope, receive, send):
         await answer(send)
 
-    client = serve(app, keep_alive_timeout=5.0, head_timeout=5.0).connect()
+    client = serve(app, timeout_keep_alive=5.0, timeout_head=5.0).connect()
     client.send(GET)
     for _ in range(30):
         client.send(b"\r\n")
@@ -449,7 +449,7 @@ def test_nor_is_the_address_of_a_unix_socket(serve, loop):
 
 
 def test_a_thousand_clients_that_do_not_read(serve, loop):
-    served = serve(Flood(100, 64 * KIB), send_timeout=5.0)
+    served = serve(Flood(100, 64 * KIB), timeout_send=5.0)
     clients = [served.connect(room=0) for _ in range(1000)]
     for client in clients:
         client.send(GET * 100)

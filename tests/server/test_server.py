@@ -96,7 +96,7 @@ def test_a_request_in_progress_is_finished_before_the_apps_shutdown(serve):
 
 
 def test_a_request_that_goes_on_is_cut_off_after_the_grace(serve):
-    command = serve("apps:lived", "--graceful-timeout", "0.1")
+    command = serve("apps:lived", "--timeout-graceful-shutdown", "0.1")
     port = command.port()
     with Hold() as hold:
         connection = send_get(port, hold.path)
@@ -133,7 +133,7 @@ def test_an_idle_connection_is_closed_at_once(serve):
 
 
 def test_what_a_stop_waits_for_is_logged(serve):
-    command = serve("apps:lived", "--graceful-timeout", "60")
+    command = serve("apps:lived", "--timeout-graceful-shutdown", "60")
     port = command.port()
     with Hold() as hold:
         connection = send_get(port, hold.path)
@@ -146,7 +146,7 @@ def test_what_a_stop_waits_for_is_logged(serve):
 
 
 def test_a_tls_handshake_that_never_ends_does_not_hold_a_stop(serve):
-    command = serve("apps:app", *TLS, "--tls-handshake-timeout", "600")
+    command = serve("apps:app", *TLS, "--timeout-tls-handshake", "600")
     with socket.create_connection(("127.0.0.1", command.port()), WAIT) as silent:
         command.signal(signal.SIGTERM)
         assert command.wait() == 0
@@ -173,7 +173,7 @@ def test_a_stop_while_the_app_starts(serve):
 
 
 def test_a_shutdown_that_never_ends(serve):
-    command = serve("apps:never_stops", "--graceful-timeout", "0.1")
+    command = serve("apps:never_stops", "--timeout-graceful-shutdown", "0.1")
     command.port()
     command.signal(signal.SIGTERM)
     assert command.wait() == 0
@@ -414,6 +414,12 @@ def test_a_hangup_of_the_terminal_stops(loop):
 # Embedding
 
 
+async def started(server):
+    """As programs wait that embed the server."""
+    while not server.started:
+        await asyncio.sleep(0.001)
+
+
 def runner(loop):
     factory = uvloop.new_event_loop if loop == "uvloop" else asyncio.SelectorEventLoop
     return asyncio.Runner(loop_factory=factory)
@@ -423,7 +429,7 @@ def test_inside_a_running_loop(loop):
     async def main():
         server = Server(Config(apps.app, port=0, access_log=False))
         serving = asyncio.ensure_future(server.serve())
-        await server.started.wait()
+        await started(server)
         (port,) = server.ports
         assert await asyncio.to_thread(get, port) == (200, "hello")
         server.request_stop()
@@ -456,7 +462,7 @@ def test_nobody_is_lost_while_servers_take_turns_on_one_socket(loop):
         copy = socket.socket(fileno=os.dup(listener.fileno()))
         thread = threading.Thread(target=server.run, args=([copy],))
         thread.start()
-        while not server.started.is_set():
+        while not server.started:
             assert get(port) == (200, "hello")
         return server, thread
 
@@ -492,14 +498,14 @@ def test_a_stop_before_the_start():
     server = Server(Config(apps.app, port=0))
     server.request_stop()
     server.run()
-    assert not server.started.is_set()
+    assert not server.started
 
 
 def test_cancelling_serve_stops_the_server(loop):
     async def main():
         server = Server(Config(apps.app, port=0, access_log=False))
         serving = asyncio.ensure_future(server.serve())
-        await server.started.wait()
+        await started(server)
         with Hold() as hold:
             connection = await asyncio.to_thread(send_get, server.ports[0], hold.path)
             await asyncio.to_thread(hold.wait)
@@ -519,7 +525,7 @@ def test_a_signal_ends_the_program_around_the_server_too(loop):
     async def main():
         server = Server(Config(apps.app, port=0))
         serving = asyncio.ensure_future(server.serve())
-        await server.started.wait()
+        await started(server)
         os.kill(os.getpid(), signal.SIGTERM)
         await serving
         assert got == [signal.SIGTERM]  # by the handler that was there before
@@ -594,7 +600,7 @@ def test_limit_connections_pauses_accepting(serve):
 
 
 def test_tls_handshakes_are_connections_too(serve):
-    command = serve("apps:app", *TLS, "--limit-connections", "4", "--tls-handshake-timeout", "600")
+    command = serve("apps:app", *TLS, "--limit-connections", "4", "--timeout-tls-handshake", "600")
     port = command.port()
     silent = crowd(port, 10)
     command.expect(r"WARNING: Accepting is paused: limit_connections \(4\) is reached")

@@ -245,7 +245,7 @@ def test_a_hung_worker_ends_with_its_supervisor(serve):
 
 
 def test_a_worker_that_hangs_is_replaced(serve):
-    command = serve("apps:app", "--timeout-worker", "0.5")
+    command = serve("apps:app", "--timeout-worker-healthcheck", "0.5")
     pids, port = pids_and_port(command)
     connection = send_get(port, "/hang")
     hung = int(command.expect(r"Worker (\d+) hangs: its event loop has not run for 0.5 s")[1])
@@ -376,7 +376,7 @@ def test_a_request_in_progress_does_not_delay_a_reload(tmp_path):
     app = tmp_path / "changing.py"
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--reload"
-    with Command(*args, "--graceful-timeout", "600", env=WITH_APPS) as command:
+    with Command(*args, "--timeout-graceful-shutdown", "600", env=WITH_APPS) as command:
         _, port = pids_and_port(command, 1)
         with Hold() as hold:
             connection = send_get(port, hold.path)

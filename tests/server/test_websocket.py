@@ -67,7 +67,7 @@ def test_without_deflate(serve):
 
 
 def test_deadlines(serve):
-    seconds = [f"--{name}-timeout=1" for name in ("first-byte", "head", "body", "keep-alive")]
+    seconds = [f"--timeout-{name}=1" for name in ("first-byte", "head", "body", "keep-alive")]
     seconds += ["--ws-ping-interval=2", "--ws-ping-timeout=1", "--ws-close-timeout=1"]
     with (
         serve(*seconds) as command,
@@ -210,7 +210,7 @@ def test_sigterm_does_not_wait_long_for_those_who_do_not_answer(serve):
 
 
 def test_a_second_sigterm_does_not_wait_at_all(serve):
-    options = ("--ws-close-timeout=1000", "--graceful-timeout=1000")
+    options = ("--ws-close-timeout=1000", "--timeout-graceful-shutdown=1000")
     with serve(*options) as command, command.client() as client:
         command.signal(signal.SIGTERM)
         assert code(client.frame()) == 1012

@@ -821,7 +821,7 @@ async def test_one_pong_is_owed_to_a_peer_that_does_not_read() -> None:
 
 @in_loop
 async def test_a_peer_that_sends_but_never_reads_is_cut_off() -> None:
-    link = await Link(forever, options(send_timeout=60)).turn()
+    link = await Link(forever, options(timeout_send=60)).turn()
     link.protocol.pause_writing()
     link.transport.waiting = 70_000
     for now in range(100, 160, 10):

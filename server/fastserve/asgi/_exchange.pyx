@@ -10,6 +10,7 @@ from cpython.bytes cimport (
 from cpython.dict cimport PyDict_Copy
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
+from libc.string cimport memcmp
 
 from httpparser cimport Output, RequestHead
 from fastserve.asgi._service cimport Service
@@ -500,9 +501,22 @@ cdef dict make_scope(Channel channel, RequestHead head):
         extensions["tls"] = channel.tls.copy()
     if service.state is not None:
         scope["state"] = service.state.copy()
-    if channel.proxied:
+    if channel.proxied and is_forwarded(head.headers):
         service.proxies.apply(scope)
     return scope
+
+
+cdef bint is_forwarded(list headers) except -1:
+    """Whether a field may be a proxy's; most requests from this machine have none."""
+    cdef object name
+    cdef Py_ssize_t length
+    for pair in headers:
+        name = (<tuple> pair)[0]
+        length = PyBytes_GET_SIZE(name)
+        if length == 15 or length == 17:  # x-forwarded-for, x-forwarded-proto
+            if memcmp(PyBytes_AS_STRING(name), b"x-forwarded-", 12) == 0:
+                return True
+    return False
 
 
 cdef inline bint flag(dict message, str key) except -1:

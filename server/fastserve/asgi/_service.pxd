@@ -56,16 +56,18 @@ cdef class Service:
     cdef dict extensions_1_1
 
     # Options, in C.
-    cdef double first_byte_timeout
-    cdef double head_timeout
-    cdef double body_timeout
+    cdef double timeout_first_byte
+    cdef double timeout_head
+    cdef double timeout_body
     cdef double min_body_rate
-    cdef double keep_alive_timeout
-    cdef double send_timeout
+    cdef bint keep_alive  # false: close after each response
+    cdef double timeout_keep_alive
+    cdef double timeout_send
     cdef size_t pipeline_bytes
     cdef size_t write_high_water
     cdef size_t drain_body
     cdef Py_ssize_t limit_concurrency
+    cdef bint has_websockets
 
     cdef inline double after(self, double seconds) noexcept:
         """A deadline that the sweep will see passed; 0: none."""

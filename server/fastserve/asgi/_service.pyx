@@ -42,7 +42,8 @@ cdef class Service:
         self.access_log = access_log
         self.timed = access_log is not None and access_log.timed
         self.parser_factory = parser_factory
-        self.proxies = Proxies(config.forwarded_allow_ips) if config.forwarded_allow_ips else None
+        trusts_proxies = config.proxy_headers and config.forwarded_allow_ips
+        self.proxies = Proxies(config.forwarded_allow_ips) if trusts_proxies else None
         self.logger = logging.getLogger("fastserve")
         self.context = contextvars.copy_context()
         self.runner = Runner(loop, self.context, config.task_per_request)
@@ -60,16 +61,18 @@ cdef class Service:
             chunk_extensions=config.limit_chunk_extensions,
             body=config.limit_body,
         )
-        self.first_byte_timeout = config.first_byte_timeout
-        self.head_timeout = config.head_timeout
-        self.body_timeout = config.body_timeout
+        self.timeout_first_byte = config.timeout_first_byte
+        self.timeout_head = config.timeout_head
+        self.timeout_body = config.timeout_body
         self.min_body_rate = config.min_body_rate
-        self.keep_alive_timeout = config.keep_alive_timeout
-        self.send_timeout = config.send_timeout
+        self.keep_alive = config.timeout_keep_alive != 0
+        self.timeout_keep_alive = config.timeout_keep_alive or 0
+        self.timeout_send = config.timeout_send
         self.pipeline_bytes = config.pipeline_bytes
         self.write_high_water = config.write_high_water
         self.drain_body = config.drain_body
         self.limit_concurrency = config.limit_concurrency
+        self.has_websockets = config.ws != "none"
         self.server_certificate = server_certificate(config)
         self.asgi = {"version": "3.0", "spec_version": "2.5"}
         # The values are shared by all scopes.

@@ -4,17 +4,17 @@ The state says where the connection is. `decide` says what comes next, after eve
 
 | state | bytes that arrive | it ends when | its deadline |
 | --- | --- | --- | --- |
-| NEW | begin a head: HEAD | | `first_byte_timeout`: close |
-| IDLE | begin a head: HEAD | | `keep_alive_timeout`: close |
-| HEAD | go to the parser | the head is whole: REQUEST, the app is called | `head_timeout`: 408 |
+| NEW | begin a head: HEAD | | `timeout_first_byte`: close |
+| IDLE | begin a head: HEAD | | `timeout_keep_alive`: close |
+| HEAD | go to the parser | the head is whole: REQUEST, the app is called | `timeout_head`: 408 |
 | REQUEST | go to the app, or nowhere once it has answered | the request is whole: RESPONSE | \
-`body_timeout` without a byte while we read, or less than `min_body_rate`: 408 |
+`timeout_body` without a byte while we read, or less than `min_body_rate`: 408 |
 | RESPONSE | are kept: the next request | the response is complete: IDLE, LINGERING or CLOSED | \
 the app's |
 | LINGERING | are dropped, up to 1 MiB | | 2 s after the last byte was sent: abort |
 | CLOSED | are dropped | the transport is closed | 2 s after the last byte was sent: abort |
 
-In every state `send_timeout` ends a client that reads nothing of what waits for it.
+In every state `timeout_send` ends a client that reads nothing of what waits for it.
 
 Rules:
 - No request is started while the transport is congested: the client must read first.
@@ -136,7 +136,7 @@ cdef class Connection(Channel):
         else:
             self.port = service.parser_factory(self, service.limits)
         self.proxied = service.proxies is not None and service.proxies.trust(self.client)
-        self.deadline = service.after(service.first_byte_timeout)
+        self.deadline = service.after(service.timeout_first_byte)
         service.connections.add(self)
         if service.draining:
             self.drain()
@@ -190,9 +190,9 @@ cdef class Connection(Channel):
         """The client has read."""
         self.congested = False
         if self.state == IDLE:
-            self.deadline = self.service.after(self.service.keep_alive_timeout)
+            self.deadline = self.service.after(self.service.timeout_keep_alive)
         elif self.state == HEAD:
-            self.deadline = self.service.after(self.service.head_timeout)
+            self.deadline = self.service.after(self.service.timeout_head)
         if self.senders is not None:
             self.senders.wake_all()
         self.decide()
@@ -275,9 +275,9 @@ cdef class Connection(Channel):
             self.note_start()
             if self.state != HEAD:
                 self.state = HEAD
-                self.deadline = self.service.after(self.service.head_timeout)
+                self.deadline = self.service.after(self.service.timeout_head)
         elif self.state == REQUEST:
-            self.deadline = self.service.after(self.service.body_timeout)
+            self.deadline = self.service.after(self.service.timeout_body)
         if consumed == length:
             self.pending = None
         else:
@@ -292,7 +292,7 @@ cdef class Connection(Channel):
         self.body_bytes = 0
         self.body_since = service.now
         self.is_head = head.method is not GET and head.method == "HEAD"
-        self.keep_alive = head.keep_alive and not service.draining
+        self.keep_alive = head.keep_alive and service.keep_alive and not service.draining
         if head.method is not GET:
             if head.method == "CONNECT":  # an origin server is not a tunnel
                 raise Refusal(501, "CONNECT is not supported")
@@ -301,7 +301,10 @@ cdef class Connection(Channel):
                 raise Refusal(501, "the method is not known")
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             raise Refusal(503, "too many requests at once")
-        if head.upgrade is not None and websocket_is_wanted(head.upgrade):
+        if (
+            head.upgrade is not None and service.has_websockets
+            and websocket_is_wanted(head.upgrade)
+        ):
             if self.eof:
                 raise Refusal(400, "the client has closed its side: no WebSocket is possible")
             if service.draining:
@@ -368,7 +371,7 @@ cdef class Connection(Channel):
         if self.keep_alive and not (self.eof and self.pending is None):
             self.state = IDLE
             self.deadline = service.after(
-                DRAIN_SECONDS if service.draining else service.keep_alive_timeout
+                DRAIN_SECONDS if service.draining else service.timeout_keep_alive
             )
             return 0
         if self.state == RESPONSE and self.pending is None:
@@ -387,7 +390,7 @@ cdef class Connection(Channel):
         if wanted == self.reading_paused and not self.gone:
             self.reading_paused = not wanted
             if self.state == REQUEST:  # the client is not to blame until we read again
-                self.deadline = self.service.after(self.service.body_timeout) if wanted else 0
+                self.deadline = self.service.after(self.service.timeout_body) if wanted else 0
                 if wanted:
                     self.body_since += self.service.now - self.paused_since
                 else:
@@ -565,7 +568,7 @@ cdef class Connection(Channel):
             if chunked:
                 write_chunk_size(self.output(), count)
             self.flush()
-            await transmit(self, file, self.service.send_timeout)
+            await transmit(self, file, self.service.timeout_send)
             if chunked:
                 self.output().append(b"\r\n", 2)
         self.flush()
@@ -702,7 +705,7 @@ cdef class Connection(Channel):
             self.stuck_until = 0
             self.gone = True
             self.pending = None
-            self.deadline = self.service.after(self.service.send_timeout)
+            self.deadline = self.service.after(self.service.timeout_send)
             self.transport.close()
         return 0
 
@@ -753,19 +756,19 @@ cdef class Connection(Channel):
     cdef bint is_too_slow(self) noexcept:
         """Whether the body drips in."""
         cdef Service service = self.service
-        cdef double seconds = service.now - self.body_since - service.body_timeout
+        cdef double seconds = service.now - self.body_since - service.timeout_body
         return (
-            self.state == REQUEST and not self.reading_paused and service.body_timeout
+            self.state == REQUEST and not self.reading_paused and service.timeout_body
             and seconds > 0 and self.body_bytes < service.min_body_rate * seconds
         )
 
     cdef int check_stuck(self) except -1:
-        """A client that reads nothing is dropped after send_timeout."""
+        """A client that reads nothing is dropped after timeout_send."""
         cdef Py_ssize_t size = self.transport.get_write_buffer_size()
         cdef Service service = self.service
         if self.stuck_until == 0 or size < self.stuck_at:
             self.stuck_at = size
-            self.stuck_until = service.after(service.send_timeout)
+            self.stuck_until = service.after(service.timeout_send)
         elif service.now > self.stuck_until:
             self.abort()
         return 0

@@ -339,7 +339,7 @@ cdef class Session:
         config = self.service.config
         if self.stream.transport is None:
             return
-        if self.stream.is_stuck(now, config.send_timeout):
+        if self.stream.is_stuck(now, config.timeout_send):
             self.stream.abort()
         elif self.disconnect is not None:
             if not self.deadline:

@@ -3,11 +3,11 @@
 from .cases import Play
 
 OPTIONS = {
-    "first_byte_timeout": 1.0,
-    "head_timeout": 1.0,
-    "body_timeout": 1.0,
-    "keep_alive_timeout": 1.0,
-    "send_timeout": 1.0,
+    "timeout_first_byte": 1.0,
+    "timeout_head": 1.0,
+    "timeout_body": 1.0,
+    "timeout_keep_alive": 1.0,
+    "timeout_send": 1.0,
 }
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc"
