@@ -4,8 +4,6 @@ Two interfaces: the callback classes of httptools (`HttpRequestParser`, `HttpRes
 `parse_url`), and the batch classes (`RequestParser`, `ResponseParser`) that hand over whole heads.
 """
 
-__version__ = "0.1.0"
-
 try:
     from . import _cpu  # raises ImportError on a processor that cannot run the rest
 except ImportError as error:
@@ -18,6 +16,7 @@ except ImportError as error:
     ) from None
 
 # isort: split
+from ._version import __version__
 from .building import get_include
 from .errors import (
     ChunkExtensionsTooLarge,

@@ -1,7 +1,8 @@
 """An ASGI server for HTTP and WebSocket on uvloop or asyncio."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from httpparser import __version__
 
 from .config import Config, own_words
 from .errors import AppError, BindError, ConfigError, LifespanError, StartError, WorkerError
@@ -11,11 +12,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from .keywords import Keywords
-
-try:
-    __version__ = version("fastserve")
-except PackageNotFoundError:  # a source tree that is not installed
-    __version__ = "0"
 
 __all__ = [
     "AppError",

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import random
 import signal
 import socket
 import ssl
@@ -20,7 +19,7 @@ from .errors import ConfigError, LifespanError, StartError
 from .formatters import TRACE
 from .lifespan import Lifespan
 from .listener import Listener
-from .loops import loop_factory
+from .loops import choose_loop, loop_factory
 from .service import Service, make_service
 from .sockets import bind, close, url
 from .terminal import Terminal
@@ -126,7 +125,7 @@ class Server:
         """Serve in a loop of our own; a stop signal makes this return."""
         logs.configure(self.config)
         self._passes_signals_on = False
-        factory = loop_factory(self.config.loop)
+        factory = loop_factory(choose_loop(self.config.loop))
         with self.capture_signals():  # a module may run a loop of its own when it is imported
             self._app = importer.load(self.config)
         with asyncio.Runner(loop_factory=factory) as runner:
@@ -232,6 +231,8 @@ class Server:
 
     async def _wait_for_stop(self) -> None:
         if limit := self.config.limit_max_requests:
+            import random  # needed here alone, and slow to import
+
             limit += random.randrange(self.config.limit_max_requests_jitter + 1)
             while self._service is None or self._service.served < limit:
                 if not await first(asyncio.sleep(SERVED_SECONDS), self._stop):
