@@ -6,6 +6,7 @@ APP    ?= examples.hello:app
 export PATH := $(abspath $(BIN)):$(PATH)  # cython-lint starts pycodestyle
 
 SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
+           vendor/nghttp2/SHA256SUMS vendor/nghttp2/all.c \
            $(shell find httpparser server -name '*.pyx' -o -name '*.pxd')
 
 # Python 3.11: later versions trace lines through sys.monitoring, with which coverage.py does not
@@ -28,7 +29,7 @@ $(BIN)/python:
 
 $(VENV)/built: $(BIN)/python $(SOURCES)
 	@echo "Compiling httpparser and fastserve on $$(getconf _NPROCESSORS_ONLN) cores" \
-		"(the first time fetches llhttp and takes about a minute)"
+		"(the first time fetches llhttp and nghttp2 and takes about a minute)"
 	@start=$$(date +%s) && $(BIN)/python -m pip install -qq --editable . && \
 		echo "Compiled in $$(($$(date +%s) - start)) s"
 	@touch $@
@@ -52,7 +53,7 @@ lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/cython-lint httpparser server
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest.txt \
-		httpparser fastserve.asgi fastserve.http1 fastserve.websocket
+		httpparser fastserve.asgi fastserve.http1 fastserve.http2 fastserve.websocket
 
 fuzz: build $(VENV)/with-test
 	@$(BIN)/python -m pip install --quiet --group fuzz || echo "atheris cannot be installed here"

@@ -14,17 +14,21 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-sys.path.insert(0, str(Path(__file__).parent / "vendor" / "llhttp"))
+sys.path.insert(0, str(Path(__file__).parent / "vendor"))
 import pin
 
 pin.place()
 
 LLHTTP = "vendor/llhttp"
-# The header is part of the package: httpparser.get_include() is for those who cimport it.
+NGHTTP2 = "vendor/nghttp2"
+# The headers are part of the package: httpparser.get_include() is for those who cimport it.
 INCLUDE = Path("httpparser/include")
-INCLUDE.mkdir(exist_ok=True)
-shutil.copyfile(f"{LLHTTP}/include/llhttp.h", INCLUDE / "llhttp.h")
+(INCLUDE / "nghttp2").mkdir(parents=True, exist_ok=True)
+shutil.copy2(f"{LLHTTP}/include/llhttp.h", INCLUDE)
+for header in ("nghttp2.h", "nghttp2ver.h"):
+    shutil.copy2(f"{NGHTTP2}/lib/includes/nghttp2/{header}", INCLUDE / "nghttp2")
 LLHTTP_SOURCES = [f"{LLHTTP}/src/{name}.c" for name in ("api", "http", "llhttp")]
+NGHTTP2_SOURCES = [f"{NGHTTP2}/all.c"]
 LINE_TRACING = bool(os.environ.get("FASTSERVE_LINE_TRACING"))
 
 # SSE4.2 lets llhttp scan URLs and values 16 bytes at a time; httpparser checks for it at import.
@@ -61,6 +65,7 @@ def extension(
         module,
         [f"{folder}{module.replace('.', '/')}.pyx", *(sources or [])],
         include_dirs=[str(INCLUDE)],
+        depends=[f"{LLHTTP}/SHA256SUMS", f"{NGHTTP2}/SHA256SUMS"],
         extra_compile_args=cflags,
         extra_link_args=[*SANITIZERS],
         define_macros=[("CYTHON_TRACE_NOGIL", "1")] if LINE_TRACING else [],
@@ -75,11 +80,14 @@ MODULES = [
     extension("httpparser.http1._output"),
     extension("httpparser.httptools._parser", LLHTTP_SOURCES),
     extension("httpparser.httptools._url"),
+    extension("httpparser.http2._session", NGHTTP2_SOURCES),
+    extension("httpparser.http2._events"),
     extension("fastserve.asgi._task"),
     extension("fastserve.asgi._service"),
     extension("fastserve.asgi._exchange"),
     extension("fastserve.http1._writer"),
     extension("fastserve.http1._connection"),
+    extension("fastserve.http2._connection"),
     extension("fastserve.websocket._protocol"),
     extension("fastserve.websocket._session"),
 ]

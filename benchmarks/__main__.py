@@ -14,12 +14,13 @@ import click
 from benchmarks import machine, report
 from benchmarks.results import Results, Section
 from benchmarks.rounds import Plan
-from benchmarks.sections import field, loop, matrix, memory, parser, websocket
+from benchmarks.sections import field, http2, loop, matrix, memory, parser, websocket
 
 SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "matrix": matrix.run,
     "instructions": matrix.run_instructions,
     "field": field.run,
+    "http2": http2.run,
     "loop": loop.run,
     "parser": parser.run,
     "websocket": websocket.run,

@@ -15,11 +15,12 @@ from typing import Any
 from benchmarks.alone import jobs
 from benchmarks.apps import asgi, websocket
 from benchmarks.parsers import batch, callbacks
-from benchmarks.requests import BROWSER, POST, TINY
+from benchmarks.requests import BROWSER, HTTP2_HELLO, POST, TINY, http2_requests
 from benchmarks.sections.matrix import LOADS, PARSERS
 from benchmarks.sections.websocket import frame, handshake
 from fastserve.config import Config
 from fastserve.service import make_service
+from httpparser.http2 import Request, ServerSession
 
 Work = Callable[[], object]
 
@@ -99,6 +100,35 @@ def websocket_parts(loop: asyncio.AbstractEventLoop) -> dict[str, Work]:
     }
 
 
+def http2_parts(loop: asyncio.AbstractEventLoop, calls: int) -> dict[str, Work]:
+    """The next GETs at each call: a stream is never used twice."""
+
+    def next_of(received: Work, number: int) -> Work:
+        ready = iter([http2_requests(3 + 2 * number * at, number) for at in range(calls)])
+        return lambda: received(next(ready))
+
+    def answer(data: bytes) -> None:
+        for event in session.feed(data):
+            if type(event) is Request:
+                session.respond(event.stream_id, 200, asgi.HEADERS["/"])
+                session.send_data(event.stream_id, b"Hello, world!", end=True)
+        session.take()
+
+    def received() -> Work:
+        connection(asgi.app, loop).data_received(HTTP2_HELLO[0])
+        Sink.protocol.data_received(HTTP2_HELLO[1])
+        return Sink.protocol.data_received
+
+    session = ServerSession()
+    for data in HTTP2_HELLO:
+        answer(data)
+    return {
+        "HTTP/2 session, GET": next_of(answer, 1),
+        "HTTP/2, GET on one stream": next_of(received(), 1),
+        "HTTP/2, GET on 32 streams": next_of(received(), 32),
+    }
+
+
 def alone_parts() -> dict[str, Work]:
     """Each parser and the app, under each load of the matrix."""
     return {
@@ -116,6 +146,7 @@ def main() -> None:
         parts = alone_parts()
     else:
         parts = {**parser_parts(), **hot_path_parts(loop), **websocket_parts(loop)}
+        parts.update(http2_parts(loop, repeat + repeat // 4))
     gc.disable()  # when a collection comes depends on everything before it
 
     def count() -> None:

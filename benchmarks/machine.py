@@ -19,6 +19,7 @@ REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 # fmt: off
 TOOLS = {
     "cc": "--version", "node": "--version", "valgrind": "--version", "go": "version", "nginx": "-v",
+    "h2load": "--version",
 }
 # fmt: on
 

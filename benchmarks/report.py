@@ -137,6 +137,7 @@ BLOCKS: dict[str, Callable[[Results], list[str]]] = {
     "parts-instructions": lambda found: parts(found, "instructions", "GET hello"),
     "field": lambda found: by_load(found, "field", "cpu_us", " connections"),
     "shapes": lambda found: by_load(found, "field", "cpu_us", "app: "),
+    "http2": lambda found: by_load(found, "http2", "cpu_us"),
     "left-out": left_out,
     "echo": lambda found: by_load(found, "loop", "cpu_us"),
     "published": lambda found: words(found.section("loop"), "echo"),

@@ -24,6 +24,24 @@ def request(method: str, headers: dict[str, str], body: bytes = b"", path: str =
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+def http2_frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+
+def http2_requests(first: int, number: int) -> bytes:
+    """GETs on the next streams, the first of which is given; HTTP2_HELLO has had stream 1."""
+    streams = range(first, first + 2 * number, 2)
+    # RFC 7541: GET, http, / and the two fields that the first request put into the table
+    return b"".join(http2_frame(1, 5, stream, b"\x82\x86\x84\xbf\xbe") for stream in streams)
+
+
+# RFC 9113 3.4; then, once the server's SETTINGS are there, a window of 2 GB and the first request.
+HTTP2_HELLO = (
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + http2_frame(4, 0, 0),
+    http2_frame(4, 1, 0)
+    + http2_frame(8, 0, 0, (2**31 - 65536).to_bytes(4))
+    + http2_frame(1, 5, 1, b"\x82\x86\x84\x41\x0elocalhost:8000\x7a\x06h2load"),
+)
 TINY = request("GET", {"Host": "localhost:8000"})
 BROWSER = request(
     "GET", {"Host": "localhost:8000", **BROWSER_HEADERS}, path="/articles/2024/parsers?page=2"

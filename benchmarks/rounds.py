@@ -4,10 +4,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.h2load import Http2
 from benchmarks.load import Load, LoadError, Messages
 from benchmarks.process import Process
 from benchmarks.results import Row, Table, figure
 
+Work = Load | Http2
 SATURATED = 0.93  # of its core; a server that had less waited for the client, or for the core
 
 
@@ -25,7 +27,7 @@ class Plan:
     def wants(self, name: str) -> bool:
         return not self.only or any(part in name for part in self.only)
 
-    def loads(self, loads: Sequence[Load], number: int = 1) -> list[Load]:
+    def loads(self, loads: Sequence[Work], number: int = 1) -> list[Work]:
         """Those that are named; if none is, all in a full run and so many in a quick one."""
         if self.under:
             return [load for load in loads if any(part in load.title for part in self.under)]
@@ -43,7 +45,7 @@ class Reading:
 
 
 def compare(
-    loads: Sequence[Load],
+    loads: Sequence[Work],
     servers: dict[str, Process],
     plan: Plan,
     baseline: str = "",
@@ -65,11 +67,11 @@ def compare(
 class Contest:
     """The servers under one load, and the readings of each; a check and a warm-up come first."""
 
-    def __init__(self, load: Load, servers: dict[str, Process], plan: Plan) -> None:
+    def __init__(self, load: Work, servers: dict[str, Process], plan: Plan) -> None:
         self.load, self.servers, self.plan = load, servers, plan
         self.readings: dict[str, list[Reading]] = {name: [] for name in servers}
         self.failures: dict[str, str] = {}
-        self.messages: dict[str, Messages] = {}
+        self.messages: dict[str, Messages | Http2] = {}
         for name, server in servers.items():
             server.resume()
             try:
@@ -105,7 +107,7 @@ class Contest:
         return Table(self.load.title, rows, unit, baseline)
 
 
-def measure(messages: Messages, server: Process, seconds: float) -> Reading:
+def measure(messages: Messages | Http2, server: Process, seconds: float) -> Reading:
     """Run once over new connections, each of which has had one answer before."""
     with messages.open(server.port) as session:
         first = session.run(0)

@@ -22,6 +22,8 @@ COMMANDS = {
     "freastal": "benchmarks.apps.freastal_server {port}",
     "peregrine": "peregrine --port {port} --no-lifespan --log-level error --keep-alive 600000 "
     "--max-connections 16384",
+    "hypercorn": "hypercorn --bind 127.0.0.1:{port} --worker-class uvloop --log-level error "
+    "--keep-alive 600",
     "h2corn": "h2corn --port {port} --lifespan off --no-access-log --runtime-threads 1 "
     "--loop uvloop",
 }
@@ -99,7 +101,7 @@ def program(name: str, source: str, tool: str) -> Contestant:
     return Contestant(name, lambda port: [*runnable(APPS / source), str(port)], tool=tool)
 
 
-def nginx_command(port: int) -> list[str]:
+def nginx_command(port: int, option: str = "") -> list[str]:
     """With a configuration whose files are the bodies that every server answers with."""
     folder = BUILD / "nginx"
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +109,9 @@ def nginx_command(port: int) -> list[str]:
         (folder / (path.strip("/") or "index")).write_bytes(body)
     text = (APPS / "nginx.conf").read_text()
     target = folder / f"{port}.conf"
-    target.write_text(text.replace("@PORT@", str(port)).replace("@FOLDER@", str(folder)))
+    for name, value in {"PORT": port, "OPTION": option, "FOLDER": folder}.items():
+        text = text.replace(f"@{name}@", str(value))
+    target.write_text(text)
     return ["nginx", "-c", str(target), "-e", "/dev/null"]
 
 
@@ -128,6 +132,13 @@ OTHERS = [
     program("Node http", "http.js", "node"),
     program("Go net/http", "http.go", "go"),
     Contestant("nginx", nginx_command, tool="nginx"),
+]
+HTTP2 = [
+    *rivals(),
+    asgi("hypercorn", needs=""),
+    asgi("uvicorn zttp", "--loop uvloop --http zttp --http2", needs="uvloop zttp"),
+    fastserve(),
+    Contestant("nginx", lambda port: nginx_command(port, "http2"), tool="nginx"),
 ]
 # Under fastserve only the parser and the loop change; uvicorn stands beside it.
 MATRIX = [

@@ -7,13 +7,12 @@ DEFAULTS = {
     "timeout_graceful_shutdown": "30 s, the grace period of Kubernetes: a stop that waits for ever "
     "ends with SIGKILL. `none` waits for ever.",
     "timeout_worker_healthcheck": "60 s: one slow call without `await` costs no worker.",
+    "http2": "on: with TLS by ALPN, else for clients that begin with it; HTTP/1.1 is as before.",
     "app_dir": "`.`, which is the same directory as the empty name.",
 }
 
 # Options that fastserve has not (yet).
-MISSING = {
-    "http2": "Needs `--http zttp` in uvicorn.",
-}
+MISSING: dict[str, str] = {}
 
 # Outcomes of commands and programs: what uvicorn does, what fastserve does, and why.
 DIFFERENCES = {

@@ -2,5 +2,7 @@
 from httpparser.http1._head cimport (
     RequestHead, ResponseHead, equal_fold, is_token, parse_length, token_in_list,
 )
-from httpparser.http1._output cimport Output, write_field, write_number, write_status_line
+from httpparser.http1._output cimport (
+    Output, as_bytes, write_field, write_number, write_status_line,
+)
 from httpparser.http1._parser cimport CONTINUE, NO_BODY, SWITCH, Limits, Parser

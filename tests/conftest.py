@@ -1,5 +1,6 @@
 """Servers for the tests: each of {llhttp, h11} x {uvloop, asyncio}, started once and kept."""
 
+import gc
 import signal
 
 import pytest
@@ -26,6 +27,12 @@ def live(combination):
     yield serve
     for server in servers.values():
         assert server.stop() is None
+
+
+def pytest_collection_finish():
+    """The garbage collector need not look at thousands of tests again each time it runs."""
+    gc.collect()
+    gc.freeze()
 
 
 # Under nohup it is ignored, and so it would be in each server that a test starts.

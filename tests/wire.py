@@ -131,11 +131,17 @@ class Client:
         return not self.ended
 
     def take(self, count: int) -> bytes:
-        while len(self.data) < count:
+        parts, missing = [], count
+        while len(self.data) < missing:
+            parts.append(self.data)
+            missing -= len(self.data)
+            self.data = b""
             if not self.more():
-                raise WireError(f"closed {count - len(self.data)} bytes early: {self.data[:200]!r}")
-        part, self.data = self.data[:count], self.data[count:]
-        return part
+                self.data = b"".join(parts)
+                raise WireError(f"closed {missing} bytes early: {self.data[:200]!r}")
+        parts.append(self.data[:missing])
+        self.data = self.data[missing:]
+        return b"".join(parts)
 
     def line(self) -> bytes:
         while (stop := self.data.find(b"\n")) < 0:
@@ -201,25 +207,31 @@ class Client:
             found.body = self.rest()
 
     def chunked(self, found: Response) -> None:
-        while True:
-            line = self.line()
-            if CHUNK_LINE.fullmatch(line) is None:
-                raise WireError(f"not a chunk size: {line!r}")
-            size = int(line, 16)
-            if size == 0:
-                break
-            found.chunks.append(size)
-            found.body += self.take(size)
-            if self.take(2) != b"\r\n":
-                raise WireError("a chunk without CR LF behind it")
+        parts = []
+        try:
+            while size := self.chunk_size():
+                found.chunks.append(size)
+                parts.append(self.take(size))
+                if self.take(2) != b"\r\n":
+                    raise WireError("a chunk without CR LF behind it")
+        finally:
+            found.body = b"".join(parts)
         found.trailers = self.fields()
+
+    def chunk_size(self) -> int:
+        line = self.line()
+        if CHUNK_LINE.fullmatch(line) is None:
+            raise WireError(f"not a chunk size: {line!r}")
+        return int(line, 16)
 
     def rest(self) -> bytes:
         """Everything until the server closes; a reset is an error."""
-        while self.more():
-            pass
-        rest, self.data = self.data, b""
-        return rest
+        parts = []
+        while True:
+            parts.append(self.data)
+            self.data = b""
+            if not self.more():
+                return b"".join(parts)
 
     def closed(self) -> None:
         """The server closes, and writes nothing more before it does."""

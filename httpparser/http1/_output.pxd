@@ -1,3 +1,4 @@
+from cpython.bytes cimport PyBytes_CheckExact
 from libc.string cimport memcpy
 
 cdef class Output:
@@ -20,6 +21,14 @@ cdef class Output:
         return 0
 
     cdef bytes take(self)
+
+cdef inline bytes as_bytes(object value):
+    """A field's name or value; of a subclass of bytes, its bytes. TypeError for anything else."""
+    if PyBytes_CheckExact(value):
+        return <bytes> value
+    if isinstance(value, bytes):
+        return bytes(value)
+    raise TypeError(f"names and values of headers are bytes, not {type(value).__name__}")
 
 cdef int write_status_line(Output out, int status) except -1
 cdef int write_field(Output out, bytes name, bytes value) except -1

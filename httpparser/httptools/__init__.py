@@ -2,37 +2,13 @@
 
 import sys
 
-from httpparser.errors import (
-    HttpParserCallbackError,
-    HttpParserError,
-    HttpParserInvalidMethodError,
-    HttpParserInvalidStatusError,
-    HttpParserInvalidURLError,
-    HttpParserUpgrade,
-)
-
 from .. import __version__
 from . import parser
-from ._parser import HttpRequestParser, HttpResponseParser
-from ._url import URL, parse_url
-from .protocol import HTTPProtocol
+from ._url import URL
+from .parser import *  # noqa: F403 - as httptools does; `parser` lists them
 
-__all__ = [
-    "URL",
-    "HTTPProtocol",
-    "HttpParserCallbackError",
-    "HttpParserError",
-    "HttpParserInvalidMethodError",
-    "HttpParserInvalidStatusError",
-    "HttpParserInvalidURLError",
-    "HttpParserUpgrade",
-    "HttpRequestParser",
-    "HttpResponseParser",
-    "__version__",
-    "install_as_httptools",
-    "parse_url",
-    "parser",
-]
+__all__ = ["URL", "__version__", "install_as_httptools", "parser"]
+__all__ += parser.__all__
 
 
 def install_as_httptools() -> None:

@@ -1,6 +1,6 @@
-"""`httptools.parser`, for code that looks for names there."""
+"""`httptools.parser`: the names that the package takes over, and the modules below it."""
 
-from httpparser import errors
+from httpparser import errors as errors
 from httpparser.errors import (
     HttpParserCallbackError,
     HttpParserError,
@@ -10,13 +10,16 @@ from httpparser.errors import (
     HttpParserUpgrade,
 )
 
-from . import _parser as parser
-from . import _url as url_parser
-from . import protocol
+from . import _parser, _url
+from . import protocol as protocol
 from ._parser import HttpRequestParser, HttpResponseParser
 from ._url import parse_url
 from .protocol import HTTPProtocol
 
+parser = _parser
+url_parser = _url
+
+# As in httptools, the modules are not among them.
 __all__ = [
     "HTTPProtocol",
     "HttpParserCallbackError",
@@ -27,9 +30,5 @@ __all__ = [
     "HttpParserUpgrade",
     "HttpRequestParser",
     "HttpResponseParser",
-    "errors",
     "parse_url",
-    "parser",
-    "protocol",
-    "url_parser",
 ]

@@ -30,6 +30,7 @@ GROUPS = {
     "log_level": ("log", "Logging"),
     "limit_request_line": ("limits", "Limits (0: no limit)"),
     "timeout_first_byte": ("timeouts", "Deadlines in seconds (0: none)"),
+    "http2": ("http2", "HTTP/2"),
     "ws": ("websocket", "WebSocket"),
     "ssl_certfile": ("tls", "TLS"),
 }
@@ -261,6 +262,52 @@ class Config:
         60.0, "Seconds that a worker's event loop may hang; then it is killed and replaced."
     )
 
+    http2: bool = opt(
+        True, "Speak HTTP/2 too: with TLS by ALPN, else to clients that begin with it."
+    )
+    h2_max_concurrent_streams: int = opt(
+        100, "Maximum requests in progress on one HTTP/2 connection; more: refused.", low=1
+    )
+    h2_initial_window_size: int = opt(
+        65535,
+        "Bytes that an HTTP/2 request body may be ahead of the application.",
+        low=1024,
+        high=2**31 - 1,
+    )
+    h2_max_window_size: int = opt(
+        MIB,
+        "The same once the application reads as fast as the client sends; "
+        "at most four such streams on one connection.",
+        low=1024,
+        high=2**31 - 1,
+    )
+    h2_connection_window_size: int = opt(
+        4 * MIB,
+        "Bytes of HTTP/2 request bodies that may be on the way on one connection.",
+        low=65535,
+        high=2**31 - 1,
+    )
+    h2_max_field_block: int = opt(
+        131072, "Maximum bytes of an HTTP/2 field block, compressed; more: GOAWAY.", low=1024
+    )
+    h2_max_resets: int = opt(
+        200,
+        "HTTP/2 streams that a client may reset, or make the server reset, in a second; "
+        "more: GOAWAY.",
+        low=1,
+    )
+    h2_max_control_frames: int = opt(
+        1000,
+        "HTTP/2 frames that ask for nothing (PING, SETTINGS and others) in a second; more: GOAWAY.",
+        low=1,
+    )
+    h2_ping_interval: float = opt(
+        0.0, "Seconds of silence after which an HTTP/2 client is pinged; 0: never."
+    )
+    h2_ping_timeout: float = opt(
+        20.0, "Seconds to wait for the answer; then the connection is closed."
+    )
+
     ws: str = opt(
         "auto",
         "WebSocket: auto, or none to give upgrade requests to the application as HTTP. "
@@ -459,7 +506,8 @@ def load_env_file(path: str) -> None:
         from dotenv import load_dotenv
     except ImportError:
         raise ConfigError(
-            "env_file", "needs python-dotenv, which is not installed; pip install python-dotenv"
+            "env_file",
+            "needs python-dotenv, which is not installed; pip install 'fastserve-asgi[env]'",
         ) from None
     if not os.path.isfile(path):
         raise ConfigError("env_file", f"{path} is not a file")

@@ -125,10 +125,9 @@ class Server:
         """Serve in a loop of our own; a stop signal makes this return."""
         logs.configure(self.config)
         self._passes_signals_on = False
-        factory = loop_factory(choose_loop(self.config.loop))
         with self.capture_signals():  # a module may run a loop of its own when it is imported
             self._app = importer.load(self.config)
-        with asyncio.Runner(loop_factory=factory) as runner:
+        with asyncio.Runner(loop_factory=loop_factory(choose_loop(self.config.loop))) as runner:
             runner.run(self.serve(sockets))
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:

@@ -71,6 +71,7 @@ def make_service(
 ) -> Service:
     from .asgi import Service as HttpService
     from .http1 import Connection
+    from .http2 import Connection as Http2Connection
 
     return HttpService(
         app,
@@ -80,6 +81,7 @@ def make_service(
         state=state,
         access_log=access_log,
         parser_factory=load_port(config.http),
+        http2=Http2Connection if config.http2 else None,
     )
 
 

@@ -33,7 +33,7 @@ def default_context(config: Config) -> ssl.SSLContext:
     if config.ssl_version == TLS_1_2_ALONE:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"] if config.http2 else ["http/1.1"])
     load_certificate(context, config)
     load_authorities(context, config)
     if config.ssl_ciphers is not None:

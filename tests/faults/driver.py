@@ -22,6 +22,9 @@ FAULTS = (
     "unread_uploads",
     "per_connection",
     "drips",
+    "http2_idle",
+    "http2_unread",
+    "http2_messages",
 )
 
 __all__ = ["FAULTS", "Verdict", "main"]

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 FRAME = bytes(65536)
+begun = 0  # requests for /bytes and /pieces
 sent = 0  # messages that send() took of the WebSockets of this process
 
 
@@ -19,6 +20,7 @@ async def respond(send, body, status=200):
 
 async def app(scope, receive, send):
     """Answers with what its path asks for."""
+    global begun
     if scope["type"] == "lifespan":
         await live(receive, send)
         return
@@ -38,7 +40,15 @@ async def app(scope, receive, send):
     elif name == "hang":
         time.sleep(600)
     elif name.startswith("bytes/"):
+        begun += 1
         await respond(send, bytes(int(name.removeprefix("bytes/"))))
+    elif name.startswith("pieces/"):
+        begun += 1
+        await pieces(int(name.removeprefix("pieces/")), send)
+    elif name == "begun":
+        await respond(send, b"%d" % begun)
+    elif name == "messages":
+        await messages(receive, send)
     elif name == "busy":
         work()
         await respond(send, b"hello")
@@ -62,6 +72,28 @@ def work():
     end = time.perf_counter() + 0.001
     while time.perf_counter() < end:
         pass
+
+
+async def pieces(count, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(count):
+        await send({"type": "http.response.body", "body": FRAME, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+async def messages(receive, send):
+    """Sends each message back, whatever pieces they come in; a message is framed as in gRPC."""
+    headers = [(b"content-type", b"application/grpc")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    data, more = b"", True
+    while more:
+        received = await receive()
+        data += received.get("body", b"")
+        more = received.get("more_body", False)
+        while len(data) >= 5 and len(data) >= (size := 5 + int.from_bytes(data[1:5])):
+            await send({"type": "http.response.body", "body": data[:size], "more_body": True})
+            data = data[size:]
+    await send({"type": "http.response.body"})
 
 
 async def websocket(scope, receive, send):

@@ -110,8 +110,7 @@ def test_the_package_is_the_same_under_another_name() -> None:
 
     for name in httptools.__all__:
         assert hasattr(ours, name)
-    for name in httptools.parser.__all__:
-        assert hasattr(ours.parser, name)
+    assert set(ours.parser.__all__) == set(httptools.parser.__all__)
     for name in ("errors", "parser", "protocol", "url_parser"):
         for inner in getattr(getattr(httptools.parser, name), "__all__", ["HTTPProtocol"]):
             assert hasattr(getattr(ours.parser, name), inner)

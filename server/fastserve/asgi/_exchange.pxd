@@ -17,6 +17,7 @@ cdef class Channel:
     cdef Service service  # owned
     cdef readonly bint gone  # nothing more can be written
     cdef bint in_step  # writes are collected until the app's step ends
+    cdef bint counts_apps  # left() is called when an app has returned
 
     # What every scope on this carrier says.
     cdef dict scope  # borrowed from the service: the template of its scopes
@@ -38,6 +39,7 @@ cdef class Channel:
     cdef int finished(self, Exchange exchange) except -1
     cdef int answer(self, Exchange exchange, int status, str text, object headers=*) except -1
     cdef int cut(self, Exchange exchange) except -1
+    cdef int left(self) except -1
 
 # One request and its response.
 cdef class Exchange(Job):
@@ -89,3 +91,7 @@ cdef class Exchange(Job):
 cdef Exchange new_exchange(Channel channel, RequestHead head)
 cdef object make(object kind)
 cdef dict make_scope(Channel channel, RequestHead head)
+cdef int admit(Service service, RequestHead head) except -1
+cdef str describe_carrier(Channel channel, object transport)
+cdef str text_of(object client)
+cdef int record(Exchange exchange, str client_text) except -1

@@ -12,7 +12,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
-from httpparser cimport Output, RequestHead
+from httpparser cimport Output, RequestHead, as_bytes
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 
@@ -21,7 +21,8 @@ from asyncio import CancelledError
 from time import perf_counter_ns
 
 from fastserve.asgi.files import open_path, part_of
-from fastserve.errors import ClientDisconnected
+from fastserve.asgi.tls_scope import describe
+from fastserve.errors import ClientDisconnected, Refusal
 from fastserve.logs import printable
 
 __all__ = ("Channel", "Exchange")
@@ -105,6 +106,10 @@ cdef class Channel:
 
     cdef int cut(self, Exchange exchange) except -1:
         """The response ends before it is complete: the client must see that it is cut."""
+        raise NotImplementedError
+
+    cdef int left(self) except -1:
+        """An app has returned, with `counts_apps`."""
         raise NotImplementedError
 
 
@@ -384,6 +389,7 @@ cdef class Exchange(Job):
 
     cdef int call(self) except -1:
         """Call the app, which runs until it waits for something."""
+        cdef Exchange kept = self  # no-cython-lint: the channel may let go of it meanwhile
         self.called = True
         self.channel.service.active += 1
         return self.channel.service.runner.run(self)
@@ -410,6 +416,8 @@ cdef class Exchange(Job):
         """The app has returned, or raised. RFC 9110 15.6.1: a 500 while nothing was sent."""
         cdef Channel channel = self.channel
         channel.service.leave()
+        if channel.counts_apps:
+            channel.left()
         if channel.gone and error is not None and is_of_disconnect(error):
             error = None
         if self.phase == COMPLETE:
@@ -481,7 +489,9 @@ cdef dict make_scope(Channel channel, RequestHead head):
         scope["extensions"] = extensions = PyDict_Copy(service.extensions_1_1)
     else:
         scope["http_version"] = head.version
-        scope["extensions"] = extensions = PyDict_Copy(service.extensions_1_0)
+        scope["extensions"] = extensions = PyDict_Copy(
+            service.extensions_1_0 if head.version == "1.0" else service.extensions_1_1
+        )
     if head.method is not GET:
         scope["method"] = head.method
     if head.raw_path is not SLASH:
@@ -523,6 +533,63 @@ cdef bint is_forwarded(list headers) except -1:
     return False
 
 
+cdef int admit(Service service, RequestHead head) except -1:
+    """Raises Refusal for a request that no app is to see."""
+    if head.method is not GET:
+        # An origin server is not a tunnel; HTTP/2 asks for a WebSocket so. RFC 8441 4
+        if head.method == "CONNECT" and (head.upgrade is None or head.version != "2"):
+            raise Refusal(501, "CONNECT is not supported")
+        # RFC 9110 9.1: methods are case-sensitive, while ASGI upper-cases them
+        if head.method != head.method.upper():
+            raise Refusal(501, "the method is not known")
+    if service.limit_concurrency and service.active >= service.limit_concurrency:
+        raise Refusal(503, "too many requests at once")
+    return 0
+
+
+cdef str describe_carrier(Channel channel, object transport):
+    """Fill in what every scope on a connection says; its scheme."""
+    cdef Service service = channel.service
+    cdef str scheme = "http"
+    channel.client = address(transport.get_extra_info("peername"))
+    tls = transport.get_extra_info("ssl_object")
+    if tls is not None:
+        scheme = "https"
+        channel.tls = describe(tls, service.server_certificate)
+    server = address(transport.get_extra_info("sockname"))
+    if type(server) is list:
+        channel.server = server
+    channel.scope = service.scope_of(server, scheme)
+    channel.proxied = service.proxies is not None and service.proxies.trust(channel.client)
+    return scheme
+
+
+cdef object address(object name):
+    """As ASGI wants it: (host, port), or [path, None] for a Unix socket."""
+    if isinstance(name, tuple):
+        return name[:2]
+    if isinstance(name, (str, bytes)) and name:
+        return [name if isinstance(name, str) else name.decode(), None]
+    return None
+
+
+cdef str text_of(object client):
+    """As the access log wants it."""
+    return f"{client[0]}:{client[1]}" if isinstance(client, tuple) else ""
+
+
+cdef int record(Exchange exchange, str client_text) except -1:
+    """Write a line of the access log, which is on."""
+    cdef Service service = exchange.channel.service
+    cdef RequestHead head = exchange.head
+    service.access_log.record(
+        client_text, head.method, head.raw_path, head.query, head.version,
+        exchange.status, exchange.sent,
+        perf_counter_ns() - exchange.started_at if service.timed else 0,
+    )
+    return 0
+
+
 cdef inline bint flag(dict message, str key) except -1:
     """A bool that may be missing; any other type is an error (ASGI, "Message types")."""
     cdef object value = message.get(key)
@@ -531,13 +598,6 @@ cdef inline bint flag(dict message, str key) except -1:
     if value is True:
         return True
     raise TypeError(f"{key} is a bool, not {type(value).__name__}")
-
-
-cdef bytes as_bytes(object value):
-    """A header's name or value; a subclass of bytes is bytes."""
-    if isinstance(value, bytes):
-        return bytes(value)
-    raise TypeError(f"names and values of headers are bytes, not {type(value).__name__}")
 
 
 cdef bint is_of_disconnect(object error):

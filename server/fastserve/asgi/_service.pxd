@@ -39,6 +39,8 @@ cdef class Service:
     cdef public double turn_seconds  # that one connection may have before others have their turn
     cdef readonly object state
     cdef object protocol  # makes a connection
+    cdef readonly object http2  # makes one that speaks HTTP/2; None: it is off
+    cdef object http2_shared  # owned: what those of this loop share, made by the first
     cdef object timer
     cdef object closed  # a future that waits for the last connection
 

@@ -21,6 +21,7 @@ class Service:
     access_log: AccessLog | FilteredAccessLog | None
     context: Context
     parser_factory: Callable[..., Any] | None
+    http2: Callable[[Service], BaseProtocol] | None
     proxies: Any
     connections: set[BaseProtocol]
     websockets: set[Any]
@@ -40,6 +41,7 @@ class Service:
         state: dict[str, Any] | None = None,
         access_log: AccessLog | FilteredAccessLog | None = None,
         parser_factory: Callable[..., Any] | None = None,
+        http2: Callable[[Service], BaseProtocol] | None = None,
     ) -> Service: ...
     def connection(self) -> BaseProtocol: ...
     @property

@@ -30,12 +30,14 @@ cdef class Service:
 
     `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `protocol` makes a connection from a
     service, `state` is the lifespan's state or None when the app has no lifespan, `access_log` has
-    `record(…)` or is None, `parser_factory` is None for llhttp.
+    `record(…)` or is None, `parser_factory` is None for llhttp, `http2` makes the protocol of a
+    connection that turns out to speak HTTP/2, None when it is off.
     """
 
     def __cinit__(self, app, config, loop, protocol, *, state=None, access_log=None,
-                  parser_factory=None):
+                  parser_factory=None, http2=None):
         self.protocol = protocol
+        self.http2 = http2
         self.app = app
         self.config = config
         self.loop = loop
@@ -67,7 +69,9 @@ cdef class Service:
         self.timeout_body = config.timeout_body
         self.min_body_rate = config.min_body_rate
         self.keep_alive = config.timeout_keep_alive != 0
-        self.timeout_keep_alive = config.timeout_keep_alive or 0
+        seconds = config.timeout_keep_alive
+        # HTTP/2 has no field to close with; a deadline of 0 would be none.
+        self.timeout_keep_alive = 0 if seconds is None else max(seconds, 0.001)
         self.timeout_send = config.timeout_send
         self.pipeline_bytes = config.pipeline_bytes
         self.write_high_water = config.write_high_water

@@ -3,12 +3,15 @@
 https://asgi.readthedocs.io/en/latest/extensions.html
 """
 
+import asyncio
 import operator
 import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+PIECE = 1 << 18  # bytes that are read at once
 
 
 @dataclass
@@ -26,6 +29,21 @@ class File:
             os.close(self.fd)
         elif self.seek:
             os.lseek(self.fd, self.offset, os.SEEK_SET)
+
+    def advance(self, count: int) -> None:
+        """So much has been sent. RuntimeError when the file has become shorter meanwhile."""
+        if count == 0:
+            raise RuntimeError("the file has become shorter while it was sent")
+        self.offset += count
+        self.count -= count
+
+    async def read_piece(self) -> bytes:
+        """The next of it, read in a thread."""
+        size = min(self.count, PIECE)
+        loop = asyncio.get_running_loop()
+        data = await loop.run_in_executor(None, os.pread, self.fd, size, self.offset)
+        self.advance(len(data))
+        return data
 
 
 def open_path(path: str) -> File:

@@ -51,6 +51,8 @@ cdef class Connection(Channel):
     cdef Py_ssize_t stuck_at  # bytes in the transport's buffer when they last became fewer
     cdef double stuck_until  # 0: not watched
 
+    cdef bytes not_http2(self, bytes data)
+    cdef object give_way(self)
     cdef int release(self) except -1
     cdef int turn(self) except -1
     cdef bint can_parse(self) noexcept

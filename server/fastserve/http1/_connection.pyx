@@ -12,7 +12,8 @@ The state says where the connection is. `decide` says what comes next, after eve
 | RESPONSE | are kept: the next request | the response is complete: IDLE, LINGERING or CLOSED | \
 the app's |
 | LINGERING | are dropped, up to 1 MiB | | 2 s after the last byte was sent: abort |
-| CLOSED | are dropped | the transport is closed | 2 s after the last byte was sent: abort |
+| CLOSED | are dropped | the transport is closed | `timeout_send`, or 2 s after the last of the \
+bytes that waited was sent: abort |
 
 In every state `timeout_send` ends a client that reads nothing of what waits for it.
 
@@ -31,7 +32,8 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport CONTINUE, SWITCH, Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport (
-    COMPLETE, HEAD_GIVEN, Channel, Exchange, new_exchange,
+    COMPLETE, HEAD_GIVEN, Channel, Exchange, admit, describe_carrier, new_exchange, record,
+    text_of,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
@@ -40,9 +42,7 @@ from fastserve.http1._writer cimport (
 )
 
 import sys
-from time import perf_counter_ns
 
-from fastserve.asgi.tls_scope import describe
 from fastserve.errors import ClientDisconnected, Refusal
 from fastserve.http1.sendfile import transmit
 from fastserve.websocket import is_wanted as websocket_is_wanted
@@ -60,6 +60,7 @@ cdef enum:
     DRAIN_SECONDS = 1
 
 cdef str GET = sys.intern("GET")
+cdef bytes PREFACE = b"PRI "  # no method of HTTP/1: the rest of it is for HTTP/2 to check
 
 # asyncio's writelines() did not tell of a full buffer then (CVE-2024-12254); this asks it to.
 cdef bint FORGETS_TO_PAUSE = (3, 12) <= sys.version_info < (3, 12, 9) or (
@@ -117,16 +118,13 @@ cdef class Connection(Channel):
         cdef Service service = self.service
         cdef RequestReader reader
         self.transport = transport
+        if service.http2 is not None:
+            tls = transport.get_extra_info("ssl_object")
+            if tls is not None and tls.selected_alpn_protocol() == "h2":
+                self.give_way()
+                return
         transport.set_write_buffer_limits(high=service.write_high_water)
-        self.client = address(transport.get_extra_info("peername"))
-        tls = transport.get_extra_info("ssl_object")
-        if tls is not None:
-            self.scheme = "https"
-            self.tls = describe(tls, service.server_certificate)
-        server = address(transport.get_extra_info("sockname"))
-        if type(server) is list:
-            self.server = server
-        self.scope = service.scope_of(server, self.scheme)
+        self.scheme = describe_carrier(self, transport)
         if service.parser_factory is None:
             self.parser = reader = RequestReader.__new__(RequestReader)
             reader.connection = self
@@ -135,7 +133,6 @@ cdef class Connection(Channel):
             reader.any_method = True
         else:
             self.port = service.parser_factory(self, service.limits)
-        self.proxied = service.proxies is not None and service.proxies.trust(self.client)
         self.deadline = service.after(service.timeout_first_byte)
         service.connections.add(self)
         if service.draining:
@@ -147,6 +144,10 @@ cdef class Connection(Channel):
             if self.thrown_away > LINGER_BYTES:
                 self.close()
         elif self.state != CLOSED:
+            if self.state == NEW and self.service.http2 is not None:
+                data = self.not_http2(data)
+                if data is None:
+                    return
             if self.pending is None:
                 self.pending = data
                 self.at = 0
@@ -154,6 +155,35 @@ cdef class Connection(Channel):
                 self.pending = self.pending[self.at:] + data
                 self.at = 0
             self.turn()
+
+    cdef bytes not_http2(self, bytes data):
+        """The first bytes, unless they are, or may yet be, HTTP/2's preface. RFC 9113 3.3, 3.4"""
+        cdef bint begun = self.pending is not None
+        if begun:
+            data = self.pending + data
+            self.pending = None
+        elif PyBytes_AS_STRING(data)[0] != c'P' or self.scheme != "http":
+            return data
+        if data.startswith(PREFACE):
+            self.give_way().data_received(data)
+            return None
+        if PREFACE.startswith(data):
+            if not begun:
+                self.deadline = self.service.after(self.service.timeout_head)
+            self.pending = data
+            self.at = 0
+            return None
+        return data
+
+    cdef object give_way(self):
+        """The connection speaks HTTP/2: let its protocol have the transport."""
+        protocol = self.service.http2(self.service)
+        transport = self.transport
+        self.transport = None
+        self.release()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        return protocol
 
     def eof_received(self):
         """A half-closed client still gets its answers; True keeps the transport open for them."""
@@ -166,7 +196,7 @@ cdef class Connection(Channel):
             elif self.state == RESPONSE:
                 if not self.exchange.is_websocket:
                     return True
-            elif self.pending is not None:
+            elif self.pending is not None and self.state != NEW:
                 return True
         self.close()
         return False
@@ -293,14 +323,7 @@ cdef class Connection(Channel):
         self.body_since = service.now
         self.is_head = head.method is not GET and head.method == "HEAD"
         self.keep_alive = head.keep_alive and service.keep_alive and not service.draining
-        if head.method is not GET:
-            if head.method == "CONNECT":  # an origin server is not a tunnel
-                raise Refusal(501, "CONNECT is not supported")
-            # RFC 9110 9.1: methods are case-sensitive, while ASGI upper-cases them
-            if head.method != head.method.upper():
-                raise Refusal(501, "the method is not known")
-        if service.limit_concurrency and service.active >= service.limit_concurrency:
-            raise Refusal(503, "too many requests at once")
+        admit(service, head)
         if (
             head.upgrade is not None and service.has_websockets
             and websocket_is_wanted(head.upgrade)
@@ -537,8 +560,11 @@ cdef class Connection(Channel):
         return drained
 
     cdef int check_client(self) except -1:
-        """The loop tells of a lost connection only after the step, and a step may be long."""
-        if not self.gone and self.transport.is_closing():
+        """The loop tells of a lost connection only after the step, and a step may be long.
+
+        Between two steps it tells in time, those first who wait in `receive`.
+        """
+        if self.in_step and not self.gone and self.transport.is_closing():
             self.gone = True
             raise ClientDisconnected("the client has disconnected")
         return 0
@@ -630,19 +656,12 @@ cdef class Connection(Channel):
         return transport, head, early
 
     cdef int log(self, Exchange exchange) except -1:
-        cdef Service service = self.service
-        cdef RequestHead head = exchange.head
-        service.served += 1
-        if service.access_log is None:
+        self.service.served += 1
+        if self.service.access_log is None:
             return 0
         if self.client_text is None:
             self.client_text = text_of(self.client)
-        service.access_log.record(
-            self.client_text, head.method, head.raw_path, head.query, head.version,
-            exchange.status, exchange.sent,
-            perf_counter_ns() - exchange.started_at if service.timed else 0,
-        )
-        return 0
+        return record(exchange, self.client_text)
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -782,17 +801,3 @@ cdef DefaultFields default_fields_of(Service service):
             config.server_header, config.date_header, config.extra_headers
         )
     return service.default_fields
-
-
-cdef object address(object name):
-    """As ASGI wants it: (host, port), or [path, None] for a Unix socket."""
-    if isinstance(name, tuple):
-        return name[:2]
-    if isinstance(name, (str, bytes)) and name:
-        return [name if isinstance(name, str) else name.decode(), None]
-    return None
-
-
-cdef str text_of(object client):
-    """As the access log wants it."""
-    return f"{client[0]}:{client[1]}" if isinstance(client, tuple) else ""

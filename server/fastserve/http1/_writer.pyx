@@ -4,14 +4,13 @@ A head is written when the app gives it and finished with the first of the body,
 framing. Until then it can be dropped, so that an app that fails gets its 500.
 """
 
-from cpython.bytes cimport (
-    PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
-)
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 from libc.time cimport time, time_t
 
 from httpparser cimport (
-    Output, equal_fold, parse_length, token_in_list, write_field, write_number, write_status_line,
+    Output, as_bytes, equal_fold, parse_length, token_in_list, write_field, write_number,
+    write_status_line,
 )
 
 from email.utils import formatdate
@@ -226,15 +225,6 @@ cdef class Writer:
         if self.framing == LENGTH:
             output.append(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
         return 0
-
-
-cdef inline bytes as_bytes(object value):
-    """A header's name or value; a subclass of bytes is bytes."""
-    if PyBytes_CheckExact(value):
-        return <bytes> value
-    if isinstance(value, bytes):
-        return bytes(value)
-    raise TypeError(f"names and values of headers are bytes, not {type(value).__name__}")
 
 
 cdef int write_chunk_size(Output output, size_t size) except -1:

@@ -14,7 +14,6 @@ from fastserve.asgi.files import File
 from fastserve.errors import ClientDisconnected
 
 PIECE = 1 << 20  # bytes for one call, so that other connections have their turn
-READ_PIECE = 1 << 18
 CANNOT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.ENOTSOCK}
 
 
@@ -67,7 +66,7 @@ async def send_by_kernel(connection: Connection, file: File, out: int, timeout: 
             if error.errno in CANNOT:
                 return
             raise ClientDisconnected("the client has disconnected") from error
-        advance(file, sent)
+        file.advance(sent)
         await asyncio.sleep(0)
 
 
@@ -93,19 +92,9 @@ def wake(watcher: asyncio.Future[None]) -> None:
 
 async def send_pieces(connection: Connection, file: File) -> None:
     """Read and write: for TLS, and for files that os.sendfile does not take."""
-    loop = asyncio.get_running_loop()
     while file.count:
-        size = min(file.count, READ_PIECE)
-        data = await loop.run_in_executor(None, os.pread, file.fd, size, file.offset)
+        data = await file.read_piece()
         if connection.gone:
             raise ClientDisconnected("the client has disconnected")
-        advance(file, len(data))
         connection.transport.write(data)
         await connection.wait_drained()
-
-
-def advance(file: File, count: int) -> None:
-    if count == 0:
-        raise RuntimeError("the file has become shorter while it was sent")
-    file.offset += count
-    file.count -= count

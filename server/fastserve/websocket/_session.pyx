@@ -291,6 +291,7 @@ cdef class Session:
     cdef Service service  # owned: one per loop, outlives every connection
     cdef readonly object task  # owned: runs the app; None before start()
     cdef Handshake handshake  # owned until it is answered or its connection lost
+    cdef Channel channel  # owned, if it counts the apps that run; else None
 
     # the connection
     cdef Stream stream  # owned
@@ -314,6 +315,8 @@ cdef class Session:
         config = handshake.channel.service.config
         self.service = handshake.channel.service
         self.handshake = handshake
+        if handshake.channel.counts_apps:
+            self.channel = handshake.channel
         self.stream = Stream(self.service.loop)
         self.keepalive = KeepAlive(config.ws_ping_interval, config.ws_ping_timeout)
         self.inbox = Inbox(config.ws_max_queue)
@@ -331,6 +334,8 @@ cdef class Session:
             app = context.run(self.service.app, scope, self.receive, self.send)
         except Exception as error:
             app = _failed(error)
+        if not isinstance(app, CoroutineType):  # the ASGI spec asks for an awaitable only
+            app = _awaited(app)
         self.task = self.stream.loop.create_task(app, context=context)
         self.task.add_done_callback(self._app_ended)
 
@@ -477,6 +482,8 @@ cdef class Session:
     def _app_ended(self, task):
         error = None if task.cancelled() else task.exception()
         self.gives_turn = False
+        if self.channel is not None:
+            self.channel.left()
         if error is not None:
             self._log(error)
         elif self.phase < OPEN and self.disconnect is None and not task.cancelled():
@@ -746,6 +753,10 @@ cdef class Receive(Awaitable):
 cdef bint has_not_begun(object task) except -1:
     cdef object coroutine = task.get_coro()
     return isinstance(coroutine, CoroutineType) and getcoroutinestate(coroutine) == CORO_CREATED
+
+
+async def _awaited(call):
+    await call
 
 
 async def _failed(error):

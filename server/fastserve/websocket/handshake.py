@@ -45,7 +45,7 @@ RESERVED = frozenset(
 class Request:
     """What a valid opening handshake asks for."""
 
-    key: bytes
+    key: bytes | None  # over HTTP/2 there is none. RFC 8441 5
     subprotocols: list[str]
     extensions: list[tuple[str, Parameters]]
 
@@ -56,14 +56,21 @@ def is_wanted(upgrade: bytes) -> bool:
 
 
 def read(method: str | bytes, http_version: str, headers: Headers) -> Request:
-    """Check a request head, field names in lower case, against RFC 6455 4.2.1; raises Refusal."""
+    """Check a request head, field names in lower case; raises Refusal.
+
+    RFC 6455 4.2.1 over HTTP/1.1, RFC 8441 5 over HTTP/2, whose session has checked :protocol.
+    """
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        fields.setdefault(name, []).append(value)
+    if http_version == "2":
+        if fields.get(b"sec-websocket-version") != [b"13"]:
+            raise Refusal(400, "Sec-WebSocket-Version must be 13", VERSION[:1])
+        return Request(None, _subprotocols(fields), _extensions(fields))
     if method not in ("GET", b"GET"):
         raise Refusal(400, "the method of a WebSocket handshake is GET")
     if http_version != "1.1":
         raise Refusal(400, "a WebSocket handshake needs HTTP/1.1")
-    fields: dict[bytes, list[bytes]] = {}
-    for name, value in headers:
-        fields.setdefault(name, []).append(value)
     if len(fields.get(b"host", ())) != 1:
         raise Refusal(400, "a WebSocket handshake needs one Host")
     if b"transfer-encoding" in fields or set(fields.get(b"content-length", ())) - {b"0"}:
@@ -137,11 +144,13 @@ def _extensions(fields: dict[bytes, list[bytes]]) -> list[tuple[str, Parameters]
 def accept(
     request: Request, subprotocol: str | None, extension: str | None, headers: Headers
 ) -> list[tuple[bytes, bytes]]:
-    """The fields of the 101 (4.2.2), but for Upgrade and Connection; `headers` are the app's.
+    """The fields of the answer (4.2.2), but for Upgrade and Connection; `headers` are the app's.
 
     ValueError when the app names a subprotocol that was not offered or a field that is not its own.
     """
-    fields = [(b"sec-websocket-accept", b64encode(sha1(request.key + GUID).digest()))]
+    fields = []
+    if request.key is not None:
+        fields.append((b"sec-websocket-accept", b64encode(sha1(request.key + GUID).digest())))
     if subprotocol is not None:
         if subprotocol not in request.subprotocols:
             raise ValueError(

@@ -55,6 +55,9 @@ DEADLINES = {
 }  # fmt: skip
 
 
+CALLS = 4  # of the app
+
+
 def once(peer):
     """Every connection of them, opened together."""
     if "deadlines" not in peer.memory:
