@@ -1,7 +1,6 @@
 """Choose the event loop."""
 
 import asyncio
-import importlib
 import importlib.util
 import logging
 from collections.abc import Callable

@@ -520,19 +520,6 @@ cdef dict make_scope(Channel channel, RequestHead head):
     return scope
 
 
-cdef bint is_forwarded(list headers) except -1:
-    """Whether a field may be a proxy's; most requests from this machine have none."""
-    cdef object name
-    cdef Py_ssize_t length
-    for pair in headers:
-        name = (<tuple> pair)[0]
-        length = PyBytes_GET_SIZE(name)
-        if length == 15 or length == 17:  # x-forwarded-for, x-forwarded-proto
-            if memcmp(PyBytes_AS_STRING(name), b"x-forwarded-", 12) == 0:
-                return True
-    return False
-
-
 cdef int admit(Service service, RequestHead head) except -1:
     """Raises Refusal for a request that no app is to see."""
     if head.method is not GET:
@@ -588,6 +575,19 @@ cdef int record(Exchange exchange, str client_text) except -1:
         perf_counter_ns() - exchange.started_at if service.timed else 0,
     )
     return 0
+
+
+cdef bint is_forwarded(list headers) except -1:
+    """Whether a field may be a proxy's; most requests from this machine have none."""
+    cdef object name
+    cdef Py_ssize_t length
+    for pair in headers:
+        name = (<tuple> pair)[0]
+        length = PyBytes_GET_SIZE(name)
+        if length == 15 or length == 17:  # x-forwarded-for, x-forwarded-proto
+            if memcmp(PyBytes_AS_STRING(name), b"x-forwarded-", 12) == 0:
+                return True
+    return False
 
 
 cdef inline bint flag(dict message, str key) except -1:
