@@ -3,7 +3,7 @@
 # Options whose default is another one.
 DEFAULTS = {
     "timeout_keep_alive": "65 s, longer than the 60 s of nginx and most load balancers, so that a "
-    "proxy never sends into a connection that is just being closed; an idle one costs 6 KB.",
+    "proxy never sends into a connection that is just being closed.",
     "timeout_graceful_shutdown": "30 s, the grace period of Kubernetes: a stop that waits for ever "
     "ends with SIGKILL. `none` waits for ever.",
     "timeout_worker_healthcheck": "60 s: one slow call without `await` costs no worker.",
@@ -61,6 +61,11 @@ DIFFERENCES = {
         "`SystemExit(3)`",
         "`fastserve.StartError`: `BindError`, `AppError`, `LifespanError`",
         "The program around the server can catch it.",
+    ),
+    "limit_concurrency": (
+        "`--limit-concurrency` counts open connections, idle ones too",
+        "it counts requests in progress; `--limit-connections` is for connections",
+        "Idle clients are no load, and would lock out the others.",
     ),
     "a stop during startup": (
         "a stop while the application starts waits until it has started",

@@ -678,6 +678,19 @@ def limit_max_requests(server):
     return answers, thread.is_alive()
 
 
+@program(differs="limit_concurrency")
+def limit_concurrency(server):
+    with in_a_thread(running := server.Server(quiet(server, limit_concurrency=2))):
+        port = port_of(running)
+        idle = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
+        idle.request("GET", "/")
+        first = idle.getresponse()
+        first.read()
+        second, _ = get(port)
+        idle.close()
+    return first.status, second
+
+
 @program()
 def callback_notify(server):
     async def notify():
