@@ -396,12 +396,12 @@ def a_cancelled_task(server):
 @program()
 def two_servers_in_a_loop(server):
     async def main():
-        both = [server.Server(quiet(server)) for _ in range(2)]
-        tasks = [asyncio.create_task(each.serve()) for each in both]
-        for each in both:
+        pair = [server.Server(quiet(server)) for _ in range(2)]
+        tasks = [asyncio.create_task(each.serve()) for each in pair]
+        for each in pair:
             await until_started(each)
-        answers = [await fetch(port_of(each)) for each in both]
-        for each in both:
+        answers = [await fetch(port_of(each)) for each in pair]
+        for each in pair:
             each.should_exit = True
         await asyncio.gather(*tasks)
         return answers
