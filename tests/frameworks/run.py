@@ -29,7 +29,6 @@ BUILT = ROOT / "build" / "frameworks"
 
 # What is known of a case that does not come out the same.
 KNOWN = {
-    "behind_proxy": "`path`, `raw_path` and `request.url`, which lack the root path",
     "litestar": "the end of a stream that the client has left: the generator is closed when Python "
     "collects it, not at once",
 }

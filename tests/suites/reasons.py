@@ -98,10 +98,6 @@ REASONS = (
         r"test_connection_close_tokens.*response-multiple-tokens",
         "The app's `Connection: keep-alive, Close` is followed by a second `connection: close`.",
     ),
-    still_open(
-        r"test_http.py::test_(root_path|raw_path)\[",
-        "With `root_path`, `path` and `raw_path` do not begin with it.",
-    ),
     inside(r"test_unsupported_ws_upgrade_request_warn_on_auto", "The protocol's WebSocket class."),
     words(r"test_http.py::test_invalid_http_request", "The 400 says what is invalid."),
     words(

@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,11 +93,16 @@ def play(server: str, arguments: list[str]) -> list[Test]:
 
 def page(counted: list[Test]) -> str:
     passed = sum(test.outcome == "passed" for test in counted)
-    share = f"**{passed} of {len(counted)} pass ({passed / len(counted):.0%}).**"
     inside = sum(test.reason.kind == "inside" for test in failed(counted) if test.reason)
-    outside = len(counted) - inside
-    rest = f"Without the {inside} about uvicorn's inside it is {passed / outside:.0%}."
-    lines = [HEAD, f"{share} {rest} The others, each with its reason:", ""]
+    functions = {(test.file, test.function) for test in counted}
+    whole = len(functions - {(test.file, test.function) for test in failed(counted)})
+    summary = (
+        f"**{passed} of {len(counted)} pass ({passed / len(counted):.0%}).** Without the {inside} "
+        f"about uvicorn's inside it is {passed / (len(counted) - inside):.0%}. Of {len(functions)} "
+        f"test functions, most of which run with several parameters, {whole} pass with all of "
+        "them. The others, each with its reason:"
+    )
+    lines = [HEAD, textwrap.fill(summary, 100), ""]
     lines += [f"- {name}: {text}" for name, text in KINDS.items()]
     lines += ["", "| tests | about | counted | passed | " + " | ".join(KINDS) + " |"]
     lines.append("| --- " * (4 + len(KINDS)) + "|")
