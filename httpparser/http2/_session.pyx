@@ -152,7 +152,8 @@ cdef int on_frame_recv(nghttp2_session *raw, const nghttp2_frame *frame,
             frame.hd.type == NGHTTP2_PRIORITY_UPDATE
             and (<nghttp2_ext_priority_update *> frame.ext.payload).stream_id == 0
         ):
-            return session.fail(NGHTTP2_PROTOCOL_ERROR, "PRIORITY_UPDATE for stream 0")  # RFC 9218 7.1
+            # RFC 9218 7.1
+            return session.fail(NGHTTP2_PROTOCOL_ERROR, "PRIORITY_UPDATE for stream 0")
         return 0
     if ended and stream is not None and not stream.closed:
         stream.ended = True
@@ -344,7 +345,8 @@ cdef int fill_fields(nghttp2_nv *to, list fields, bint skip_date, bint skip_serv
 cdef bint is_of_connection(const char *name, size_t length) noexcept:
     """RFC 9113 8.2.2: fields that HTTP/2 does not have."""
     return (
-        length == 10 and (equal_fold(name, b"connection", 10) or equal_fold(name, b"keep-alive", 10))
+        length == 10 and equal_fold(name, b"connection", 10)
+        or length == 10 and equal_fold(name, b"keep-alive", 10)
         or length == 7 and equal_fold(name, b"upgrade", 7)
         or length == 16 and equal_fold(name, b"proxy-connection", 16)
         or length == 17 and equal_fold(name, b"transfer-encoding", 17)

@@ -46,7 +46,6 @@ cdef extern from "nghttp2/nghttp2.h":
         NGHTTP2_FRAME_SIZE_ERROR
         NGHTTP2_EXTPRI_DEFAULT_URGENCY
 
-
     ctypedef struct nghttp2_session:
         pass
     ctypedef struct nghttp2_session_callbacks:

@@ -139,7 +139,9 @@ class Config:
         65536, "Bytes of an unread request body to skip; more: the connection is closed."
     )
 
-    http2: bool = opt(True, "Speak HTTP/2 too: with TLS by ALPN, else to clients that begin with it.")
+    http2: bool = opt(
+        True, "Speak HTTP/2 too: with TLS by ALPN, else to clients that begin with it."
+    )
     h2_max_concurrent_streams: int = opt(
         100, "Maximum requests in progress on one HTTP/2 connection; more: refused.", low=1
     )
@@ -163,7 +165,7 @@ class Config:
         high=2**31 - 1,
     )
     h2_max_field_block: int = opt(
-        65536, "Maximum bytes of an HTTP/2 field block, compressed; more: GOAWAY.", low=1024
+        131072, "Maximum bytes of an HTTP/2 field block, compressed; more: GOAWAY.", low=1024
     )
     h2_max_resets: int = opt(
         200,
@@ -173,8 +175,7 @@ class Config:
     )
     h2_max_control_frames: int = opt(
         1000,
-        "HTTP/2 frames that ask for nothing (PING, SETTINGS and others) in a second; "
-        "more: GOAWAY.",
+        "HTTP/2 frames that ask for nothing (PING, SETTINGS and others) in a second; more: GOAWAY.",
         low=1,
     )
     h2_ping_interval: float = opt(

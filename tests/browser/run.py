@@ -1,10 +1,11 @@
-"""Test the command with a page in headless Chromium: ws and wss, compressed and not, both loops.
+"""Test the command with pages in headless Chromium: ws, wss and HTTP/2, on each loop.
 
     python tests/browser/run.py [--chromium /usr/bin/chromium]
 
-The page sends text and binary messages and compares the echoes, closes with a code and a reason, is
-closed with others, and is refused; then it reports. Prints a line for each combination and exits
-with 1 if one is wrong.
+The first page sends text and binary messages and compares the echoes, closes with a code and a
+reason, is closed with others, and is refused; compressed and not. The second one, over HTTP/2, loads
+100 resources, posts, streams each way, cancels, and opens a WebSocket, all of it on one connection.
+Prints a line for each combination and exits with 1 if one is wrong.
 """
 
 import argparse
@@ -37,6 +38,16 @@ EXPECTED = {
     "closed": {"code": 4002, "reason": "früh", "clean": True},
     "refused": {"code": 1006, "reason": "", "clean": False},
 }
+HTTP2_EXPECTED = {
+    "resources": 100,
+    "posts": True,
+    "upload": True,
+    "stream": 1_000_000,
+    "cancel": 200,
+    "socket": {"echoed": 3, "protocol": "chat", "end": [4001, "genug für heute", True]},
+    "protocols": ["h2"],
+}
+HTTP2_REQUESTS = 107  # the page, what it loads, its report; a favicon may come on top
 
 
 @contextmanager
@@ -52,6 +63,18 @@ def browser(chromium: str, url: str) -> Iterator[None]:
         finally:
             process.terminate()
             process.wait()
+
+
+def run_http2(chromium: str, loop: str) -> tuple[Any, list[int]]:
+    """The report of the page, and how many requests each connection had."""
+    options = ["--port=0", "--no-access-log", f"--loop={loop}"]
+    options += [f"--ssl-certfile={TLS / 'cert.pem'}", f"--ssl-keyfile={TLS / 'key.pem'}"]
+    with (
+        Command("http2_app:app", *options, cwd=HERE) as command,
+        browser(chromium, f"https://localhost:{command.port()}/"),
+    ):
+        outcome = json.loads(command.expect("^outcome (.*)", "stdout")[1])
+        return outcome, json.loads(command.expect("^clients (.*)", "stdout")[1])
 
 
 def run(chromium: str, loop: str, scheme: str, deflate: bool) -> tuple[Any, Any]:
@@ -87,6 +110,13 @@ def main() -> int:
         print(f"{'ok' if right else 'WRONG':5} {loop:7} {scheme:3} {extensions or 'plain'}")
         if not right:
             print("  page:", json.dumps(found), "\n  app: ", json.dumps(end))
+    for loop in ("uvloop", "asyncio"):
+        outcome, clients = run_http2(options.chromium, loop)
+        right = outcome == HTTP2_EXPECTED and len(clients) == 1 and clients[0] >= HTTP2_REQUESTS
+        wrong += not right
+        print(f"{'ok' if right else 'WRONG':5} {loop:7} h2  {sum(clients)} requests")
+        if not right:
+            print("  page:", json.dumps(outcome), "\n  requests by connection:", clients)
     return bool(wrong)
 
 

@@ -9,7 +9,12 @@ import pytest
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("script", ["autobahn/run.py", "browser/run.py", "compat/conformance.py"])
+SCRIPTS = [
+    "autobahn/run.py", "browser/run.py", "compat/conformance.py", "compat/conformance_http2.py",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_help(script):
     command = [sys.executable, TESTS / script, "--help"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
@@ -17,12 +22,14 @@ def test_help(script):
     assert done.stdout.startswith("usage:")
 
 
-def test_a_server_without_a_command_is_an_error():
-    command = [sys.executable, TESTS / "compat" / "conformance.py", "nothing"]
+@pytest.mark.parametrize("script", ["conformance.py", "conformance_http2.py"])
+def test_a_server_without_a_command_is_an_error(script):
+    command = [sys.executable, TESTS / "compat" / script, "nothing"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 2
     assert "unknown server 'nothing'; choose from fastserve, " in done.stderr
 
 
 def test_the_page_for_the_browser_is_there():
-    assert b"new WebSocket" in (TESTS / "browser" / "page.html").read_bytes()
+    for page in ("page.html", "http2.html"):
+        assert b"new WebSocket" in (TESTS / "browser" / page).read_bytes()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-TARGETS = ("requests", "responses", "urls", "callbacks", "frames", "connections")
+TARGETS = ("requests", "responses", "urls", "callbacks", "frames", "connections", "http2")
 CLANGS = ("clang", *(f"clang-{version}" for version in range(25, 11, -1)))
 
 

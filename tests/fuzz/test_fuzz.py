@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).parent
 INPUTS = {
     "requests": 1500, "responses": 1500, "urls": 10_000, "callbacks": 2000, "frames": 200,
-    "connections": 300,
+    "connections": 300, "http2": 300,
 }  # fmt: skip
 
 

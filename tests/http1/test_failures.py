@@ -178,6 +178,38 @@ def test_what_only_says_that_the_client_has_gone_is_not_logged(serve, loop, erro
     assert not errors()
 
 
+@pytest.mark.parametrize("how", ["reset", "leave"])
+def test_who_waits_in_receive_hears_it_before_send_fails_in_another_task(serve, loop, errors, how):
+    """Task groups of frameworks end a stream so: the listener cancels the sender."""
+    heard = []
+
+    async def app(scope, receive, send):
+        await receive()
+        await send(start())
+
+        async def stream():
+            try:
+                while True:
+                    await send(body(b"x", True))
+                    await asyncio.sleep(0.1)
+            except BaseException as error:
+                heard.append(type(error).__name__)
+                raise
+
+        sender = asyncio.ensure_future(stream())
+        heard.append((await receive())["type"])
+        sender.cancel()
+        await asyncio.wait([sender])
+
+    client = serve(app).connect()
+    client.send(GET)
+    loop.settle()
+    getattr(client, how)()
+    loop.advance(3)
+    assert heard == ["http.disconnect", "CancelledError"]
+    assert not errors()
+
+
 # -- cancellation
 
 
@@ -287,6 +319,40 @@ def test_a_timeout_loses_no_part_of_the_body(serve, loop):
         loop.advance(0.25)
         client.send(b"%d" % number)
     assert client_of(client).response("POST").body == b"0123456789"
+
+
+class Call:
+    """What an app's call may return: an awaitable that is no coroutine."""
+
+    def __init__(self, scope, receive, send):
+        self.receive, self.send = receive, send
+
+    def __await__(self):
+        return self.answer().__await__()
+
+    async def answer(self):
+        await self.receive()
+        await self.send({"type": "websocket.accept", "headers": [(b"x-app", b"a class")]})
+
+
+def test_a_websocket_app_that_is_a_class(serve, loop):
+    served = serve(Call)
+    client = served.connect()
+    client.send(HANDSHAKE)
+    assert client_of(client).head().get(b"x-app") == b"a class"
+    client.leave()
+    loop.advance(5)
+    assert served.service.idle
+
+
+def test_a_websocket_app_that_returns_nothing_to_await(serve, loop, errors):
+    served = serve(lambda scope, receive, send: None)
+    client = served.connect()
+    client.send(HANDSHAKE)
+    assert client_of(client).response().status == 500
+    loop.advance(5)
+    assert served.service.idle
+    assert len(errors()) == 1
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=name)

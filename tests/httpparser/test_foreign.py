@@ -13,6 +13,7 @@ import pytest
 
 import httpparser
 from httpparser import HttpParserError, IncompleteMessage, Limits
+from httpparser.http2 import ClientSession, Closed, Data, End, Response
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -28,7 +29,7 @@ setup(
     name="foreign",
     ext_modules=cythonize(
         [Extension(name, [f"{name}.pyx"], include_dirs=[httpparser.get_include()],
-                   extra_compile_args=["-O0"]) for name in ("tally", "reader")],
+                   extra_compile_args=["-O0"]) for name in ("tally", "reader", "greeter")],
         include_path=[folder],
         language_level=3,
     ),
@@ -44,10 +45,11 @@ UPGRADE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: b\r\n\r
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the extensions are: `tally`, and `reader` from the documentation."""
+    """Where the extensions are: `tally`, and the two examples of the documentation."""
     folder = tmp_path_factory.mktemp("foreign")
-    (example,) = re.findall(r"```cython\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
-    (folder / "reader.pyx").write_text(example)
+    examples = re.findall(r"```cython\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    for name, example in zip(("reader", "greeter"), examples, strict=True):
+        (folder / f"{name}.pyx").write_text(example)
     (folder / "tally.pyx").write_text(SOURCE.read_text())
     (folder / "setup.py").write_text(BUILD)
     package = str(Path(httpparser.__file__).parents[1])
@@ -81,12 +83,34 @@ def test_the_documented_example(folder: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "/\n/a b\n"
 
 
+def test_the_documented_example_of_http2(folder: Path) -> None:
+    server = load(folder, "greeter").Greeter()
+    client = ClientSession()
+    head = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/b")]
+    stream = client.request(head, end=False)
+    client.send_data(stream, b"not read", end=True)
+    events = client.feed(server.feed(client.take()))
+    assert events == [
+        Response(stream, 200, [(b"content-type", b"text/plain")]),
+        Data(stream, b"Hello, /b"),
+        End(stream),
+        Closed(stream, 0),
+    ]
+
+
 def test_what_it_needs_is_installed() -> None:
     package = Path(httpparser.__file__).parent
     assert (Path(httpparser.get_include()) / "llhttp.h").is_file()
+    assert (Path(httpparser.get_include()) / "nghttp2" / "nghttp2.h").is_file()
     for name in ("__init__", "_threads", "http1/_head", "http1/_output", "http1/_parser"):
         assert (package / f"{name}.pxd").is_file()
-    for name in ("http1/_span", "http1/llhttp"):
+    for name in (
+        "http1/_span",
+        "http1/llhttp",
+        "http2/__init__",
+        "http2/_session",
+        "http2/nghttp2",
+    ):
         assert (package / f"{name}.pxd").is_file()
 
 

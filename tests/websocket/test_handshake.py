@@ -106,7 +106,19 @@ def test_4_1_the_method_is_get(method: str) -> None:
     assert refusal.value.status == 400
 
 
-@pytest.mark.parametrize("version", ["1.0", "2", "1.2"])
+def test_rfc_8441_5_over_http_2_there_is_no_key() -> None:
+    fields = [(b"host", b"h"), (b"sec-websocket-version", b"13"), (b"sec-websocket-protocol", b"a")]
+    request = read("CONNECT", "2", fields)
+    assert request.key is None
+    assert request.subprotocols == ["a"]
+    assert accept(request, "a", None, []) == [(b"sec-websocket-protocol", b"a")]
+    with pytest.raises(Refusal) as refusal:
+        read("CONNECT", "2", fields[:1])
+    assert refusal.value.status == 400
+    assert refusal.value.headers == ((b"sec-websocket-version", b"13"),)
+
+
+@pytest.mark.parametrize("version", ["1.0", "3", "1.2"])
 def test_4_1_the_version_is_http_1_1(version: str) -> None:
     with pytest.raises(Refusal) as refusal:
         read("GET", version, headers({}))

@@ -388,7 +388,7 @@ cdef class Exchange(Job):
 
     cdef int call(self) except -1:
         """Call the app, which runs until it waits for something."""
-        cdef Exchange kept = self  # noqa: F841 the channel may let go of it meanwhile
+        cdef Exchange kept = self  # no-cython-lint: the channel may let go of it meanwhile
         self.called = True
         self.channel.service.active += 1
         return self.channel.service.runner.run(self)

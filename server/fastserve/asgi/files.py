@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
 PIECE = 1 << 18  # bytes that are read at once
 
 

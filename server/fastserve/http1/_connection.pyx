@@ -158,7 +158,8 @@ cdef class Connection(Channel):
 
     cdef bytes not_http2(self, bytes data):
         """The first bytes, unless they are, or may yet be, HTTP/2's preface. RFC 9113 3.3, 3.4"""
-        if self.pending is not None:
+        cdef bint begun = self.pending is not None
+        if begun:
             data = self.pending + data
             self.pending = None
         elif PyBytes_AS_STRING(data)[0] != c'P' or self.scheme != "http":
@@ -167,9 +168,10 @@ cdef class Connection(Channel):
             self.give_way().data_received(data)
             return None
         if PREFACE.startswith(data):
+            if not begun:
+                self.deadline = self.service.after(self.service.timeout_head)
             self.pending = data
             self.at = 0
-            self.deadline = self.service.after(self.service.timeout_head)
             return None
         return data
 
@@ -194,7 +196,7 @@ cdef class Connection(Channel):
             elif self.state == RESPONSE:
                 if not self.exchange.is_websocket:
                     return True
-            elif self.pending is not None:
+            elif self.pending is not None and self.state != NEW:
                 return True
         self.close()
         return False
@@ -555,8 +557,11 @@ cdef class Connection(Channel):
         return drained
 
     cdef int check_client(self) except -1:
-        """The loop tells of a lost connection only after the step, and a step may be long."""
-        if not self.gone and self.transport.is_closing():
+        """The loop tells of a lost connection only after the step, and a step may be long.
+
+        Between two steps it tells in time, those first who wait in `receive`.
+        """
+        if self.in_step and not self.gone and self.transport.is_closing():
             self.gone = True
             raise ClientDisconnected("the client has disconnected")
         return 0

@@ -58,6 +58,7 @@ cdef class Connection:
     cdef int wide  # streams whose window was made large
     cdef bint congested  # the client does not read: the transport's buffer is full
     cdef bint reading_paused
+    cdef double paused_since
     cdef bint in_turn
     cdef bint turn_planned
     cdef bytes pending  # owned: what arrived while an app ran a nested loop
@@ -66,11 +67,13 @@ cdef class Connection:
     cdef int turn(self, bytes data) except -1
     cdef int call_apps(self) except -1
     cdef int deliver(self) except -1
+    cdef StreamChannel add_channel(self, Stream stream)
     cdef int begin_request(self, Stream stream, RequestHead head) except -1
     cdef int plan_turn(self) except -1
     cdef int flush(self) except -1
     cdef int decide(self) except -1
     cdef int steer_reading(self) except -1
+    cdef int forgive_pause(self) except -1
     cdef int refuse(self, Stream stream, object error) except -1
     cdef int answer(self, Stream stream, int status, str text, object headers,
                     bint is_head) except -1
@@ -115,5 +118,6 @@ cdef class StreamChannel(Channel):
     cdef int deliver(self) except -1
     cdef int closed(self, unsigned int code) except -1
     cdef int sweep(self) except -1
+    cdef int forgive_pause(self, double since) noexcept
     cdef bint is_too_slow(self) noexcept
     cdef int watch_stuck(self) except -1

@@ -1,5 +1,4 @@
 from asyncio import BaseProtocol, Transport
-from collections.abc import Awaitable
 from typing import Any
 
 from typing_extensions import disjoint_base
@@ -37,5 +36,4 @@ class StreamTransport:
 
 @disjoint_base
 class StreamChannel:
-    def wait_drained(self) -> Awaitable[None]: ...
     async def transmit_file(self, exchange: object, file: object, more: bool) -> None: ...

@@ -30,14 +30,13 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int64_t
 from libc.time cimport time
 
-from httpparser cimport Limits, Output, RequestHead
+from httpparser cimport Output, RequestHead
 from httpparser.http2 cimport (
     BETWEEN_FRAMES, CANCEL, IN_DATA, INTERNAL_ERROR, IN_PREFACE, NO_ERROR, REFUSED_STREAM,
     Session, Stream, sendable,
 )
 from fastserve.asgi._exchange cimport (
-    COMPLETE, HEAD_GIVEN, Channel, Exchange, admit, describe_carrier, new_exchange, record,
-    text_of,
+    COMPLETE, Channel, Exchange, admit, describe_carrier, new_exchange, record, text_of,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
@@ -48,7 +47,6 @@ from http import HTTPStatus
 from fastserve.errors import ClientDisconnected, Refusal
 from fastserve.websocket import is_wanted as websocket_is_wanted
 from fastserve.websocket import open_handshake
-from httpparser.errors import HttpParserError
 
 __all__ = ("Connection",)
 
@@ -245,15 +243,11 @@ cdef class Connection:
             self.service.loop.call_soon(self.resume)
         return 0
 
-    cdef int begin_request(self, Stream stream, RequestHead head) except -1:
-        """A head has arrived: its app is called once everything that arrived was read."""
-        cdef Service service = self.service
+    cdef StreamChannel add_channel(self, Stream stream):
+        """The channel of a stream that has begun."""
         cdef Channel origin = self.origin
-        cdef StreamChannel channel
-        if self.apps >= self.shared.max_streams:
-            return stream.reset(REFUSED_STREAM)  # RFC 9113 8.7: it can be sent again
-        channel = StreamChannel.__new__(StreamChannel)
-        channel.service = service
+        cdef StreamChannel channel = StreamChannel.__new__(StreamChannel)
+        channel.service = self.service
         channel.scope = origin.scope
         channel.client = origin.client
         channel.server = origin.server
@@ -264,6 +258,16 @@ cdef class Connection:
         channel.stream = stream
         channel.declared = -1
         stream.owner = channel
+        self.deadline = 0
+        return channel
+
+    cdef int begin_request(self, Stream stream, RequestHead head) except -1:
+        """A head has arrived: its app is called once everything that arrived was read."""
+        cdef Service service = self.service
+        cdef StreamChannel channel
+        if self.apps >= self.shared.max_streams:
+            return stream.reset(REFUSED_STREAM)  # RFC 9113 8.7: it can be sent again
+        channel = self.add_channel(stream)
         if head.upgrade is None:
             channel.exchange = new_exchange(channel, head)
         else:
@@ -276,7 +280,7 @@ cdef class Connection:
             except Refusal as error:
                 return self.refuse(stream, error)
             stream.tunnel = True
-        if not stream.ended:
+        if not stream.ended and not stream.tunnel:
             channel.body_since = service.now
             channel.deadline = service.after(service.timeout_body)
         channel.counted = True
@@ -330,12 +334,15 @@ cdef class Connection:
         cdef bint is_head = self.session.method == "HEAD"
         if stream.answered:
             return stream.reset(CANCEL)
+        if channel is None:
+            channel = self.add_channel(stream)  # its answer has a deadline as any other has
         if exchange is not None:
             is_head = exchange.head.method == "HEAD"
+            exchange.status = error.status
             if exchange.called:
                 exchange.disconnect()
             stream.drop_head()
-            channel.gone = True
+        channel.gone = True
         self.service.logger.debug(
             "refused %s: %d %s", text_of(self.origin.client), error.status, error
         )
@@ -348,6 +355,7 @@ cdef class Connection:
         own = (b"content-type", b"text/plain; charset=utf-8")
         self.shared.renew()
         self.session.default_fields = self.shared.fields
+        stream.tunnel = False
         stream.keep_head(status, [*headers, own])
         stream.send_head(not is_head, PyBytes_GET_SIZE(body))
         return 0 if is_head else stream.send(body, False)
@@ -386,7 +394,10 @@ cdef class Connection:
             return self.close()
         elif self.deadline == 0:
             self.deadline = self.service.after(self.service.timeout_keep_alive)
-        if self.called < len(self.begun) and not self.congested or self.pending is not None:
+        if (
+            self.called < len(self.begun) and not self.congested
+            or self.pending is not None or self.fed
+        ):
             self.plan_turn()
         return self.steer_reading()
 
@@ -399,9 +410,25 @@ cdef class Connection:
         if wanted == self.reading_paused:
             self.reading_paused = not wanted
             if wanted:
+                self.forgive_pause()
                 self.transport.resume_reading()
             else:
+                self.paused_since = self.service.now
                 self.transport.pause_reading()
+        return 0
+
+    cdef int forgive_pause(self) except -1:
+        """What could not arrive while we did not read is not late."""
+        cdef Service service = self.service
+        cdef Stream stream
+        self.heard = True
+        if self.incomplete_until:
+            self.incomplete_until = service.after(service.timeout_head)
+        if self.deadline:
+            self.deadline = service.after(service.timeout_keep_alive)
+        for stream in self.session.streams:
+            if stream.owner is not None:
+                (<StreamChannel> stream.owner).forgive_pause(self.paused_since)
         return 0
 
     cdef int watch_input(self) except -1:
@@ -486,6 +513,8 @@ cdef class Connection:
             if self.state != OPEN:
                 self.deadline = self.service.after(LINGER_SECONDS)
             return
+        if self.reading_paused or self.in_turn:  # a turn follows, or an app runs a nested loop
+            return
         if self.state != OPEN:
             if self.deadline and now >= self.deadline:
                 self.abort()
@@ -506,6 +535,8 @@ cdef class Connection:
                     (<StreamChannel> stream.owner).sweep()
             if self.shared.ping_interval:
                 self.check_ping()
+                if self.state != OPEN:
+                    return
             if not self.session.wants_write():
                 return
         self.turn(None)
@@ -564,6 +595,7 @@ cdef class StreamChannel(Channel):
 
     cdef int64_t send_head(self, Exchange exchange, object headers) except? -2:
         self.declared = self.stream.keep_head(exchange.status, headers)
+        self.stream.tunnel = False
         self.trailers_wanted = exchange.has_trailers and exchange.head.trailers
         return self.declared
 
@@ -694,7 +726,7 @@ cdef class StreamChannel(Channel):
             else:
                 self.held += PyBytes_FromStringAndSize(at, length)
             return 0
-        if exchange is None or exchange.phase == COMPLETE:
+        if exchange is None or exchange.phase == COMPLETE or self.gone:
             return 0
         if self.stream.unconsumed == length:  # the app had taken all before this
             self.unread_since = self.service.now
@@ -783,7 +815,8 @@ cdef class StreamChannel(Channel):
         cdef Exchange exchange = self.exchange
         self.watch_stuck()
         if (
-            exchange is None or self.stream.ended or exchange.phase == COMPLETE
+            exchange is None or self.stream.ended or exchange.phase == COMPLETE or self.gone
+            or exchange.is_websocket
             or self.stream.unconsumed  # it is the app that takes its time
         ):
             return 0
@@ -795,6 +828,16 @@ cdef class StreamChannel(Channel):
             self.connection.refuse(
                 self.stream, Refusal(408, "the request body did not arrive in time")
             )
+        return 0
+
+    cdef int forgive_pause(self, double since) noexcept:
+        """Nothing was read from the connection since then."""
+        cdef Service service = self.service
+        self.stuck_until = 0
+        if self.deadline:
+            self.deadline = service.after(service.timeout_body)
+        if not self.stream.unconsumed:  # else taken() allows for it
+            self.body_since += service.now - since
         return 0
 
     cdef bint is_too_slow(self) noexcept:

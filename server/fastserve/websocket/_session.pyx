@@ -334,6 +334,8 @@ cdef class Session:
             app = context.run(self.service.app, scope, self.receive, self.send)
         except Exception as error:
             app = _failed(error)
+        if not isinstance(app, CoroutineType):  # the ASGI spec asks for an awaitable only
+            app = _awaited(app)
         self.task = self.stream.loop.create_task(app, context=context)
         self.task.add_done_callback(self._app_ended)
 
@@ -751,6 +753,10 @@ cdef class Receive(Awaitable):
 cdef bint has_not_begun(object task) except -1:
     cdef object coroutine = task.get_coro()
     return isinstance(coroutine, CoroutineType) and getcoroutinestate(coroutine) == CORO_CREATED
+
+
+async def _awaited(call):
+    await call
 
 
 async def _failed(error):
