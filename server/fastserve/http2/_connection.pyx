@@ -82,8 +82,8 @@ cdef class Shared:
         self.ping_interval = config.h2_ping_interval
         self.ping_timeout = config.h2_ping_timeout
         self.output = Output.__new__(Output)
-        self.server_name = b"fastserve" if config.server_header else None
-        self.date_field = config.date_header
+        self.server_name = b"fastserve" if config.own_server else None
+        self.date_field = config.own_date
         self.extra = list(config.extra_headers)
 
     cdef int renew(self) except -1:
