@@ -106,6 +106,7 @@ cdef class Session:
     cdef bint has_priority
 
     cdef Output out  # owned by the caller of produce()
+    cdef size_t out_limit  # of produce()
 
     cdef int setup(self, bint client, Limits limits, dict options) except -1
     cdef int execute(self, const char *data, size_t length) except -1

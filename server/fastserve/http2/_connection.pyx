@@ -512,11 +512,14 @@ cdef class Connection:
         """Once a second: deadlines."""
         cdef double now = self.service.now
         cdef Stream stream
-        if self.congested or self.state != OPEN and self.transport.get_write_buffer_size():
-            self.check_stuck()
+        if self.congested or self.deadline and self.transport.get_write_buffer_size():
+            self.check_stuck()  # a client that still reads is not idle
             if self.state != OPEN:
                 self.deadline = self.service.after(LINGER_SECONDS)
+            elif self.deadline:
+                self.deadline = self.service.after(self.service.timeout_keep_alive)
             return
+        self.stuck_until = 0
         if self.reading_paused or self.in_turn:  # a turn follows, or an app runs a nested loop
             return
         if self.state != OPEN:
