@@ -57,6 +57,8 @@ be installed. What a program does to the logger `uvicorn.access` (filters, handl
 `disabled`) is done to our access log. `fastserve.config.LOGGING_CONFIG` is a dict to change and
 give as `log_config`. What an application logs to `uvicorn.error` is shown as before.
 
+`--env-file` needs python-dotenv, as there: `pip install 'fastserve-asgi[env]'`.
+
 `--http httptools` and `zttp` mean our parser over llhttp, `--ws websockets`, `websockets-sansio`
 and `wsproto` our WebSocket; the log says so."""
 

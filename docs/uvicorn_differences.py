@@ -3,17 +3,16 @@
 # Options whose default is another one.
 DEFAULTS = {
     "timeout_keep_alive": "65 s, longer than the 60 s of nginx and most load balancers, so that a "
-    "proxy never sends into a connection that is just being closed; an idle one costs 6 KB.",
+    "proxy never sends into a connection that is just being closed.",
     "timeout_graceful_shutdown": "30 s, the grace period of Kubernetes: a stop that waits for ever "
     "ends with SIGKILL. `none` waits for ever.",
     "timeout_worker_healthcheck": "60 s: one slow call without `await` costs no worker.",
+    "http2": "on: with TLS by ALPN, else for clients that begin with it; HTTP/1.1 is as before.",
     "app_dir": "`.`, which is the same directory as the empty name.",
 }
 
 # Options that fastserve has not (yet).
-MISSING = {
-    "http2": "Needs `--http zttp` in uvicorn.",
-}
+MISSING: dict[str, str] = {}
 
 # Outcomes of commands and programs: what uvicorn does, what fastserve does, and why.
 DIFFERENCES = {
@@ -62,6 +61,16 @@ DIFFERENCES = {
         "`SystemExit(3)`",
         "`fastserve.StartError`: `BindError`, `AppError`, `LifespanError`",
         "The program around the server can catch it.",
+    ),
+    "limit_concurrency": (
+        "`--limit-concurrency` counts open connections, idle ones too",
+        "it counts requests in progress; `--limit-connections` is for connections",
+        "Idle clients are no load, and would lock out the others.",
+    ),
+    "a stop during startup": (
+        "a stop while the application starts waits until it has started",
+        "cancels its lifespan call",
+        "A startup that waits for a database could not be stopped.",
     ),
     "a wrong keyword": (
         "`TypeError`",

@@ -109,6 +109,7 @@ cdef class Session:
     cdef bint has_priority
 
     cdef Output out  # owned by the caller of produce()
+    cdef size_t out_limit  # of produce()
 
     cdef int setup(self, bint client, Limits limits, dict options) except -1
     cdef int check_begun(self) except -1

@@ -253,7 +253,8 @@ cdef int on_send_data(nghttp2_session *raw, nghttp2_frame *frame, const uint8_t 
     stream.copy_to(session.out, length)
     if session.frames.left < session.frames.rate:
         session.frames.left += 2  # who reads a body sends WINDOW_UPDATEs for it
-    return 0
+    # nghttp2 would go on to the next DATA frame without asking produce().
+    return NGHTTP2_ERR_PAUSE if session.out.length >= session.out_limit else 0
 
 
 cdef int on_frame_send(nghttp2_session *raw, const nghttp2_frame *frame,
@@ -688,12 +689,13 @@ cdef class Session:
             return False
         self.busy = True
         self.out = out
+        self.out_limit = limit
         try:
             while out.length < limit:
                 length = nghttp2_session_mem_send2(self.session, &at)
                 if length <= 0:
                     check(<int> length)
-                    return False
+                    return out.length >= limit  # on_send_data() paused
                 out.append(<const char *> at, length)
         except BaseException:
             out.length = begin  # the output may be another connection's next

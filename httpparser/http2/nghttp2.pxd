@@ -6,6 +6,7 @@ cdef extern from "nghttp2/nghttp2.h":
 
     enum:
         NGHTTP2_ERR_DEFERRED
+        NGHTTP2_ERR_PAUSE
         NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
         NGHTTP2_ERR_NOMEM
         NGHTTP2_ERR_FLOODED

@@ -39,6 +39,9 @@ def run(app: Any, **options: "Unpack[Keywords]") -> None:
     for note in own_words(options):
         logs.logger.info("%s", note)
     if config.workers > 1 or config.reload:
+        if not isinstance(app, str):
+            name = "reload" if config.reload else "workers"
+            raise ConfigError(name, 'requires the application as a "module:attribute" string')
         from .supervisor import Supervisor
 
         Supervisor(config).run()

@@ -166,6 +166,7 @@ class Help(click.ParamType):  # type: ignore[type-arg]
 
 
 TITLES = dict(GROUPS.values())
+GROUP = "fastserve.help"  # what --help asks for, in the meta of the context
 
 
 class Command(click.Command):
@@ -174,34 +175,30 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         words = [word for each in args for word in each.split("=", 1)]  # --help=tls
         if "--help" in words and not ctx.resilient_parsing:
-            click.echo(help_text(words[words.index("--help") + 1 :][:1], ctx))
+            ctx.meta[GROUP] = "".join(words[words.index("--help") + 1 :][:1])
+            click.echo(ctx.get_help())
             ctx.exit()
         return super().parse_args(ctx, list(plain_switches(args)))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        asked = ctx.meta.get(GROUP)
+        is_short = asked not in (*TITLES, "all")
         for group, title in TITLES.items():
             wanted = [
                 option.name
                 for option in options()
                 if option.group == group
-                and (option.is_common if self.shown is None else self.shown in (group, "all"))
+                and (option.is_common if is_short else asked in (group, "all"))
             ]
             found = [param for param in self.params if param.name in wanted]
             records = [record for param in found if (record := param.get_help_record(ctx))]
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
-        if self.shown is None:
+        if is_short or asked == "all":
             own = [param for param in self.params if param.name in ("config", "version", "help")]
             with formatter.section("Other"):
                 formatter.write_dl([r for param in own if (r := param.get_help_record(ctx))])
-
-    shown: str | None = None  # the group that --help shows; None: the common options
-
-
-def help_text(group: Sequence[str], ctx: click.Context) -> str:
-    Command.shown = group[0] if group and group[0] in (*TITLES, "all") else None
-    return ctx.get_help()
 
 
 def plain_switches(args: Sequence[str]) -> list[str]:

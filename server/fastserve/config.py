@@ -169,6 +169,7 @@ class Config:
         "no access log.",
         choices=LOG_LEVELS,
         also={
+            "0": "info",  # logging.NOTSET
             "5": "trace",
             "10": "debug",
             "20": "info",
@@ -362,6 +363,9 @@ class Config:
 
     # Derived from `headers`: response headers as bytes.
     extra_headers: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False, compare=False)
+    # Whether the server's own fields are sent: not those that `headers` has.
+    own_server: bool = field(init=False, repr=False, compare=False)
+    own_date: bool = field(init=False, repr=False, compare=False)
 
     def __init__(self, app: Any, *address: Any, **given: "Unpack[Keywords]") -> None:
         """`address` is uvicorn's order of the first options: host, port, uds, fd."""
@@ -383,6 +387,9 @@ class Config:
         self._check_together()
         self._set_head_limits(values)
         self._set("extra_headers", tuple(map(parse_header, self.headers)))
+        given = {name for name, _ in self.extra_headers}
+        self._set("own_server", self.server_header and b"server" not in given)
+        self._set("own_date", self.date_header and b"date" not in given)
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -421,9 +428,6 @@ class Config:
             raise ConfigError("ssl_cert_reqs", "requires ssl_ca_certs, to verify clients with")
         if self.ssl_version not in TLS_VERSIONS:
             raise ConfigError("ssl_version", f"{self.ssl_version} is older than TLS 1.2")
-        if (self.workers > 1 or self.reload) and not isinstance(self.app, str):
-            name = "reload" if self.reload else "workers"
-            raise ConfigError(name, 'requires the application as a "module:attribute" string')
         try:
             Proxies(self.forwarded_allow_ips)
         except ValueError as error:
@@ -508,7 +512,8 @@ def load_env_file(path: str) -> None:
         from dotenv import load_dotenv
     except ImportError:
         raise ConfigError(
-            "env_file", "needs python-dotenv, which is not installed; pip install python-dotenv"
+            "env_file",
+            "needs python-dotenv, which is not installed; pip install 'fastserve-asgi[env]'",
         ) from None
     if not os.path.isfile(path):
         raise ConfigError("env_file", f"{path} is not a file")

@@ -54,6 +54,13 @@ TABLE = (
 """,
     ),
     *rows(
+        "gunicorn granian",
+        """
+--http2-max-concurrent-streams    use --h2-max-concurrent-streams
+--http2-max-frame-size    remove it
+""",
+    ),
+    *rows(
         "gunicorn",
         """
 -t --timeout              use --timeout-worker-healthcheck
@@ -94,8 +101,10 @@ TABLE = (
 --uwsgi-allow-from        remove it; fastserve does not speak the uwsgi protocol
 --suppress-ragged-eofs    remove it
 --do-handshake-on-connect    remove it; use --timeout-tls-handshake
---http-protocols          remove it
---http2-cleartext         remove it
+--http-protocols          remove it; --no-http2 turns HTTP/2 off
+--http2-cleartext         remove it; --no-http2 turns HTTP/2 off
+--http2-initial-window-size    use --h2-initial-window-size
+--http2-max-header-list-size    use --h2-max-field-block
 --permit-obsolete-folding    remove it; RFC 9112 5.2 has a server refuse it
 --strip-header-spaces     remove it; RFC 9112 5.1 has a server refuse them
 --permit-unconventional-http-method    remove it; the application gets any method
@@ -150,8 +159,14 @@ TABLE = (
 --no-http1-keep-alive     use --timeout-keep-alive 0
 --http1-pipeline-flush    remove it
 --no-http1-pipeline-flush    remove it
---http2-adaptive-window   remove it
---no-http2-adaptive-window    remove it
+--http2-adaptive-window   remove it; see --h2-max-window-size
+--no-http2-adaptive-window    remove it; see --h2-max-window-size
+--http2-initial-connection-window-size    use --h2-connection-window-size
+--http2-initial-stream-window-size    use --h2-initial-window-size
+--http2-keep-alive-interval    use --h2-ping-interval, in seconds
+--http2-keep-alive-timeout    use --h2-ping-timeout, in seconds
+--http2-max-headers-size  use --h2-max-field-block
+--http2-max-send-buffer-size    use --write-high-water
 --log                     use --log-level
 --no-log                  use --log-level critical
 --access-log-fmt          use --access-log-format text or json, or --log-config
@@ -214,15 +229,10 @@ OTHER_MEANING = {
     },
 }
 
-# HTTP/2's: fastserve's own options, where it has any, have other names and units.
-HTTP2 = "--http2-"
-
 
 def answer(flag: str) -> str | None:
     """What to use instead of this option of another server; None if none has it."""
     for row in TABLE:
         if flag in row.flags.split():
             return row.answer
-    if flag.startswith(HTTP2):
-        return "remove it; `fastserve --help all` has all options"
     return None

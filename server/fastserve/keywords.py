@@ -71,6 +71,16 @@ class Keywords(TypedDict, total=False):
     timeout_graceful_shutdown: float | None
     timeout_startup: float | None
     timeout_worker_healthcheck: float | None
+    http2: bool
+    h2_max_concurrent_streams: int
+    h2_initial_window_size: int
+    h2_max_window_size: int
+    h2_connection_window_size: int
+    h2_max_field_block: int
+    h2_max_resets: int
+    h2_max_control_frames: int
+    h2_ping_interval: float | None
+    h2_ping_timeout: float | None
     ws: str | None
     ws_max_size: int
     ws_max_queue: int

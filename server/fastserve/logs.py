@@ -62,10 +62,13 @@ def configure_as_usual(config: Config) -> None:
     if not uvicorn.hasHandlers() and uvicorn.level == logging.NOTSET:
         uvicorn.setLevel(level_of(config))  # applications log to it too
     handler: logging.Handler | None = None
-    for each in (logger, logging.getLogger("asyncio"), uvicorn):
+    asyncio_logger = logging.getLogger("asyncio")  # whose errors others collect at the root
+    for each in (logger, asyncio_logger, uvicorn):
         if not each.hasHandlers():
             handler = handler or standard_error_handler(config.use_colors)
             each.addHandler(handler)
+            # An application that sets up the root logger would have every line twice.
+            each.propagate = each is asyncio_logger
 
 
 configured: Config | None = None

@@ -15,7 +15,7 @@ from typing import Any
 from . import importer, logs
 from .access_log import open_access_log
 from .config import Config
-from .errors import ConfigError, LifespanError
+from .errors import ConfigError, LifespanError, StartError
 from .formatters import TRACE
 from .lifespan import Lifespan
 from .listener import Listener
@@ -60,6 +60,7 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signals: list[int] = []
         self._passes_signals_on = True
+        self._app: ASGIApp | None = None
         self._service: Service | None = None
         self._listener: Listener | None = None
         self._undo: contextlib.AsyncExitStack | None = None  # of what startup() has made
@@ -122,10 +123,11 @@ class Server:
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve in a loop of our own; a stop signal makes this return."""
-        logs.open_standard_descriptors()
+        logs.configure(self.config)
         self._passes_signals_on = False
-        factory = loop_factory(choose_loop(self.config.loop))
-        with asyncio.Runner(loop_factory=factory) as runner:
+        with self.capture_signals():  # a module may run a loop of its own when it is imported
+            self._app = importer.load(self.config)
+        with asyncio.Runner(loop_factory=loop_factory(choose_loop(self.config.loop))) as runner:
             runner.run(self.serve(sockets))
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
@@ -138,6 +140,10 @@ class Server:
         try:
             with self.capture_signals():
                 await self._serve(sockets)
+        except StartError as error:
+            if self._passes_signals_on:  # the caller of run() says it
+                logger.error("%s", error)
+            raise
         finally:
             if self._passes_signals_on:
                 for number in self._signals[:1]:
@@ -158,7 +164,7 @@ class Server:
         self._set_events()
         logs.configure(self.config)
         async with contextlib.AsyncExitStack() as undo:
-            app = importer.load(self.config)
+            app = self._app = self._app or importer.load(self.config)
             if logs.level_of(self.config) <= TRACE:
                 app = traced(app)
             context = server_context(self.config)

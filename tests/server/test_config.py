@@ -36,8 +36,6 @@ WRONG = {
         {"ssl_certfile": "x", "ssl_cert_reqs": "required"},
         "ssl_cert_reqs: requires ssl_ca_certs",
     ),
-    "workers": ({"workers": 2}, 'workers: requires the application as a "module:attribute" string'),
-    "reload": ({"reload": True}, 'reload: requires the application as a "module:attribute" string'),
     "root_path": ({"root_path": "api"}, "root_path: must start with /"),
     "unknown": ({"prot": 1}, "prot: there is no such option; did you mean port?"),
     "of another server": (
@@ -57,6 +55,15 @@ WRONG = {
         "headers: Content-Length is set by the server",
     ),
 }
+
+
+@pytest.mark.parametrize("given", [{"workers": 2}, {"reload": True}])
+def test_workers_import_their_application(given):
+    (name,) = given
+    problem = f'{name}: requires the application as a "module:attribute" string'
+    with pytest.raises(ConfigError, match=problem):
+        fastserve.run(lambda: None, **given)
+    assert getattr(Config(lambda: None, **given), name)  # a program may serve it by itself
 
 
 @pytest.mark.parametrize(("given", "message"), WRONG.values(), ids=WRONG)

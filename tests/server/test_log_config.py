@@ -4,11 +4,14 @@ import asyncio
 import configparser
 import io
 import logging
+import os
 import pickle
+import signal
 
 import pytest
+from serving import HERE, Command, get
 
-from fastserve import Config
+from fastserve import Config, LifespanError, Server
 from fastserve.access_log import ColorAccessLog, FilteredAccessLog, open_access_log
 from fastserve.formatters import AccessFormatter, DefaultFormatter, wants_colors
 from fastserve.log_config import rename_sections, with_our_loggers
@@ -155,3 +158,30 @@ def test_a_trace(caplog):
         "[1] send {'type': 'http.response.start', 'status': 200, 'headers': '<...>'}",
         "[1] raised ValueError",
     ]
+
+
+BASIC = """
+import logging
+from apps import app
+logging.basicConfig(format="root %(message)s", level=logging.INFO)
+"""
+
+
+def test_an_app_that_sets_up_the_root_logger_has_each_line_once(tmp_path):
+    (tmp_path / "basic.py").write_text(BASIC)
+    path = os.pathsep.join((str(HERE), str(tmp_path)))
+    with Command("basic:app", "--port", "0", env={**os.environ, "PYTHONPATH": path}) as command:
+        assert get(command.port()) == (200, "hello")
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+    assert len([line for line in command.stderr if "Stopping" in line]) == 1
+
+
+def test_a_failed_start_is_logged_for_programs(caplog):
+    async def fails(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+    with pytest.raises(LifespanError):
+        asyncio.run(Server(Config(fails, port=0)).serve())
+    assert caplog.messages == ["the application failed to start: no database"]

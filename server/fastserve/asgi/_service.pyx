@@ -69,7 +69,9 @@ cdef class Service:
         self.timeout_body = config.timeout_body
         self.min_body_rate = config.min_body_rate
         self.keep_alive = config.timeout_keep_alive != 0
-        self.timeout_keep_alive = config.timeout_keep_alive or 0
+        seconds = config.timeout_keep_alive
+        # HTTP/2 has no field to close with; a deadline of 0 would be none.
+        self.timeout_keep_alive = 0 if seconds is None else max(seconds, 0.001)
         self.timeout_send = config.timeout_send
         self.pipeline_bytes = config.pipeline_bytes
         self.write_high_water = config.write_high_water

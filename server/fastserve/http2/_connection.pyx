@@ -85,8 +85,8 @@ cdef class Shared:
         self.ping_interval = config.h2_ping_interval
         self.ping_timeout = config.h2_ping_timeout
         self.output = Output.__new__(Output)
-        self.server_name = b"fastserve" if config.server_header else None
-        self.date_field = config.date_header
+        self.server_name = b"fastserve" if config.own_server else None
+        self.date_field = config.own_date
         self.extra = sendable(config.extra_headers)
 
     cdef int renew(self) except -1:
@@ -283,7 +283,7 @@ cdef class Connection:
             channel.exchange = new_exchange(channel, head)
         else:
             try:
-                if not websocket_is_wanted(head.upgrade):
+                if not (service.has_websockets and websocket_is_wanted(head.upgrade)):
                     raise Refusal(501, "the protocol is not known")
                 if service.draining:
                     raise Refusal(503, "the server is shutting down")
@@ -533,11 +533,14 @@ cdef class Connection:
         """Once a second: deadlines."""
         cdef double now = self.service.now
         cdef Stream stream
-        if self.congested or self.state != OPEN and self.transport.get_write_buffer_size():
-            self.check_stuck()
+        if self.congested or self.deadline and self.transport.get_write_buffer_size():
+            self.check_stuck()  # a client that still reads is not idle
             if self.state != OPEN:
                 self.deadline = self.service.after(LINGER_SECONDS)
+            elif self.deadline:
+                self.deadline = self.service.after(self.service.timeout_keep_alive)
             return
+        self.stuck_until = 0
         if self.reading_paused or self.in_turn:  # a turn follows, or an app runs a nested loop
             return
         if self.state != OPEN:

@@ -47,6 +47,7 @@ PARSED = {
     "http auto": parsed("a:b --http auto", "http"),
     "http h11": parsed("a:b --http h11", "http"),
     "http httptools": parsed("a:b --http httptools", "http"),
+    "http2": parsed("a:b --http zttp --http2", "http2"),
     "http zttp": parsed("a:b --http zttp", "http"),
     "ws auto": parsed("a:b --ws auto", "ws"),
     "ws none": parsed("a:b --ws none", "ws"),

@@ -396,12 +396,12 @@ def a_cancelled_task(server):
 @program()
 def two_servers_in_a_loop(server):
     async def main():
-        both = [server.Server(quiet(server)) for _ in range(2)]
-        tasks = [asyncio.create_task(each.serve()) for each in both]
-        for each in both:
+        pair = [server.Server(quiet(server)) for _ in range(2)]
+        tasks = [asyncio.create_task(each.serve()) for each in pair]
+        for each in pair:
             await until_started(each)
-        answers = [await fetch(port_of(each)) for each in both]
-        for each in both:
+        answers = [await fetch(port_of(each)) for each in pair]
+        for each in pair:
             each.should_exit = True
         await asyncio.gather(*tasks)
         return answers
@@ -541,6 +541,66 @@ def a_stop_before_the_start(server):
     return asyncio.run(main())
 
 
+@program(differs="a stop during startup")
+def a_stop_during_the_startup(server):
+    async def main():
+        entered, release, ended = asyncio.Event(), asyncio.Event(), []
+
+        async def slow(scope, receive, send):
+            await receive()
+            entered.set()
+            await release.wait()
+            ended.append("started")
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+
+        running = server.Server(quiet(server, slow))
+        task = asyncio.create_task(running.serve())
+        await entered.wait()
+        running.should_exit = True
+        for _ in range(5):
+            await asyncio.sleep(0)
+        release.set()
+        await task
+        return ended
+
+    return asyncio.run(main())
+
+
+@program()
+def workers_without_run(server):
+    """Who serves by itself may have an application that is not a string."""
+    with in_a_thread(running := server.Server(quiet(server, workers=2))):
+        return get(port_of(running))
+
+
+@program()
+def log_level_of_0(server):
+    server.Config(app, log_level=0)
+    return True
+
+
+@program()
+def a_module_that_runs_a_loop(server):
+    """run() imports it before there is one."""
+    sock = listener()
+    port = sock.getsockname()[1]
+
+    def interrupt():
+        with contextlib.suppress(OSError):
+            answers.append(get(port))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    answers = []
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    server.run("uvicorn_names.looping:app", fd=sock.fileno(), log_level="error")
+    thread.join()
+    sock.close()
+    return answers
+
+
 @program()
 def force_exit(server):
     running = server.Server(quiet(server))
@@ -616,6 +676,19 @@ def limit_max_requests(server):
     answers = [get(port) for _ in range(2)]
     thread.join(WAIT)
     return answers, thread.is_alive()
+
+
+@program(differs="limit_concurrency")
+def limit_concurrency(server):
+    with in_a_thread(running := server.Server(quiet(server, limit_concurrency=2))):
+        port = port_of(running)
+        idle = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
+        idle.request("GET", "/")
+        first = idle.getresponse()
+        first.read()
+        second, _ = get(port)
+        idle.close()
+    return first.status, second
 
 
 @program()
