@@ -54,6 +54,8 @@ cdef enum:
     MAX_FRAME_SIZE = 16384  # we do not ask for more. RFC 9113 6.5.2
     STACK_FIELDS = 64
     LONGEST_METHOD = 64
+    MOST_SENT = 1 << 20  # bytes of a field block that we send
+    PIECE = 64  # bytes that a piece of a body costs beyond its content
 
 cdef str VERSION_2 = sys.intern("2"), GET = sys.intern("GET"), CONNECT = sys.intern("CONNECT")
 cdef bytes EMPTY = b"", COOKIE = b"cookie", WEBSOCKET = b"websocket"
@@ -141,10 +143,16 @@ cdef int on_frame_recv(nghttp2_session *raw, const nghttp2_frame *frame,
         session.fields = None
     elif frame.hd.type == NGHTTP2_DATA:
         if not ended:
+            if frame.hd.length and frame.hd.length == frame.data.padlen and (
+                not take(&session.frames)
+            ):
+                return session.fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many frames of padding")
             return 0
         stream = stream_of(raw, frame.hd.stream_id)
     else:
-        if frame.hd.type == NGHTTP2_GOAWAY:
+        if frame.hd.type == NGHTTP2_RST_STREAM:
+            session.reset_id = frame.hd.stream_id  # on_stream_close() is next
+        elif frame.hd.type == NGHTTP2_GOAWAY:
             session.on_goaway(frame.goaway.last_stream_id, frame.goaway.error_code)
         elif frame.hd.type == NGHTTP2_PING and frame.hd.flags & NGHTTP2_FLAG_ACK:
             session.on_pong()
@@ -179,7 +187,7 @@ cdef int on_data_chunk(nghttp2_session *raw, uint8_t flags, int32_t id, const ui
     if stream is None:
         return 0
     stream.unconsumed += length
-    if stream.received <= session.limits.body < stream.received + length:
+    if not stream.tunnel and stream.received <= session.limits.body < stream.received + length:
         stream.received += length
         session.on_refused(stream, ContentTooLarge("the body is too large", code="LIMIT_BODY"))
         return 0
@@ -195,8 +203,8 @@ cdef int on_stream_close(nghttp2_session *raw, int32_t id, uint32_t code,
     if stream is None:
         return 0
     end_stream(session, stream, code)
-    # What failed here is not the client's doing; everything else is a reset that it sent or earned.
-    if code != NGHTTP2_NO_ERROR and code != NGHTTP2_INTERNAL_ERROR:
+    # What failed here is not the peer's doing; everything else is a reset that it sent or earned.
+    if id == session.reset_id or code != NGHTTP2_NO_ERROR and code != NGHTTP2_INTERNAL_ERROR:
         if not take(&session.resets) and not session.failed:
             session.fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many streams are reset")
     return 0
@@ -245,7 +253,8 @@ cdef int on_send_data(nghttp2_session *raw, nghttp2_frame *frame, const uint8_t 
     stream.copy_to(session.out, length)
     if session.frames.left < session.frames.rate:
         session.frames.left += 2  # who reads a body sends WINDOW_UPDATEs for it
-    return 0
+    # nghttp2 would go on to the next DATA frame without asking produce().
+    return NGHTTP2_ERR_PAUSE if session.out.length >= session.out_limit else 0
 
 
 cdef int on_frame_send(nghttp2_session *raw, const nghttp2_frame *frame,
@@ -260,6 +269,14 @@ cdef int on_frame_send(nghttp2_session *raw, const nghttp2_frame *frame,
         if stream is not None and not stream.ended and not stream.tunnel:
             # RFC 9113 8.1: the response is complete, the rest of the request is not wanted
             check(nghttp2_submit_rst_stream(raw, 0, stream.id, NGHTTP2_NO_ERROR))
+    return 0
+
+
+cdef int on_frame_not_sent(nghttp2_session *raw, const nghttp2_frame *frame, int code,
+                           void *user) except? -902:
+    """A head or trailers that are larger than nghttp2 sends: the peer must not wait for them."""
+    if frame.hd.type == NGHTTP2_HEADERS and code == NGHTTP2_ERR_FRAME_SIZE_ERROR:
+        check(nghttp2_submit_rst_stream(raw, 0, frame.hd.stream_id, NGHTTP2_INTERNAL_ERROR))
     return 0
 
 
@@ -297,6 +314,7 @@ nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(CALLBACKS, on_inval
 nghttp2_session_callbacks_set_on_data_chunk_recv_callback(CALLBACKS, on_data_chunk)
 nghttp2_session_callbacks_set_on_stream_close_callback(CALLBACKS, on_stream_close)
 nghttp2_session_callbacks_set_on_frame_send_callback(CALLBACKS, on_frame_send)
+nghttp2_session_callbacks_set_on_frame_not_send_callback(CALLBACKS, on_frame_not_sent)
 nghttp2_session_callbacks_set_send_data_callback(CALLBACKS, on_send_data)
 
 
@@ -513,10 +531,14 @@ cdef class Stream:
             length -= part
             self.first = self.rest.popleft() if self.rest else None
             self.at = 0
-        if self.wants_room and self.unsent < self.session.room:
+        if self.wants_room and self.load() < self.session.room:
             self.wants_room = False
             self.session.on_room(self)
         return 0
+
+    cdef size_t load(self) noexcept:
+        """What waits, by what it costs: small pieces cost more than their bytes."""
+        return self.unsent + (PIECE * <size_t> len(self.rest) if self.rest is not None else 0)
 
     cdef int consume(self, size_t count) except -1:
         """Open the window for as many bytes of what was received."""
@@ -573,6 +595,8 @@ cdef class Session:
         cdef int count = 0, code
         cdef int64_t size
         get = options.get
+        if self.session != NULL:
+            raise SessionError("the session has begun already", code="BEGUN")
         self.client = client
         self.limits = limits
         self.streams = set()
@@ -584,6 +608,7 @@ cdef class Session:
         nghttp2_option_set_no_auto_window_update(raw, 1)
         nghttp2_option_set_builtin_recv_extension_type(raw, NGHTTP2_PRIORITY_UPDATE)
         nghttp2_option_set_stream_reset_rate_limit(raw, 1 << 30, 1 << 30)  # `resets` counts more
+        nghttp2_option_set_max_send_header_block_length(raw, MOST_SENT)
         nghttp2_option_set_max_continuations(raw, 1024)  # `field_block` says when it is enough
         if client:
             code = nghttp2_session_client_new3(
@@ -610,9 +635,15 @@ cdef class Session:
         size = get("connection_window_size", 1 << 20)
         return check(nghttp2_session_set_local_window_size(self.session, 0, 0, size))
 
+    cdef inline int check_begun(self) except -1:
+        if self.session == NULL:
+            raise SessionError("the session has not begun: call __init__()", code="NOT_BEGUN")
+        return 0
+
     cdef int execute(self, const char *data, size_t length) except -1:
         """Take in bytes. What is wrong with them ends a stream or the session: see `reason`."""
         cdef nghttp2_ssize read
+        self.check_begun()
         if self.failed or length == 0:
             return 0
         if self.busy:
@@ -622,7 +653,7 @@ cdef class Session:
         try:
             read = nghttp2_session_mem_recv2(self.session, <const uint8_t *> data, length)
         except BaseException:
-            self.failed = True
+            self.terminate(NGHTTP2_INTERNAL_ERROR, "the session failed")
             raise
         finally:
             self.busy = False
@@ -650,17 +681,26 @@ cdef class Session:
         """Append frames until `limit` bytes are in the output; whether there may be more."""
         cdef const uint8_t *at
         cdef nghttp2_ssize length
+        cdef size_t begin = out.length
+        self.check_begun()
         if self.busy:
             raise SessionError("frames are made from a callback of the session", code="REENTRANT")
+        if self.lost:
+            return False
         self.busy = True
         self.out = out
+        self.out_limit = limit
         try:
             while out.length < limit:
                 length = nghttp2_session_mem_send2(self.session, &at)
                 if length <= 0:
                     check(<int> length)
-                    return False
+                    return out.length >= limit  # on_send_data() paused
                 out.append(<const char *> at, length)
+        except BaseException:
+            out.length = begin  # the output may be another connection's next
+            self.failed = self.lost = True
+            raise
         finally:
             self.busy = False
             self.out = None
@@ -672,13 +712,15 @@ cdef class Session:
 
     cdef bint is_over(self) noexcept:
         """Whether nothing more is to be read and nothing to be written."""
+        if self.lost or self.session == NULL:
+            return True
         return not nghttp2_session_want_write(self.session) and (
             self.failed or not nghttp2_session_want_read(self.session)
         )
 
     cdef bint wants_write(self) noexcept:
         """Whether frames wait; those that a window holds back are not among them."""
-        return nghttp2_session_want_write(self.session)
+        return not self.lost and nghttp2_session_want_write(self.session)
 
     cdef bint is_window_shut(self) noexcept:
         """Whether the peer must open the connection's window first."""
@@ -690,27 +732,31 @@ cdef class Session:
 
     cdef int terminate(self, uint32_t code, str reason) except -1:
         """End the session by GOAWAY: nothing more is read. RFC 9113 5.4.1"""
+        self.check_begun()
         self.failed = True
         self.reason = reason
         return check(nghttp2_session_terminate_session(self.session, code))
 
     cdef int announce_shutdown(self) except -1:
         """The first GOAWAY: requests on the way are still answered. RFC 9113 6.8"""
+        self.check_begun()
         return check(nghttp2_submit_shutdown_notice(self.session))
 
     cdef int shut_down(self) except -1:
         """The last GOAWAY: later requests are not."""
+        self.check_begun()
         return check(nghttp2_submit_goaway(
             self.session, 0, nghttp2_session_get_last_proc_stream_id(self.session),
             NGHTTP2_NO_ERROR, NULL, 0,
         ))
 
     cdef int ping(self) except -1:
+        self.check_begun()
         return check(nghttp2_submit_ping(self.session, 0, NULL))
 
     cdef int close(self) except -1:
         """The connection is lost: so are all streams."""
-        self.failed = True
+        self.failed = self.lost = True
         for stream in tuple(self.streams):
             nghttp2_session_set_stream_user_data(self.session, (<Stream> stream).id, NULL)
             end_stream(self, stream, NGHTTP2_CANCEL)
@@ -957,6 +1003,7 @@ cdef class Session:
         cdef Stream stream = Stream.__new__(Stream)
         cdef nghttp2_nv[STACK_FIELDS] room
         cdef nghttp2_data_provider2 body
+        self.check_begun()
         if len(fields) > STACK_FIELDS:
             raise ValueError(f"more than {STACK_FIELDS} fields")
         body.source.ptr = <void *> stream

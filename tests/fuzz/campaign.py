@@ -15,7 +15,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-TARGETS = ("requests", "responses", "urls", "callbacks", "frames", "connections", "http2")
+TARGETS = (
+    "requests", "responses", "urls", "callbacks", "frames", "connections", "http2",
+    "http2_connections",
+)  # fmt: skip
 CLANGS = ("clang", *(f"clang-{version}" for version in range(25, 11, -1)))
 
 

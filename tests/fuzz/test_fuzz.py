@@ -8,13 +8,14 @@ from pathlib import Path
 
 import beside_h11
 import connections
+import http2_connections
 import loop
 import pytest
 
 HERE = Path(__file__).parent
 INPUTS = {
     "requests": 1500, "responses": 1500, "urls": 10_000, "callbacks": 2000, "frames": 200,
-    "connections": 300, "http2": 300,
+    "connections": 300, "http2": 300, "http2_connections": 60,
 }  # fmt: skip
 
 
@@ -31,9 +32,10 @@ def test_every_target_is_tried_here_and_in_make_fuzz():
     assert set(campaign.TARGETS) == set(INPUTS) == files
 
 
-def test_a_play_is_the_same_each_time():
+@pytest.mark.parametrize("module", [connections, http2_connections], ids=["http1", "http2"])
+def test_a_play_is_the_same_each_time(module):
     for number in range(20):
-        first, again = (connections.play(random.Random(number), b"") for _ in range(2))
+        first, again = (module.play(random.Random(number), b"") for _ in range(2))
         assert first == again
 
 

@@ -254,10 +254,11 @@ VERSIONS = [
     refused("rfc9112-2.3-version-comma", "a dot separates the digits", 400,
             line(b"GET / HTTP/1,1")),
     refused("rfc9112-2.3-version-letters", "digits they are", 400, line(b"GET / HTTP/a.b")),
-    refused("rfc9113-3.4-preface", "HTTP/2 with prior knowledge: a clear refusal", 505,
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    refused("rfc9113-3.4-preface", "HTTP/2 that is turned off: a clear refusal", 505,
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", options={"http2": False}),
     refused("rfc9113-3.4-preface-with-settings", "the same with the frames that follow it", 505,
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"),
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
+            options={"http2": False}),
 ]  # fmt: skip
 
 HOSTS = [
