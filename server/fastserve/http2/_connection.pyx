@@ -306,7 +306,7 @@ cdef class Connection:
         while self.called < len(self.begun) and not self.congested:
             channel = self.begun[self.called]
             self.called += 1
-            if channel.stream.closed:  # reset before it was called
+            if channel.stream.closed or channel.exchange is None:  # reset or refused before
                 channel.left()
                 continue
             try:
@@ -352,8 +352,10 @@ cdef class Connection:
             channel = self.add_channel(stream)  # its answer has a deadline as any other has
         if exchange is not None:
             is_head = exchange.head.method == "HEAD"
-            exchange.status = error.status
+            channel.exchange = None
             if exchange.called:
+                exchange.status = error.status
+                self.log(channel, exchange)
                 exchange.disconnect()
             stream.drop_head()
         channel.gone = True
