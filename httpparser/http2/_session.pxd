@@ -44,6 +44,7 @@ cdef class Stream:
     cdef bint has_date
     cdef bint has_server
     cdef bint answered  # a final head was sent
+    cdef list kept, kept_extra  # owned: its fields, until it is a frame
 
     # What waits for the window, the priority and the transport.
     cdef bytes first  # owned: sent next, from `at` on; None: nothing waits
@@ -153,5 +154,6 @@ cdef class Session:
                     int64_t length) except -1
     cdef int fail(self, uint32_t code, str reason) except? -902
 
-cdef int fill_fields(nghttp2_nv *to, list fields, bint skip_date, bint skip_server) except -1
+cdef int fill_fields(nghttp2_nv *to, list fields, bint kept, bint skip_date=*,
+                     bint skip_server=*) except -1
 cdef list sendable(object headers)

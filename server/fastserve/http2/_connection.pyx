@@ -321,10 +321,11 @@ cdef class Connection:
             channel.exchange.call()
             if channel.input_ended and not channel.stream.ended:
                 channel.end_input()
-            if end == 0:
-                end = coarse_time() + self.service.turn_seconds
-            elif coarse_time() > end:
-                break
+            if self.called < len(self.begun):
+                if end == 0:
+                    end = coarse_time() + self.service.turn_seconds
+                elif coarse_time() > end:
+                    break
         if self.called == len(self.begun):
             if self.called:
                 self.begun.clear()
@@ -381,16 +382,15 @@ cdef class Connection:
     cdef int flush(self) except -1:
         """Make frames of what waits, and write them, while the client reads."""
         cdef Output out = self.shared.output
-        cdef bint more = True
+        cdef bint more
         if self.session.busy:
             return 0
-        while more and not self.congested and self.state == OPEN:
-            if self.transport.is_closing():
-                break
+        while not self.congested and self.state == OPEN:
             more = self.session.produce(out, WRITE_SIZE)
-            if out.length == 0:
+            if out.length:
+                self.transport.write(out.take())
+            if not more or self.transport.is_closing():
                 break
-            self.transport.write(out.take())
         return 0
 
     cdef int decide(self) except -1:
