@@ -525,6 +525,8 @@ cdef class Stream:
 
     cdef int send_trailers(self, list fields) except -1:
         """Complete the body with these checked fields. RFC 9113 8.1"""
+        if self.trailers is not None:  # nghttp2 has them, and they must not be freed
+            raise SessionError("trailers are sent already", code="ANSWERED")
         if fields and len(fields) <= STACK_FIELDS:
             self.trailers = fields
         elif fields:

@@ -62,6 +62,7 @@ cdef enum:
     WIDE_AFTER = 32768  # bytes of a body whose app keeps up
 
 cdef bytes EMPTY = b""
+cdef bint making = False  # a transport; from Python none can be made, as it would have no channel
 
 
 cdef class Shared:
@@ -814,7 +815,10 @@ cdef class StreamChannel(Channel):
     cdef object upgrade(self, Exchange exchange, object session, object fields):
         """The stream as a transport, no bytes to write first, what the client has sent."""
         cdef bytes early = exchange.next_message()["body"] if exchange.has_message() else EMPTY
-        cdef StreamTransport transport = StreamTransport.__new__(StreamTransport)
+        cdef StreamTransport transport
+        global making
+        making = True
+        transport = StreamTransport.__new__(StreamTransport)
         self.stream.keep_head(200, fields)
         self.has_body = True
         self.connection.shared.renew()
@@ -912,6 +916,12 @@ cdef class StreamTransport:
     """A stream as a WebSocket session's transport: of asyncio.Transport what that uses."""
 
     cdef StreamChannel channel  # owned
+
+    def __cinit__(self):
+        global making
+        if not making:
+            raise TypeError("transports of streams are made by a connection")
+        making = False
 
     def write(self, data):
         """Add to the stream; the protocol is told to pause when too much waits."""
