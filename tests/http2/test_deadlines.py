@@ -6,8 +6,17 @@ import pytest
 from http1.apps import Gated, answer, body, hello, read, start
 
 from .peer import (
-    CANCEL, END_HEADERS, HEADERS, PING, PREFACE, SETTINGS, WINDOW, Peer, fixture_loop,
-    fixture_serve, frame,
+    CANCEL,
+    END_HEADERS,
+    HEADERS,
+    PING,
+    PREFACE,
+    SETTINGS,
+    WINDOW,
+    Peer,
+    fixture_loop,
+    fixture_serve,
+    frame,
 )  # fmt: skip
 
 __all__ = ["fixture_loop", "fixture_serve"]
