@@ -20,7 +20,7 @@ from benchmarks.sections.matrix import LOADS, PARSERS
 from benchmarks.sections.websocket import frame, handshake
 from fastserve.config import Config
 from fastserve.service import make_service
-from httpparser.http2 import Request, ServerSession
+from httpparser.http2 import ServerSession
 
 Work = Callable[[], object]
 
@@ -108,10 +108,9 @@ def http2_parts(loop: asyncio.AbstractEventLoop, calls: int) -> dict[str, Work]:
         return lambda: received(next(ready))
 
     def answer(data: bytes) -> None:
-        for event in session.feed(data):
-            if type(event) is Request:
-                session.respond(event.stream_id, 200, asgi.HEADERS["/"])
-                session.send_data(event.stream_id, b"Hello, world!", end=True)
+        stream = session.feed(data)[-1].stream_id
+        session.respond(stream, 200, asgi.HEADERS["/"])
+        session.send_data(stream, b"Hello, world!", end=True)
         session.take()
 
     def received() -> Work:
@@ -120,8 +119,9 @@ def http2_parts(loop: asyncio.AbstractEventLoop, calls: int) -> dict[str, Work]:
         return Sink.protocol.data_received
 
     session = ServerSession()
-    for data in HTTP2_HELLO:
-        answer(data)
+    session.feed(HTTP2_HELLO[0])
+    session.take()
+    answer(HTTP2_HELLO[1])
     return {
         "HTTP/2 session, GET": next_of(answer, 1),
         "HTTP/2, GET on one stream": next_of(received(), 1),

@@ -1,17 +1,15 @@
 """HTTP/2 requests, sent by h2load from the client's core."""
 
-import contextlib
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.load import LoadError, Outcome
 from benchmarks.machine import CLIENT_CORE
 
-PATIENCE = 60  # seconds, for a server that stops answering
 UNITS = {b"s": 1.0, b"ms": 1e-3, b"us": 1e-6}
 
 
@@ -39,9 +37,8 @@ class Http2:
             raise LoadError(f"{found.errors} of {found.requests} requests failed")
         return replace(asked, rate=found.requests / found.seconds)
 
-    @contextlib.contextmanager
-    def open(self, port: int) -> Iterator["Http2"]:
-        yield replace(self, port=port)
+    def open(self, port: int) -> AbstractContextManager["Http2"]:
+        return nullcontext(replace(self, port=port))
 
     def run(self, seconds: float) -> Outcome:
         """As many requests as take about so long; 0 seconds: four on every stream."""
@@ -61,6 +58,6 @@ class Http2:
             command += ["-d", body.name] * bool(self.body)
             command.append(f"http://127.0.0.1:{self.port}{self.path}")
             try:
-                return subprocess.run(command, capture_output=True, timeout=PATIENCE).stdout
+                return subprocess.run(command, capture_output=True, timeout=60).stdout
             except subprocess.TimeoutExpired:
-                raise LoadError(f"{tool} had no answer in {PATIENCE} s") from None
+                raise LoadError(f"{tool} had no answer in 60 s") from None

@@ -107,11 +107,9 @@ def nginx_command(port: int, option: str = "") -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     for path, body in BODIES.items():
         (folder / (path.strip("/") or "index")).write_bytes(body)
-    text = (APPS / "nginx.conf").read_text()
+    text = (APPS / "nginx.conf").read_text().replace("@OPTION@", option)
     target = folder / f"{port}.conf"
-    for name, value in {"PORT": port, "OPTION": option, "FOLDER": folder}.items():
-        text = text.replace(f"@{name}@", str(value))
-    target.write_text(text)
+    target.write_text(text.replace("@PORT@", str(port)).replace("@FOLDER@", str(folder)))
     return ["nginx", "-c", str(target), "-e", "/dev/null"]
 
 

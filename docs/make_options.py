@@ -1,6 +1,7 @@
 """Print docs/options.md: `python docs/make_options.py > docs/options.md`."""
 
-from fastserve.config import ENV_PREFIX, Option, options
+from fastserve.config import GROUPS, options
+from fastserve.values import ENV_PREFIX, Option
 
 HEAD = f"""# Options
 
@@ -10,14 +11,28 @@ Set an option on the command line, in the environment, or in a TOML file (`--con
 command line overrides the environment, and the environment overrides the file. `--limit-body` is
 `{ENV_PREFIX}LIMIT_BODY` in the environment, `limit_body` in the file, and a keyword argument of
 `fastserve.Config` and `fastserve.run`. In the environment, a repeatable option takes one value per
-line. Sizes are in bytes and times in seconds; 0 turns a limit or a deadline off.
+line. Sizes are in bytes and times in seconds; 0 turns a limit or a deadline off, and `none` does
+where an option says so (None in Python).
 
+`fastserve --help` has the options that most people need, `fastserve --help GROUP` those of one
+group (the names in brackets below), `fastserve --help all` every one. An option that uvicorn has is
+called and means the same here; [migrating.md](migrating.md) has the differences.
+
+For completion of options and their values by the shell, put one of these into its start-up file:
+
+```sh
+eval "$(_FASTSERVE_COMPLETE=bash_source fastserve)"   # ~/.bashrc
+eval "$(_FASTSERVE_COMPLETE=zsh_source fastserve)"    # ~/.zshrc
+_FASTSERVE_COMPLETE=fish_source fastserve | source    # ~/.config/fish/completions/fastserve.fish
+```"""
+
+TABLE = """
 | option | default | meaning |
 | --- | --- | --- |"""
 
 
 def row(option: Option) -> str:
-    flag = option.flag
+    flag = option.flag if option.in_command else option.name
     if option.type is bool:
         flag = f"--[no-]{flag[2:]}"
     if option.choices:
@@ -33,5 +48,8 @@ def row(option: Option) -> str:
 
 
 print(HEAD)
-for item in options():
-    print(row(item))
+for name, title in GROUPS.values():
+    print(f"\n## {title} [{name}]\n{TABLE}")
+    for item in options():
+        if item.group == name:
+            print(row(item))

@@ -4,7 +4,16 @@ Two interfaces: the callback classes of httptools (`HttpRequestParser`, `HttpRes
 `parse_url`), and the batch classes (`RequestParser`, `ResponseParser`) that hand over whole heads.
 """
 
-from . import _cpu  # raises ImportError on a processor that cannot run the rest
+try:
+    from . import _cpu  # raises ImportError on a processor that cannot run the rest
+except ImportError as error:
+    if error.name != __name__:
+        raise
+    # From None: "cannot import name '_cpu'" helps nobody.
+    raise ImportError(
+        f"httpparser is not compiled in {__path__[0]}: run `make build` in the clone, or start "
+        "Python in another folder to import an installed one"
+    ) from None
 
 # isort: split
 from ._version import __version__

@@ -9,7 +9,6 @@ from benchmarks.results import Section, Table
 from benchmarks.rounds import Plan, compare
 from benchmarks.servers import HTTP2, fleet
 
-BASELINE = "granian"
 LOADS = [
     Http2("10 connections x 32 streams"),
     Http2("64 connections x 1 stream", connections=64, streams=1),
@@ -27,7 +26,7 @@ def run(plan: Plan) -> Section:
     plan = replace(plan, seconds=3 * plan.seconds)
     chosen = [each for each in HTTP2 if plan.wants(each.name)]
     with fleet(chosen) as (servers, section.left_out):
-        section.tables = compare(plan.loads(LOADS), servers, plan, BASELINE)
+        section.tables = compare(plan.loads(LOADS), servers, plan, "granian")
     section.words = [line for table in section.tables for line in beside_the_best(table)]
     return section
 
@@ -35,8 +34,7 @@ def run(plan: Plan) -> Section:
 def beside_the_best(table: Table) -> list[str]:
     """What a request costs fastserve, as a share of what it costs the best other ASGI server."""
     costs = {row.name: table.median(row.name) for row in table.rows if row.figures}
-    ours, _ = costs.pop("fastserve", None), costs.pop("nginx", None)
-    if ours is None or not costs:
-        return []
-    best, name = min((cost, name) for name, cost in costs.items())
-    return [f"{table.title}: fastserve takes {ours / best:.2f} of the CPU that {name} takes."]
+    ours = costs.pop("fastserve", None)
+    best, name = min(((c, name) for name, c in costs.items() if name != "nginx"), default=(0, ""))
+    words = f"{table.title}: fastserve takes {{:.2f}} of the CPU that {name} takes."
+    return [words.format(ours / best)] if ours and best else []

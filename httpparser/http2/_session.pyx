@@ -565,7 +565,8 @@ cdef class Session:
         `options`: `max_concurrent_streams`, `initial_window_size` (bytes, of a stream),
         `connection_window_size` (bytes), `field_block` (bytes of HEADERS and CONTINUATION of one
         block), `resets` (streams that the peer may reset, or make us reset, a second), `frames`
-        (those that ask for nothing, a second) and `room` (bytes, see `on_room`).
+        (those that ask for nothing, a second), `room` (bytes, see `on_room`) and
+        `extended_connect` (whether it is offered, RFC 8441).
         """
         cdef nghttp2_option *raw
         cdef nghttp2_settings_entry[5] settings
@@ -602,7 +603,8 @@ cdef class Session:
         else:
             add_setting(settings, &count, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
                         get("max_concurrent_streams", 100))
-            add_setting(settings, &count, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1)
+            if get("extended_connect", True):
+                add_setting(settings, &count, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1)
             add_setting(settings, &count, NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1)
         check(nghttp2_submit_settings(self.session, 0, settings, count))
         size = get("connection_window_size", 1 << 20)

@@ -1,12 +1,17 @@
 """An ASGI server for HTTP and WebSocket on uvloop or asyncio."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from httpparser import __version__
 
-from .config import Config
+from .config import Config, own_words
 from .errors import AppError, BindError, ConfigError, LifespanError, StartError, WorkerError
 from .server import Server
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from .keywords import Keywords
 
 __all__ = [
     "AppError",
@@ -22,7 +27,7 @@ __all__ = [
 ]
 
 
-def run(app: Any, **options: Any) -> None:
+def run(app: Any, **options: "Unpack[Keywords]") -> None:
     """Serve `app`, an application or its "module:attribute", until a signal stops it.
 
     Takes the options of Config. Raises StartError.
@@ -31,7 +36,12 @@ def run(app: Any, **options: Any) -> None:
 
     config = Config(app, **options)
     logs.configure(config)
+    for note in own_words(options):
+        logs.logger.info("%s", note)
     if config.workers > 1 or config.reload:
+        if not isinstance(app, str):
+            name = "reload" if config.reload else "workers"
+            raise ConfigError(name, 'requires the application as a "module:attribute" string')
         from .supervisor import Supervisor
 
         Supervisor(config).run()

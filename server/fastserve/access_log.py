@@ -5,10 +5,13 @@ import contextlib
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import TextIO
+from typing import Any, TextIO
 
+from . import logs
 from .config import Config
+from .formatters import BOLD, RESET, colored_status, wants_colors
 from .logs import LineWriter, is_standard
 
 FLUSH_SECONDS = 0.1
@@ -16,19 +19,31 @@ FLUSH_LINES = 1000  # about 64 KiB
 # Longer ones are cut, so that a line is one write even into a pipe that workers share (4 KiB).
 TARGET_CHARACTERS = 3500
 JSON_CHARACTERS = 1800  # of the path, and of the query
+RECORD = '%s - "%s %s HTTP/%s" %d'  # uvicorn's: filters and formatters read the arguments
 
 
-def open_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> "AccessLog | None":
+def open_access_log(
+    config: Config, loop: asyncio.AbstractEventLoop
+) -> "AccessLog | FilteredAccessLog | None":
     """The log that `access_log` and `access_log_format` choose; None if it is off.
 
-    It writes to standard output, or to the handlers of the logger "fastserve.access" if it has any.
+    It writes to standard output, or to the handlers of the logger "fastserve.access" if it has any:
+    its own or, with `log_config`, those of its parents. What a program does to uvicorn's logger
+    "uvicorn.access" (handlers, filters, a level) is done to ours.
     """
-    if not config.access_log:
+    if not config.access_log or logs.level_of(config) > logging.INFO:
         return None
-    logger = logging.getLogger("fastserve.access")
-    if logger.handlers:
-        return LoggerAccessLog(loop, logger)
-    return JsonAccessLog(loop) if config.access_log_format == "json" else AccessLog(loop)
+    loggers = [logging.getLogger(f"{package}.access") for package in ("fastserve", "uvicorn")]
+    if any(each.disabled or each.level > logging.INFO for each in loggers):
+        return None
+    for each in loggers:
+        if each.handlers or (config.log_config is not None and each.hasHandlers()):
+            return LoggerAccessLog(loop, each)
+    make = JsonAccessLog if config.access_log_format == "json" else AccessLog
+    if make is AccessLog and wants_colors(config.use_colors, 1):
+        make = ColorAccessLog
+    filters = [item for each in loggers for item in each.filters]
+    return FilteredAccessLog(make(loop), filters) if filters else make(loop)
 
 
 class AccessLog:
@@ -152,6 +167,59 @@ class JsonAccessLog(AccessLog):
         return self._quoted(shortened.decode("latin-1") + "...")
 
 
+class ColorAccessLog(AccessLog):
+    """The request in bold, the status in the colour of its class."""
+
+    def record(
+        self,
+        client: str,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        version: str,
+        status: int,
+        length: int,
+        elapsed_ns: int,
+    ) -> None:
+        target = target_text(raw_path, query)
+        self._lines.append(
+            f'{client} - "{BOLD}{method} {target} HTTP/{version}{RESET}" '
+            f"{colored_status(status, str(status))}\n"
+        )
+        if self._timer is None or len(self._lines) >= FLUSH_LINES:
+            self._schedule()
+
+
+class FilteredAccessLog:
+    """Asks the filters of the logger about each request, for another access log."""
+
+    def __init__(self, log: AccessLog, filters: Sequence[Any]) -> None:
+        self._log = log
+        self._filterer = logging.Filterer()
+        for each in filters:
+            self._filterer.addFilter(each)
+        self.timed = log.timed
+        self.close = log.close
+
+    def record(
+        self,
+        client: str,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        version: str,
+        status: int,
+        length: int,
+        elapsed_ns: int,
+    ) -> None:
+        arguments = client, method, target_text(raw_path, query), version, status
+        record = logging.LogRecord(
+            "fastserve.access", logging.INFO, __file__, 0, RECORD, arguments, None
+        )
+        if self._filterer.filter(record):
+            self._log.record(client, method, raw_path, query, version, status, length, elapsed_ns)
+
+
 class LoggerAccessLog(AccessLog):
     """One log record per request, for handlers that the program or --log-config sets up."""
 
@@ -171,7 +239,7 @@ class LoggerAccessLog(AccessLog):
         elapsed_ns: int,
     ) -> None:
         target = target_text(raw_path, query)
-        self._logger.info('%s - "%s %s HTTP/%s" %d', client, method, target, version, status)
+        self._logger.info(RECORD, client, method, target, version, status)
 
 
 def target_text(raw_path: bytes, query: bytes) -> str:

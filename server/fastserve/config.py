@@ -1,48 +1,68 @@
 """Every option, defined once: the command line, the environment and docs/options.md follow it."""
 
-import re
-import types
-import typing
-from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
-from typing import Any
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from httpparser.http1 import TCHAR
-
+from . import log_config
 from .errors import ConfigError
-from .proxy import Proxies
+from .proxy import LOOPBACK, Proxies
+from .values import Option, check, opt, options_of, parse, parse_header
 
-ENV_PREFIX = "FASTSERVE_"
+if TYPE_CHECKING:
+    import socket
+    from typing import Unpack
+
+    from .keywords import Keywords
+
 MIB = 1024 * 1024
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
 
-HTTP_PARSERS = ("auto", "llhttp", "h11")
-LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+# Each begins with this option and ends before the next group; in the order of Config.
+GROUPS = {
+    "host": ("address", "Where to listen"),
+    "app_dir": ("app", "The application"),
+    "loop": ("process", "Event loop, processes and reload"),
+    "http": ("protocol", "HTTP"),
+    "proxy_headers": ("proxy", "Behind a proxy"),
+    "log_level": ("log", "Logging"),
+    "limit_request_line": ("limits", "Limits (0: no limit)"),
+    "timeout_first_byte": ("timeouts", "Deadlines in seconds (0: none)"),
+    "http2": ("http2", "HTTP/2"),
+    "ws": ("websocket", "WebSocket"),
+    "ssl_certfile": ("tls", "TLS"),
+}
 
 
-def opt(default: Any, help: str, **rules: Any) -> Any:  # noqa: A002
-    """One option; its rules are `choices` for words, `low` and `high` for numbers, and `secret`."""
-    metadata = {"help": help, **rules}
-    return field(default=default, metadata=metadata, kw_only=True, repr="secret" not in rules)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Config:
     """The options of one server: immutable, and checked when created.
 
     `app` is an ASGI application or its "module:attribute". Sizes are in bytes and times in
-    seconds; 0 turns a limit or a deadline off. Raises ConfigError.
+    seconds; 0 turns a limit or a deadline off. Names and values are those of uvicorn where it has
+    the option: None is no limit, `headers` may have pairs, `log_config` may be a dict. Raises
+    ConfigError.
     """
 
     app: Any
 
-    host: str = opt("127.0.0.1", "Address to listen on; separate several with commas.")
-    port: int = opt(8000, "Port to listen on; 0 picks a free one.", high=65535)
-    uds: str | None = opt(None, "Unix socket to listen on instead of host and port.")
+    host: str = opt(
+        "127.0.0.1", "Address to listen on; separate several with commas.", none="", common=True
+    )
+    port: int = opt(8000, "Port to listen on; 0 picks a free one.", high=65535, common=True)
+    uds: str | None = opt(None, "Unix socket to listen on instead of host and port.", common=True)
     fd: int | None = opt(None, "Inherited file descriptor to listen on instead of host and port.")
     backlog: int = opt(2048, "Connections that may wait in the kernel to be accepted.", low=1)
 
-    app_dir: str = opt(".", "Directory to import the application from, put first on sys.path.")
-    factory: bool = opt(False, "APP is a function that returns the application.")
+    app_dir: str = opt(
+        ".",
+        "Directory to import the application from, put first on sys.path.",
+        none=".",
+        common=True,
+    )
+    factory: bool = opt(False, "APP is a function that returns the application.", common=True)
     interface: str = opt(
         "auto",
         "Interface of the application; auto detects it.",
@@ -52,57 +72,163 @@ class Config:
         "auto",
         "Send lifespan events; on: an application that does not support them is an error.",
         choices=("auto", "on", "off"),
+        common=True,
     )
-    forwarded_allow_ips: str = opt(
-        "",
-        "Proxies to trust for X-Forwarded-For and X-Forwarded-Proto: addresses, networks, "
-        "unix (all clients of the Unix socket) or *; separate several with commas.",
-    )
-    root_path: str = opt(
-        "", "Path prefix that a proxy strips; the application gets it as root_path."
+    env_file: str | None = opt(
+        None, "File of environment variables to set before the application is imported."
     )
     task_per_request: bool = opt(
         False, "Never use an asyncio task for two requests, not even one that did not wait."
     )
+    reset_contextvars: bool = opt(
+        False, "Accepted as uvicorn's: every request has contextvars of its own anyway."
+    )
 
-    loop: str = opt("auto", "Event loop; auto: uvloop.", choices=("auto", "uvloop", "asyncio"))
-    http: str = opt("auto", "HTTP parser: auto (llhttp), llhttp, h11, or a class as MODULE:CLASS.")
-    workers: int = opt(1, "Number of worker processes.", low=1)
-    reload: bool = opt(False, "Restart when a source file changes; for development.")
+    loop: str = opt(
+        "auto",
+        "Event loop; auto: uvloop. A function that returns a loop as MODULE:FUNCTION.",
+        choices=("auto", "uvloop", "asyncio"),
+        also={"none": "asyncio"},
+        open=True,
+        common=True,
+    )
+    workers: int = opt(
+        1,
+        "Number of worker processes; $WEB_CONCURRENCY if that is set.",
+        low=1,
+        none=1,
+        env="WEB_CONCURRENCY",
+        common=True,
+    )
+    reload: bool = opt(False, "Restart when a source file changes; for development.", common=True)
     reload_dirs: tuple[str, ...] = opt(
-        (), "Directory to watch instead of --app-dir; repeatable.", flag="reload_dir"
+        (), "Directory to watch instead of --app-dir; repeatable.", flag="reload_dir", one=True
+    )
+    reload_includes: tuple[str, ...] = opt(
+        (),
+        "Pattern of files to watch besides *.py, or a directory; repeatable.",
+        flag="reload_include",
+        one=True,
+    )
+    reload_excludes: tuple[str, ...] = opt(
+        (),
+        "Pattern of files not to watch, besides .*, .py[cod], .sw.* and ~*, or a directory; "
+        "repeatable.",
+        flag="reload_exclude",
+        one=True,
+    )
+    reload_delay: float = opt(0.25, "Seconds without a change before the restart.", low=0.01)
+    callback_notify: Any = opt(  # noqa: RUF009
+        None, "Coroutine function to call every `timeout_notify` seconds.", python_only=True
+    )
+    timeout_notify: float = opt(
+        30.0, "Seconds between two calls of `callback_notify`.", low=0.01, python_only=True
     )
 
-    log_level: str = opt("info", "Lowest level of messages to log.", choices=LOG_LEVELS)
-    log_config: str | None = opt(
-        None, "Logging configuration file: JSON or TOML for dictConfig, or INI for fileConfig."
+    http: str = opt(
+        "auto",
+        "HTTP parser: auto (llhttp), llhttp, h11, or a class as MODULE:CLASS. httptools and zttp "
+        "are accepted and mean llhttp.",
+        choices=("auto", "llhttp", "h11"),
+        own="fastserve has a parser of its own over llhttp",
+        also={"httptools": "llhttp", "zttp": "llhttp"},
+        open=True,
+        common=True,
     )
-    access_log: bool = opt(True, "Log each request to standard output.")
-    access_log_format: str = opt("text", "Format of the access log.", choices=("text", "json"))
-
     headers: tuple[str, ...] = opt(
         (), "Response header to add, as Name:Value; repeatable.", flag="header"
     )
     server_header: bool = opt(True, "Send a Server header.")
     date_header: bool = opt(True, "Send a Date header.")
 
+    proxy_headers: bool = opt(
+        True,
+        "Take the client's address and scheme from X-Forwarded-For and X-Forwarded-Proto.",
+        common=True,
+    )
+    forwarded_allow_ips: str = opt(
+        LOOPBACK,
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted: addresses, networks, "
+        "unix (all clients of the Unix socket) or *; separate several with commas. "
+        "$FORWARDED_ALLOW_IPS if that is set.",
+        none=LOOPBACK,
+        commas=True,
+        env="FORWARDED_ALLOW_IPS",
+        common=True,
+    )
+    root_path: str = opt(
+        "",
+        "Path prefix that a proxy strips; the application gets it as root_path, and again in path.",
+        none="",
+        common=True,
+    )
+
+    log_level: str | None = opt(
+        None,
+        "Lowest level of messages to log (info); trace logs every ASGI message. From warning on, "
+        "no access log.",
+        choices=LOG_LEVELS,
+        also={
+            "0": "info",  # logging.NOTSET
+            "5": "trace",
+            "10": "debug",
+            "20": "info",
+            "30": "warning",
+            "40": "error",
+            "50": "critical",
+        },
+        common=True,
+    )
+    log_config: Any = opt(  # noqa: RUF009
+        None,
+        "Logging configuration file: JSON, TOML or YAML for dictConfig, or INI for fileConfig. "
+        "Loggers and formatters of uvicorn in it mean ours.",
+        common=True,
+    )
+    access_log: bool = opt(True, "Log each request to standard output.", common=True)
+    access_log_format: str = opt("text", "Format of the access log.", choices=("text", "json"))
+    use_colors: bool | None = opt(
+        None, "Colours in the log; without the option: on a terminal, unless NO_COLOR is set."
+    )
+
     limit_request_line: int = opt(8192, "Maximum bytes in the request line; more: 414.", low=64)
     limit_field: int = opt(16384, "Maximum bytes in one header field; more: 431.", low=64)
     limit_fields: int = opt(65536, "Maximum bytes in all header fields; more: 431.", low=64)
     limit_field_count: int = opt(128, "Maximum number of header fields; more: 431.", low=1)
+    h11_max_incomplete_event_size: int | None = opt(
+        None,
+        "uvicorn's name for the limit of a head, with either parser: sets limit_request_line, "
+        "limit_field and limit_fields where they are not given.",
+        low=64,
+    )
     limit_trailers: int = opt(16384, "Maximum bytes in all trailer fields; more: 431.")
     limit_chunk_extensions: int = opt(
         16384, "Maximum bytes of chunk extensions in one message; more: 413."
     )
-    limit_body: int = opt(0, "Maximum bytes in a request body; more: 413. 0: no limit.")
-    limit_concurrency: int = opt(0, "Maximum HTTP requests in progress; more: 503. 0: no limit.")
+    limit_body: int = opt(
+        0, "Maximum bytes in a request body; more: 413. 0: no limit.", common=True
+    )
+    limit_concurrency: int = opt(
+        0, "Maximum HTTP requests in progress; more: 503. 0: no limit.", common=True
+    )
     limit_connections: int = opt(
         0, "Maximum open connections; at the limit, accepting pauses. 0: no limit."
     )
     limit_max_requests: int = opt(
         0,
-        "Maximum requests of a process, plus up to a tenth at random; then it stops or, with "
-        "--workers, is replaced. 0: no limit.",
+        "Maximum requests of a process; then it stops or, with --workers, is replaced. 0: no "
+        "limit.",
+        common=True,
+    )
+    limit_max_requests_jitter: int = opt(
+        0, "Add up to so many requests to limit_max_requests, at random for each process."
+    )
+    pipeline_bytes: int = opt(
+        65536, "Bytes of later requests to read ahead on a connection.", low=1
+    )
+    write_high_water: int = opt(65536, "Unsent bytes above which send() waits.", low=1)
+    drain_body: int = opt(
+        65536, "Bytes of an unread request body to skip; more: the connection is closed."
     )
 
     timeout_first_byte: float = opt(10.0, "Seconds to wait for a new connection's first byte.")
@@ -115,28 +241,25 @@ class Config:
         "Average bytes per second of a request body that takes longer than timeout_body; "
         "slower: 408. 0: no limit.",
     )
-    timeout_keep_alive: float = opt(
-        65.0, "Seconds to keep an idle connection open for the next request."
+    timeout_keep_alive: float | None = opt(
+        65.0,
+        "Seconds to keep an idle connection open for the next request. 0: close it after each "
+        "response; none: keep it.",
+        common=True,
     )
     timeout_send: float = opt(
         60.0, "Seconds to wait for a client that reads nothing of its response."
     )
-    timeout_graceful_shutdown: float = opt(
-        30.0, "Seconds to wait for requests in progress at shutdown."
+    timeout_graceful_shutdown: float | None = opt(
+        30.0,
+        "Seconds to wait for requests in progress at shutdown. 0: do not wait; none: no limit.",
+        common=True,
     )
     timeout_startup: float = opt(
         120.0, "Seconds to wait for a worker to start; then it is killed and replaced."
     )
     timeout_worker_healthcheck: float = opt(
         60.0, "Seconds that a worker's event loop may hang; then it is killed and replaced."
-    )
-
-    pipeline_bytes: int = opt(
-        65536, "Bytes of later requests to read ahead on a connection.", low=1
-    )
-    write_high_water: int = opt(65536, "Unsent bytes above which send() waits.", low=1)
-    drain_body: int = opt(
-        65536, "Bytes of an unread request body to skip; more: the connection is closed."
     )
 
     http2: bool = opt(
@@ -185,6 +308,16 @@ class Config:
         20.0, "Seconds to wait for the answer; then the connection is closed."
     )
 
+    ws: str = opt(
+        "auto",
+        "WebSocket: auto, or none to give upgrade requests to the application as HTTP. "
+        "websockets, websockets-sansio and wsproto are accepted and mean auto.",
+        choices=("auto", "none"),
+        own="fastserve has one implementation of WebSocket",
+        also={"websockets": "auto", "websockets-sansio": "auto", "wsproto": "auto"},
+        none="none",
+        common=True,
+    )
     ws_max_size: int = opt(
         16 * MIB, "Maximum bytes in one WebSocket message; more: close code 1009.", low=1
     )
@@ -197,99 +330,148 @@ class Config:
     ws_close_timeout: float = opt(10.0, "Seconds to wait for the client's close frame.")
     ws_per_message_deflate: bool = opt(True, "Compress WebSocket messages.")
 
-    ssl_certfile: str | None = opt(None, "Certificate chain (PEM file); turns TLS on.")
-    ssl_keyfile: str | None = opt(None, "Private key (PEM file), if not in the certificate file.")
+    ssl_certfile: str | None = opt(None, "Certificate chain (PEM file); turns TLS on.", common=True)
+    ssl_keyfile: str | None = opt(
+        None, "Private key (PEM file), if not in the certificate file.", common=True
+    )
     ssl_keyfile_password: str | None = opt(None, "Password of the private key.", secret=True)
     ssl_ca_certs: str | None = opt(
         None, "CA certificates (PEM file) to verify client certificates with."
     )
     ssl_cert_reqs: str = opt(
         "none",
-        "Whether clients must present a certificate.",
+        "Whether clients must present a certificate; or the number of ssl.CERT_NONE (0), "
+        "CERT_OPTIONAL (1), CERT_REQUIRED (2).",
         choices=("none", "optional", "required"),
+        also={"0": "none", "1": "optional", "2": "required"},
+        none="none",
     )
     ssl_ciphers: str | None = opt(None, "TLS 1.2 ciphers, in OpenSSL's format.")
+    ssl_version: int = opt(
+        17,
+        "Number of a protocol of the ssl module: 17 or 2 (TLS 1.2 and later) or 5 (TLS 1.2 alone).",
+        high=17,
+        none=17,
+    )
+    ssl_context_factory: Any = opt(  # noqa: RUF009
+        None,
+        "Function of the config and a function that makes the default context; returns the "
+        "ssl.SSLContext.",
+        python_only=True,
+    )
     timeout_tls_handshake: float = opt(10.0, "Seconds to wait for a TLS handshake.")
-
-    def __post_init__(self) -> None:
-        for option in options():
-            value = check(option, getattr(self, option.name))
-            object.__setattr__(self, option.name, value)
-        self._check_together()
-
-    def _check_together(self) -> None:
-        if self.uds is not None and self.fd is not None:
-            raise ConfigError("uds", "cannot be combined with fd; use one of them")
-        if self.ssl_certfile is None:
-            for name in ("ssl_keyfile", "ssl_ca_certs"):
-                if getattr(self, name) is not None:
-                    raise ConfigError(name, "requires ssl_certfile")
-        if self.ssl_cert_reqs != "none" and self.ssl_ca_certs is None:
-            raise ConfigError("ssl_cert_reqs", "requires ssl_ca_certs, to verify clients with")
-        if (self.workers > 1 or self.reload) and not isinstance(self.app, str):
-            name = "reload" if self.reload else "workers"
-            raise ConfigError(name, 'requires the application as a "module:attribute" string')
-        if self.http not in HTTP_PARSERS and ":" not in self.http:
-            raise ConfigError("http", f"{self.http!r} is not one of {', '.join(HTTP_PARSERS)}")
-        try:
-            Proxies(self.forwarded_allow_ips)
-        except ValueError as error:
-            raise ConfigError("forwarded_allow_ips", str(error)) from None
-        if self.root_path and (self.root_path[0] != "/" or self.root_path[-1] == "/"):
-            raise ConfigError("root_path", "must start with / and must not end with /")
-        object.__setattr__(self, "extra_headers", tuple(map(parse_header, self.headers)))
 
     # Derived from `headers`: response headers as bytes.
     extra_headers: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False, compare=False)
 
+    def __init__(self, app: Any, *address: Any, **given: "Unpack[Keywords]") -> None:
+        """`address` is uvicorn's order of the first options: host, port, uds, fd."""
+        values: dict[str, Any] = dict(given)
+        for name, value in zip(ADDRESS, address, strict=False):
+            if name in values:
+                raise ConfigError(name, "is given twice")
+            values[name] = value
+        for name in values:
+            if name not in _BY_NAME:
+                raise ConfigError(name, f"there is no such option{suggestion(name)}")
+        self._set("app", app)
+        if "log_config" in values and values["log_config"] is None:
+            values["log_config"] = {}  # as in uvicorn: the program has set up logging itself
+        if values.get("env_file") is not None:
+            load_env_file(check(_BY_NAME["env_file"], values["env_file"]))
+        for option in options():
+            self._set(option.name, self._value_of(option, values))
+        self._check_together()
+        self._set_head_limits(values)
+        self._set("extra_headers", tuple(map(parse_header, self.headers)))
 
-@dataclass(frozen=True)
-class Option:
-    """One field of Config, for the command line, the environment and the docs."""
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
-    name: str
-    type: type
-    default: Any
-    help: str
-    optional: bool
-    multiple: bool
-    rules: Mapping[str, Any]
+    def _value_of(self, option: Option, values: Mapping[str, Any]) -> Any:
+        if option.name in values and (values[option.name] is not None or option.optional):
+            return check(option, values[option.name])
+        text = os.environ.get(option.rules.get("env", ""), "")
+        # A program that embeds the server has no use for the platform's number of processes.
+        if text and (option.name != "workers" or isinstance(self.app, str)):
+            try:
+                return parse(option, text)
+            except ConfigError as error:
+                problem = f"{error.problem} (from {option.rules['env']} in the environment)"
+                raise ConfigError(option.name, problem) from None
+        return check(option, values.get(option.name, option.default))
+
+    def _set_head_limits(self, values: Mapping[str, Any]) -> None:
+        if self.h11_max_incomplete_event_size is not None:
+            for name in ("limit_request_line", "limit_field", "limit_fields"):
+                if name not in values:
+                    self._set(name, self.h11_max_incomplete_event_size)
+
+    def _check_together(self) -> None:
+        if self.uds is not None and self.fd is not None:
+            raise ConfigError("uds", "cannot be combined with fd; use one of them")
+        if self.ssl_certfile is None and self.ssl_context_factory is None:
+            for name in ("ssl_keyfile", "ssl_ca_certs"):
+                if getattr(self, name) is not None:
+                    raise ConfigError(name, "requires ssl_certfile")
+        if (
+            self.ssl_cert_reqs != "none"
+            and self.ssl_ca_certs is None
+            and self.ssl_context_factory is None
+        ):
+            raise ConfigError("ssl_cert_reqs", "requires ssl_ca_certs, to verify clients with")
+        if self.ssl_version not in TLS_VERSIONS:
+            raise ConfigError("ssl_version", f"{self.ssl_version} is older than TLS 1.2")
+        try:
+            Proxies(self.forwarded_allow_ips)
+        except ValueError as error:
+            raise ConfigError("forwarded_allow_ips", str(error)) from None
+        root_path = self.root_path.rstrip("/")
+        if root_path and root_path[0] != "/":
+            raise ConfigError("root_path", "must start with /")
+        self._set("root_path", root_path)
+        self._set("log_config", log_config.plain(self.log_config))
+
+    # What programs written for uvicorn ask of its Config
 
     @property
-    def flag(self) -> str:
-        return "--" + str(self.rules.get("flag", self.name)).replace("_", "-")
+    def is_ssl(self) -> bool:
+        return self.ssl_certfile is not None or self.ssl_context_factory is not None
 
     @property
-    def env(self) -> str:
-        return ENV_PREFIX + self.name.upper()
+    def loaded(self) -> bool:
+        """Always: the server itself imports the application, when it starts."""
+        return True
 
-    @property
-    def choices(self) -> tuple[str, ...]:
-        return tuple(self.rules.get("choices", ()))
+    def load(self) -> None:
+        """Nothing is left to do; `Server.startup` imports the application."""
 
+    def load_app(self) -> Any:
+        """The application, imported. Raises AppError."""
+        from .importer import load
 
-def _option(member: Field[Any], hint: Any) -> Option:
-    rules = member.metadata
-    arguments = typing.get_args(hint)
-    return Option(
-        name=member.name,
-        type=arguments[0] if arguments else hint,
-        default=member.default,
-        help=rules["help"],
-        optional=isinstance(hint, types.UnionType),
-        multiple=typing.get_origin(hint) is tuple,
-        rules=rules,
-    )
+        return load(self)
 
+    def bind_socket(self) -> "socket.socket":
+        """A bound socket, for `Server.run(sockets=[...])`. Raises BindError."""
+        from . import sockets
 
-def _options() -> Iterator[Option]:
-    hints = typing.get_type_hints(Config)
-    for member in fields(Config):
-        if "help" in member.metadata:
-            yield _option(member, hints[member.name])
+        first, *others = sockets.bind(self)
+        sockets.close(others)
+        return first
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
+        from .loops import loop_factory
+
+        return loop_factory(self.loop)
 
 
-_OPTIONS = tuple(_options())
+ADDRESS = ("host", "port", "uds", "fd")
+TLS_VERSIONS = (17, 5, 2)  # ssl.PROTOCOL_TLS_SERVER, PROTOCOL_TLSv1_2 and PROTOCOL_TLS
+
+
+_OPTIONS = tuple(options_of(Config, GROUPS))
+_BY_NAME = {option.name: option for option in _OPTIONS}
 
 
 def options() -> tuple[Option, ...]:
@@ -297,51 +479,44 @@ def options() -> tuple[Option, ...]:
     return _OPTIONS
 
 
-def check(option: Option, value: Any) -> Any:
-    """Return the value in the option's type. Raises ConfigError."""
-    if value is None and option.optional:
-        return None
-    if option.multiple:
-        if isinstance(value, str) or not all(isinstance(item, str) for item in value):
-            raise ConfigError(option.name, f"must be a list of strings, not {value!r}")
-        return tuple(value)
-    if option.type is float and type(value) is int:
-        value = float(value)
-    if type(value) is not option.type:
-        shown = type(value).__name__ if "secret" in option.rules else repr(value)
-        raise ConfigError(option.name, f"must be of type {option.type.__name__}, not {shown}")
-    if option.choices and value not in option.choices:
-        raise ConfigError(option.name, f"{value!r} is not one of {', '.join(option.choices)}")
-    if isinstance(value, int | float):
-        check_range(option, value)
-    return value
+def own_words(given: Mapping[str, Any]) -> Iterator[str]:
+    """What to say of words that name an implementation of others."""
+    for option in _OPTIONS:
+        value = given.get(option.name)
+        if "own" in option.rules and isinstance(value, str) and value.lower() in option.also:
+            yield f"{option.flag} {value}: {option.rules['own']} and uses it"
 
 
-def check_range(option: Option, value: float) -> None:
-    if option.type is bool:
-        return
-    low, high = option.rules.get("low", 0), option.rules.get("high")
-    if not low <= value < float("inf") or (high is not None and value > high):
-        wanted = f"at least {low}" if high is None else f"between {low} and {high}"
-        raise ConfigError(option.name, f"{value} is out of range; it must be {wanted}")
+def suggestion(name: str) -> str:
+    """For a keyword that is not an option: what was meant, as far as one can tell."""
+    import difflib
+
+    from .foreign import answer
+
+    found = answer("--" + name.replace("_", "-"))
+    if found is not None:
+        return f"; {found}"
+    close = difflib.get_close_matches(name, _BY_NAME, 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
-FIELD_NAME = re.compile(TCHAR + "+")  # RFC 9110 5.1
-
-
-def parse_header(line: str) -> tuple[bytes, bytes]:
-    """Split "Name:Value" into a lower-case name and a value. Raises ConfigError."""
-    name, colon, text = line.partition(":")
-    value = text.strip(" \t")
-    if not colon or FIELD_NAME.fullmatch(name) is None:
-        raise ConfigError("headers", f"{line!r} does not have the form Name:Value")
+def load_env_file(path: str) -> None:
+    """Set the variables of the file that are not set yet. Raises ConfigError."""
     try:
-        encoded = value.encode("latin-1")
-    except UnicodeEncodeError:
-        raise ConfigError("headers", f"{line!r} has characters outside Latin-1") from None
-    # RFC 9110 5.5: CR, LF and NUL are invalid and dangerous.
-    if any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in encoded):
-        raise ConfigError("headers", f"{line!r} has control characters in its value")
-    if name.lower() in {"content-length", "transfer-encoding", "connection"}:
-        raise ConfigError("headers", f"{name} is set by the server; remove it")
-    return name.lower().encode(), encoded
+        from dotenv import load_dotenv
+    except ImportError:
+        raise ConfigError(
+            "env_file",
+            "needs python-dotenv, which is not installed; pip install 'fastserve-asgi[env]'",
+        ) from None
+    if not os.path.isfile(path):
+        raise ConfigError("env_file", f"{path} is not a file")
+    load_dotenv(path)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "LOGGING_CONFIG":  # programs change a copy of uvicorn's and give it as log_config
+        from .formatters import LOGGING_CONFIG
+
+        return LOGGING_CONFIG
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,12 +15,13 @@ import weakref
 from collections import deque
 from collections.abc import Iterator
 
+from . import log_config
 from .config import Config
-from .errors import ConfigError
+from .formatters import TRACE, DefaultFormatter
 
 logger = logging.getLogger("fastserve")
 
-FORMAT = "%(levelname)s: %(message)s"
+FORMAT = "%(level)s: %(message)s"
 # Several workers share one pipe, which keeps a write of up to so many bytes in one piece.
 PIPE_BYTES = select.PIPE_BUF
 FILE_BYTES = 65536  # a regular file keeps any write in one piece
@@ -30,38 +31,47 @@ FLUSH_SECONDS = 2.0  # what a stop gives the reader
 
 
 def configure(config: Config) -> None:
-    """Set up logging, once per process. Raises ConfigError for an invalid `log_config`."""
+    """Set up logging; a second time with the same config does nothing. Raises ConfigError."""
+    global configured
+    if configured is config:
+        return
+    configured = config
     open_standard_descriptors()
-    if config.log_config is not None:
-        return _load(config.log_config)
-    logger.setLevel(config.log_level.upper())
+    logging.addLevelName(TRACE, "TRACE")
+    if config.log_config is None:
+        configure_as_usual(config)
+    elif config.log_config != {}:  # the program has set up logging itself
+        log_config.load(config.log_config, config.use_colors)
+    if config.log_level is not None and config.log_config is not None:
+        for name in ("fastserve", "fastserve.access", "fastserve.asgi"):
+            logging.getLogger(name).setLevel(level_of(config))
+
+
+def level_of(config: Config) -> int:
+    names = {"TRACE": TRACE, **logging.getLevelNamesMapping()}
+    return names[(config.log_level or "info").upper()]
+
+
+def configure_as_usual(config: Config) -> None:
+    """To standard error, unless the program has set up logging itself."""
+    logger.setLevel(level_of(config))
+    uvicorn = logging.getLogger("uvicorn")
+    if not logger.handlers:
+        for each in (logging.getLogger("uvicorn.error"), uvicorn):
+            logger.handlers.extend(each.handlers)
+    if not uvicorn.hasHandlers() and uvicorn.level == logging.NOTSET:
+        uvicorn.setLevel(level_of(config))  # applications log to it too
     handler: logging.Handler | None = None
-    for each in (logger, logging.getLogger("asyncio")):
-        if not each.hasHandlers():  # otherwise the program has set up logging itself
-            handler = handler or standard_error_handler()
+    asyncio_logger = logging.getLogger("asyncio")  # whose errors others collect at the root
+    for each in (logger, asyncio_logger, uvicorn):
+        if not each.hasHandlers():
+            handler = handler or standard_error_handler(config.use_colors)
             each.addHandler(handler)
-    return None
+            # An application that sets up the root logger would have every line twice.
+            each.propagate = each is asyncio_logger
 
 
-def _load(path: str) -> None:
-    """Load a file by its suffix: .json and .toml with dictConfig, others with fileConfig."""
-    # Only here: without a file the server starts sooner.
-    import json
-    import logging.config
-    import tomllib
-
-    readers = {".json": json.loads, ".toml": tomllib.loads}
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        if read := readers.get(os.path.splitext(path)[1]):
-            logging.config.dictConfig({"disable_existing_loggers": False, **read(text)})
-        else:
-            logging.config.fileConfig(path, disable_existing_loggers=False)
-    except Exception as error:  # logging.config does not document what it raises
-        cause = error.__cause__ or error
-        problem = f"cannot load {path}: {type(cause).__name__}: {cause}"
-        raise ConfigError("log_config", problem) from error
+configured: Config | None = None
 
 
 def open_standard_descriptors() -> None:
@@ -117,12 +127,12 @@ def printable(text: str) -> str:
 # Writing without waiting
 
 
-def standard_error_handler() -> logging.Handler:
+def standard_error_handler(use_colors: bool | None = None) -> logging.Handler:
     """For standard error, as it is now."""
     # A test or the program may have replaced sys.stderr.
     ours = is_standard(sys.stderr, 2)
     handler = StandardErrorHandler() if ours else logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(DefaultFormatter(FORMAT, use_colors=use_colors))
     return handler
 
 

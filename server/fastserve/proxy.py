@@ -1,6 +1,7 @@
 """The client's address and scheme, as a trusted proxy reports them."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import islice
 from typing import Any
@@ -9,6 +10,8 @@ Address = IPv4Address | IPv6Address
 
 EVERYONE = "*"
 UNIX = "unix"
+LOOPBACK = "127.0.0.1,::1"
+MOST_KNOWN = 1024  # peers of which it is remembered whether they are trusted
 MOST_HOPS = 64  # of X-Forwarded-For, from the nearest on: longer lists would cost too much
 SCHEMES = {b"http": "http", b"ws": "http", b"https": "https", b"wss": "https"}
 
@@ -16,20 +19,23 @@ SCHEMES = {b"http": "http", b"ws": "http", b"https": "https", b"wss": "https"}
 class Proxies:
     """The trusted proxies: addresses, networks, `unix` or `*`, separated by commas.
 
-    Raises ValueError for anything else.
+    The path of a Unix socket means `unix`. Raises ValueError for anything else.
     """
 
     def __init__(self, allowed: str) -> None:
         names = [name for part in allowed.split(",") if (name := part.strip())]
+        paths = [name for name in names if name.startswith("/")]
         self.everyone = EVERYONE in names
-        self.unix = UNIX in names
-        self.networks = [ip_network(name) for name in names if name not in (EVERYONE, UNIX)]
+        self.unix = UNIX in names or bool(paths)
+        words = (EVERYONE, UNIX, *paths)
+        self.networks = [ip_network(name) for name in names if name not in words]
+        self._trusts_host = lru_cache(MOST_KNOWN)(lambda host: self._holds(_address(host)))
 
     def trust(self, client: object) -> bool:
         """Whether the peer is trusted; over a Unix socket `client` is not a `(host, port)`."""
         if not isinstance(client, tuple):
             return self.everyone or self.unix
-        return self.everyone or self._holds(_address(client[0]))
+        return self.everyone or self._trusts_host(client[0])
 
     def apply(self, scope: dict[str, Any]) -> None:
         """Set the scope's `client` and `scheme` from X-Forwarded-For and X-Forwarded-Proto."""

@@ -3,24 +3,28 @@
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any
 
-from . import importer, logs, sockets
+from . import importer, logs
 from .access_log import open_access_log
 from .config import Config
-from .errors import ConfigError, LifespanError
+from .errors import ConfigError, LifespanError, StartError
+from .formatters import TRACE
 from .lifespan import Lifespan
 from .listener import Listener
 from .loops import choose_loop, loop_factory
 from .service import Service, make_service
+from .sockets import bind, close, url
+from .terminal import Terminal
 from .tls import server_context
+from .trace import traced
 from .types import ASGIApp
 
 logger = logging.getLogger("fastserve")
@@ -38,22 +42,28 @@ QUIET_SECONDS = 1.0  # a stop that takes no longer needs no explanation
 class Server:
     """Serves one app until it is told to stop.
 
-    `started` is set once clients are accepted; `sockets` and `ports` then tell where. `run()` makes
-    a loop, `await serve()` uses the running one. Both raise StartError.
+    `started` is true once clients are accepted; `sockets` and `ports` then tell where. `run()`
+    makes a loop, `await serve()` uses the running one; `startup`, `main_loop` and `shutdown` are
+    its parts. All raise StartError. The names are uvicorn's, so that programs which embed the
+    server or derive from it go on working.
     """
 
     stop_signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.started = asyncio.Event()
+        self.started = False
         self.sockets: list[socket.socket] = []
+        self._should_exit = self._force_exit = False
         self._stop = asyncio.Event()  # accept nobody and finish what is in progress
         self._abort = asyncio.Event()  # do not wait for it either
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopped_early = False
         self._signals: list[int] = []
+        self._passes_signals_on = True
+        self._app: ASGIApp | None = None
+        self._service: Service | None = None
         self._listener: Listener | None = None
+        self._undo: contextlib.AsyncExitStack | None = None  # of what startup() has made
         self._terminal = Terminal()
 
     @property
@@ -62,109 +72,196 @@ class Server:
         inet = (socket.AF_INET, socket.AF_INET6)
         return [sock.getsockname()[1] for sock in self.sockets if sock.family in inet]
 
+    @property
+    def servers(self) -> list[Any]:
+        """As in uvicorn: `server.servers[0].sockets[0].getsockname()`."""
+        return [types.SimpleNamespace(sockets=tuple(self.sockets))] if self.started else []
+
+    # Stopping
+
+    @property
+    def should_exit(self) -> bool:
+        """Set it to stop cleanly. Any thread may."""
+        return self._should_exit
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        self._should_exit = value
+        self._call_soon(self._set_events)
+
+    @property
+    def force_exit(self) -> bool:
+        """Set it to abort what is still in progress at a stop. Any thread may."""
+        return self._force_exit
+
+    @force_exit.setter
+    def force_exit(self, value: bool) -> None:
+        self._force_exit = value
+        self._call_soon(self._set_events)
+
     def request_stop(self) -> None:
         """Stop cleanly; a second call aborts what is still in progress. Any thread may call."""
-        if self._loop is None:
-            self._stopped_early = True
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._on_stop)
+        if self._should_exit:
+            self.force_exit = True
+        else:
+            self.should_exit = True
 
-    def _on_stop(self) -> None:
-        (self._abort if self._stop.is_set() else self._stop).set()
+    def _call_soon(self, action: Callable[[], None]) -> None:
+        """In the loop, if there is one; startup() looks at what was set before."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(action)
 
-    def run(self, listen_on: list[socket.socket] | None = None) -> None:
+    def _set_events(self) -> None:
+        for event, wanted in ((self._stop, self._should_exit), (self._abort, self._force_exit)):
+            if wanted:
+                event.set()
+            else:
+                event.clear()
+
+    # Serving
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve in a loop of our own; a stop signal makes this return."""
-        logs.open_standard_descriptors()
-        factory = loop_factory(choose_loop(self.config.loop))
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(self._serve(listen_on))
+        logs.configure(self.config)
+        self._passes_signals_on = False
+        with self.capture_signals():  # a module may run a loop of its own when it is imported
+            self._app = importer.load(self.config)
+        with asyncio.Runner(loop_factory=loop_factory(choose_loop(self.config.loop))) as runner:
+            runner.run(self.serve(sockets))
 
-    async def serve(self, listen_on: list[socket.socket] | None = None) -> None:
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve in the running loop, on the given bound sockets or on what the options name.
 
         The sockets are closed when the server stops. A stop signal is passed on after that, so
         that it also ends the program around the server.
         """
+        self._signals.clear()
         try:
-            await self._serve(listen_on)
+            with self.capture_signals():
+                await self._serve(sockets)
+        except StartError as error:
+            if self._passes_signals_on:  # the caller of run() says it
+                logger.error("%s", error)
+            raise
         finally:
-            for number in self._signals[:1]:
-                signal.raise_signal(number)
+            if self._passes_signals_on:
+                for number in self._signals[:1]:
+                    signal.raise_signal(number)
 
-    async def _serve(self, listen_on: list[socket.socket] | None) -> None:
+    async def _serve(self, sockets: list[socket.socket] | None) -> None:
+        await self.startup(sockets)
+        try:
+            await self.main_loop()
+        except BaseException:
+            await self._end()
+            raise
+        await self.shutdown()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Import the app, start it and accept clients; nothing, if told to stop meanwhile."""
         self._loop = asyncio.get_running_loop()
-        if self._stopped_early:
-            self._on_stop()
-        app = importer.load(self.config)
-        context = server_context(self.config)
-        self.sockets = sockets.bind(self.config) if listen_on is None else listen_on
-        try:
-            with self._signal_handlers():
-                await self._serve_app(app, context)
-        finally:
-            sockets.close(self.sockets)
-
-    async def _serve_app(self, app: ASGIApp, context: ssl.SSLContext | None) -> None:
-        lifespan = Lifespan(app, self.config.lifespan)
-        try:
+        self._set_events()
+        logs.configure(self.config)
+        async with contextlib.AsyncExitStack() as undo:
+            app = self._app = self._app or importer.load(self.config)
+            if logs.level_of(self.config) <= TRACE:
+                app = traced(app)
+            context = server_context(self.config)
+            self.sockets = bind(self.config) if sockets is None else sockets
+            undo.callback(close, self.sockets)
+            lifespan = Lifespan(app, self.config.lifespan)
+            undo.push_async_callback(lifespan.close)
             if not await first(lifespan.startup(), self._stop):
                 logger.info("Stopped before the application had started")
                 return
-            try:
-                await self._serve_clients(app, context, lifespan.state)
-            finally:
-                await self._shut_down(lifespan)
-        finally:
-            await lifespan.close()
+            undo.push_async_callback(self._shut_down, lifespan)
+            await self._accept_clients(app, context, lifespan.state, undo)
+            self.started = True
+            self._undo = undo.pop_all()
 
-    async def _serve_clients(
-        self, app: ASGIApp, context: ssl.SSLContext | None, state: dict[str, Any]
+    async def _accept_clients(
+        self,
+        app: ASGIApp,
+        context: ssl.SSLContext | None,
+        state: dict[str, Any],
+        undo: contextlib.AsyncExitStack,
     ) -> None:
         loop = asyncio.get_running_loop()
         access_log = open_access_log(self.config, loop)
+        if access_log is not None:
+            undo.callback(access_log.close)
         service = make_service(app, self.config, loop, state, access_log)
-        listener = self._listener = Listener(self.sockets, service, self.config, context)
+        listener = Listener(self.sockets, service, self.config, context)
+        self._service, self._listener = service, listener
+        undo.push_async_callback(self._abort_clients, service, listener)
         service.start()
-        try:
-            with loop_errors_go_first_to(listener.on_loop_error):
-                await listener.open()
-                self._on_listening("http" if context is None else "https")
-                self.started.set()
-                await self._wait_for_stop(service)
-                listener.close()
-                sockets.close(self.sockets)  # or clients would queue in the kernel for nobody
-                await self._drain(service, listener)
-        finally:
-            self._listener = None
-            listener.close()
-            listener.abort()
-            service.abort()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(service.wait_closed(), ABORT_SECONDS)
-            service.stop()
-            if access_log is not None:
-                access_log.close()
+        undo.enter_context(loop_errors_go_first_to(listener.on_loop_error))
+        await listener.open()
+        self._on_listening("http" if context is None else "https")
 
-    async def _wait_for_stop(self, service: Service) -> None:
+    async def _abort_clients(self, service: Service, listener: Listener) -> None:
+        self._service = self._listener = None
+        listener.close()
+        listener.abort()
+        service.abort()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(service.wait_closed(), ABORT_SECONDS)
+        service.stop()
+
+    async def main_loop(self) -> None:
         """Return once told to stop, or when limit_max_requests is reached."""
+        notify = self.config.callback_notify
+        notifying = asyncio.ensure_future(self._notify(notify)) if notify is not None else None
+        try:
+            if self._undo is not None:
+                await self._wait_for_stop()
+        finally:
+            if notifying is not None:
+                notifying.cancel()
+
+    async def _notify(self, callback: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await callback()
+            except Exception:
+                logger.exception("callback_notify failed")
+            await asyncio.sleep(self.config.timeout_notify)
+
+    async def _wait_for_stop(self) -> None:
         if limit := self.config.limit_max_requests:
             import random  # needed here alone, and slow to import
 
-            limit += random.randrange(limit // 10 + 1)  # or all workers would restart at once
-            while service.served < limit:
+            limit += random.randrange(self.config.limit_max_requests_jitter + 1)
+            while self._service is None or self._service.served < limit:
                 if not await first(asyncio.sleep(SERVED_SECONDS), self._stop):
                     return
             self._on_max_requests()
         await self._stop.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is in progress, stop the app and close the sockets."""
+        try:
+            if self._service is not None and self._listener is not None:
+                self._listener.close()
+                close(self.sockets)  # or clients would queue in the kernel for nobody
+                await self._drain(self._service, self._listener)
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        undo, self._undo = self._undo, None
+        if undo is not None:
+            await undo.aclose()
+
     def _on_max_requests(self) -> None:
         logger.info("limit_max_requests reached, stopping")
-        self._stop.set()  # not as a second stop, should a signal come in this very turn
+        self._should_exit = True
+        self._stop.set()
 
     def _on_listening(self, scheme: str) -> None:
         for sock in self.sockets:
-            url = sockets.url(sock, scheme)
-            logger.info("fastserve running on %s (Press CTRL+C to quit)", url)
+            logger.info("fastserve running on %s (Press CTRL+C to quit)", url(sock, scheme))
 
     async def _drain(self, service: Service, listener: Listener) -> None:
         """Finish what is in progress, as far as `timeout_graceful_shutdown` allows."""
@@ -198,7 +295,7 @@ class Server:
 
     def _say_what_is_left(self, service: Service) -> None:
         timeout = self.config.timeout_graceful_shutdown
-        limit = f"up to {timeout:g} s" if timeout else "without a limit"
+        limit = "without a limit" if timeout is None else f"up to {timeout:g} s"
         logger.info("Waiting %s for %s; %s", limit, what_is_left(service), self._how_to_force())
 
     def _how_to_force(self) -> str:
@@ -207,18 +304,20 @@ class Server:
     async def _shut_down(self, lifespan: Lifespan) -> None:
         try:
             limit = self.config.timeout_graceful_shutdown
+            # 0 is meant for requests: the app closes its database even then.
+            limit = ABORT_SECONDS if limit == 0 else limit
             if not await first(lifespan.shutdown(), self._abort, limit):
                 logger.warning("The application's shutdown was cut off")
         except LifespanError as error:
             logger.error("%s", error)
 
     @contextlib.contextmanager
-    def _signal_handlers(self) -> Iterator[None]:
+    def capture_signals(self) -> Iterator[None]:
         """Stop on a signal, and put back the handlers that were there."""
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread may set handlers
             return
-        previous = {number: signal.signal(number, self._on_signal) for number in self.stop_signals}
+        previous = {number: signal.signal(number, self.handle_exit) for number in self.stop_signals}
         # A program around the server, and nohup, have their own idea of it.
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
             previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_hangup)
@@ -228,13 +327,14 @@ class Server:
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signals.append(number)
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A stop signal has come."""
+        self._signals.append(sig)
         self.request_stop()
 
     def _on_hangup(self, number: int, frame: FrameType | None) -> None:
         if self._terminal.is_gone():
-            self._on_signal(number, frame)
+            self.handle_exit(number, frame)
         elif self._loop is not None:
             self._loop.call_soon_threadsafe(self._reload)
 
@@ -250,17 +350,6 @@ class Server:
             logger.error("%s; going on with the old certificate", error)
         else:
             logger.info("Loaded the certificate; connections from now on get it")
-
-
-class Terminal:
-    """The terminal that the program was started from, if it was."""
-
-    def __init__(self) -> None:
-        self._descriptors = [fd for fd in (0, 1, 2) if os.isatty(fd)]
-
-    def is_gone(self) -> bool:
-        """Whether SIGHUP has its old meaning: its window was closed."""
-        return bool(self._descriptors) and not any(map(os.isatty, self._descriptors))
 
 
 def what_is_left(service: Service) -> str:
@@ -291,17 +380,17 @@ def loop_errors_go_first_to(handler: Callable[[dict[str, Any]], bool]) -> Iterat
         loop.set_exception_handler(previous)
 
 
-async def first(work: Coroutine[Any, Any, None], event: asyncio.Event, timeout: float = 0) -> bool:
-    """Whether the work ends before the event is set and `timeout` seconds pass (0: no limit).
+async def first(
+    work: Coroutine[Any, Any, None], event: asyncio.Event, timeout: float | None = None
+) -> bool:
+    """Whether the work ends before the event is set and `timeout` seconds pass.
 
     Otherwise the work is cancelled.
     """
     task = asyncio.ensure_future(work)
     waiter = asyncio.ensure_future(event.wait())
     try:
-        await asyncio.wait(
-            [task, waiter], timeout=timeout or None, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait([task, waiter], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             return False
         task.result()

@@ -21,7 +21,8 @@ from . import logs, sockets
 from .config import Config
 from .errors import WorkerError
 from .loops import choose_loop
-from .server import ABORT_SECONDS, Terminal
+from .server import ABORT_SECONDS
+from .terminal import Terminal
 from .watch import FILES_CHANGED, open_watch
 from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
 
@@ -190,7 +191,7 @@ class Supervisor:
         logger.info("Worker %d is ready", worker.pid)
         if not self._served:
             self._served = True
-            scheme = "https" if self._config.ssl_certfile else "http"
+            scheme = "https" if self._config.is_ssl else "http"
             for sock in self._sockets:
                 url = sockets.url(sock, scheme)
                 logger.info("fastserve running on %s (Press CTRL+C to quit)", url)

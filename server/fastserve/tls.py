@@ -5,6 +5,7 @@ import ssl
 from .config import Config
 from .errors import ConfigError
 
+TLS_1_2_ALONE = 5  # ssl.PROTOCOL_TLSv1_2, whose use is a DeprecationWarning
 CERT_REQS = {
     "none": ssl.CERT_NONE,
     "optional": ssl.CERT_OPTIONAL,
@@ -14,10 +15,23 @@ CERT_REQS = {
 
 def server_context(config: Config) -> ssl.SSLContext | None:
     """None without `ssl_certfile`. Raises ConfigError if a file or the ciphers cannot be used."""
+    factory = config.ssl_context_factory
+    if factory is None:
+        return default_context(config) if config.ssl_certfile is not None else None
+    context = factory(config, lambda: default_context(config))
+    if not isinstance(context, ssl.SSLContext):
+        kind = type(context).__name__
+        raise ConfigError("ssl_context_factory", f"must return an ssl.SSLContext, not {kind}")
+    return context
+
+
+def default_context(config: Config) -> ssl.SSLContext:
     if config.ssl_certfile is None:
-        return None
+        raise ConfigError("ssl_context_factory", "the default context needs ssl_certfile")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if config.ssl_version == TLS_1_2_ALONE:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["h2", "http/1.1"] if config.http2 else ["http/1.1"])
     load_certificate(context, config)

@@ -148,12 +148,9 @@ class WorkerServer(Server):
         with contextlib.suppress(OSError):  # the supervisor is gone, or stopped for a long time
             self._channel.send(word, socket.MSG_DONTWAIT)
 
-    def _on_stop(self) -> None:
-        self._stop.set()
-
-    def _on_abort(self) -> None:
-        self._stop.set()
-        self._abort.set()
+    def request_stop(self) -> None:
+        """Stop cleanly, however often: ABORT is what the supervisor says for the second time."""
+        self.should_exit = True
 
     def _on_max_requests(self) -> None:
         self._tell(MAX_REQUESTS)  # and go on until there is a successor
@@ -165,8 +162,8 @@ class WorkerServer(Server):
 
     def _obey(self) -> None:
         while self._receive() == ABORT:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._on_abort)
+            self.should_exit = True
+            self.force_exit = True
         logger.warning("The supervisor is gone; stopping")
         self.request_stop()
         self._wait_for_end()
@@ -195,7 +192,9 @@ def patience(config: Config) -> float:
     """Seconds after which a worker told to stop must have ended; 0 when there is no limit."""
     # Requests and the lifespan's shutdown have as much each.
     graceful = config.timeout_graceful_shutdown
-    return 2 * graceful + 2 * ABORT_SECONDS if graceful else 0
+    if graceful is None:
+        return 0
+    return graceful + (graceful or ABORT_SECONDS) + 2 * ABORT_SECONDS
 
 
 def main() -> int:

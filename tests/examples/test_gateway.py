@@ -16,8 +16,14 @@ def upstream(serve):
 
 @pytest.fixture(scope="module")
 def gateway(serve, upstream):
+    # Nobody is trusted, or the client could say that it is another.
+    options = ("--no-proxy-headers",)
     return serve(
-        "examples.gateway:app", UPSTREAM=f"{upstream.url}/base/", BURST="1000", UPSTREAM_TIMEOUT="5"
+        "examples.gateway:app",
+        *options,
+        UPSTREAM=f"{upstream.url}/base/",
+        BURST="1000",
+        UPSTREAM_TIMEOUT="5",
     )
 
 

@@ -17,10 +17,10 @@ ANSWERS = {"in one message": b"/bytes/10000000", "in messages of 64 KiB": b"/pie
 
 
 def run(server, long):
-    del long
+    chosen = WINDOWS if long else dict(list(WINDOWS.items())[1:])  # each is a server of its own
     costs = {
         f"{how}, {name}": cost(server, path, *windows)
-        for how, windows in WINDOWS.items()
+        for how, windows in chosen.items()
         for name, path in ANSWERS.items()
     }
     figure = ", ".join(f"{name} {size / MB:.1f} MB" for name, size in costs.items())
@@ -35,7 +35,7 @@ def cost(server, path, stream_window, window):
         before, begun = served.peak(), int(served.get("/begun"))
         for stream in range(1, 2 * STREAMS, 2):
             connection.request(stream, path)
-        served.until(lambda: int(served.get("/begun")) == begun + STREAMS, 10)
+        served.until(lambda: int(served.get("/begun")) == begun + STREAMS, 2)
         served.settle()
         size = served.peak() - before
         connection.close()

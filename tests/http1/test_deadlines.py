@@ -261,9 +261,13 @@ def test_an_answer_that_nobody_reads_before_the_close(serve, loop):
     assert client.lost
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_a_deadline_of_0_is_none(serve, loop, name):
-    client = serve(hello, **{**OPTIONS, name: 0.0}).connect()
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, None) for name in OPTIONS]
+    + [(name, 0.0) for name in OPTIONS if name != "timeout_keep_alive"],
+)
+def test_a_deadline_of_0_is_none(serve, loop, name, value):
+    client = serve(hello, **{**OPTIONS, name: value}).connect()
     stream = {
         "timeout_first_byte": b"",
         "timeout_head": GET[:5],
@@ -274,6 +278,13 @@ def test_a_deadline_of_0_is_none(serve, loop, name):
     client.send(stream)
     loop.advance(18 if name == "timeout_send" else 500)
     assert not client.lost
+
+
+def test_keep_alive_of_0_closes_after_each_response(serve):
+    reader = client_of(serve(hello, timeout_keep_alive=0).connect())
+    reader.send(GET)
+    assert reader.response().closes
+    reader.closed()
 
 
 # -- the server's stop

@@ -32,20 +32,24 @@ ONE_LINE = {
     "factory of nothing": (
         ["apps:make_nothing", "--factory"],
         1,
-        "apps:make_nothing is not callable (its type is NoneType), so it is not an application",
+        "apps:make_nothing is None, so it is not an application",
     ),
-    "not a target": (["apps"], 1, '"apps" does not name an application; use MODULE:ATTRIBUTE'),
+    "not a target": (
+        ["apps"],
+        1,
+        '"apps" does not name an application; use MODULE:ATTRIBUTE; apps:app, perhaps',
+    ),
     "no target": ([], 2, "Missing argument 'APP'."),
     "unknown loop": (
         ["apps:app", "--loop", "fast"],
         2,
-        "Invalid value for '--loop': 'fast' is not one of 'auto', 'uvloop', 'asyncio'.",
+        "--loop: 'fast' is not one of auto, uvloop, asyncio or MODULE:ATTRIBUTE",
     ),
     "unknown option": (["apps:app", "--portt", "1"], 2, "No such option '--portt'."),
     "not a number": (
         ["apps:app", "--port", "http"],
         2,
-        "Invalid value for '--port': 'http' is not a valid integer.",
+        "--port: 'http' is not a whole number",
     ),
     "out of range": (
         ["apps:app", "--port", "70000"],
@@ -80,7 +84,7 @@ ONE_LINE = {
     "no config file": (
         ["apps:app", "--config", "none.toml"],
         2,
-        "Invalid value for '--config': cannot read none.toml: ",
+        "--config: cannot read none.toml: ",
     ),
 }
 
@@ -143,12 +147,38 @@ def test_version():
 
 
 def test_help_has_every_option():
-    with Command("--help", env={**os.environ, "COLUMNS": "200"}) as command:
+    with Command("--help", "all", env={**os.environ, "COLUMNS": "200"}) as command:
         assert command.wait() == 0
         text = "\n".join(command.stdout)
     for option in options():
-        assert option.flag in text
-        assert option.help in " ".join(text.split())
+        assert not option.in_command or option.flag in text
+        assert not option.in_command or option.help in " ".join(text.split())
+
+
+def test_help_of_a_group():
+    with Command("--help=tls") as command:
+        assert command.wait() == 0
+        text = "\n".join(command.stdout)
+    assert "--ssl-ciphers" in text
+    assert "--host" not in text
+    with Command("apps:app", "--help") as command:
+        assert command.wait() == 0
+        text = "\n".join(command.stdout)
+    assert "--host" in text
+    assert "--ssl-ciphers" not in text
+
+
+def test_completion():
+    env = {**os.environ, "_FASTSERVE_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
+    for words, wanted in (
+        ("fastserve --timeout-k", "plain,--timeout-keep-alive"),
+        ("fastserve --loop uv", "plain,uvloop"),
+        ("fastserve --help ws", ""),
+    ):
+        cword = str(len(words.split()) - 1)
+        with Command(env={**env, "COMP_WORDS": words, "COMP_CWORD": cword}) as command:
+            command.wait()
+            assert "\n".join(command.stdout) == wanted
 
 
 def test_factory():
@@ -308,3 +338,24 @@ def test_run_takes_an_app_or_its_name(tmp_path):
         else:
             pytest.fail("run() did not return")
     assert process.returncode == 0
+
+
+def test_names_of_other_implementations_are_told():
+    with Command("apps:app", "--port", "0", "--ws", "wsproto", "--http", "httptools") as command:
+        command.expect("--http httptools: fastserve has a parser of its own over llhttp")
+        command.expect("--ws wsproto: fastserve has one implementation of WebSocket")
+        assert get(command.port()) == (200, "hello")
+
+
+def test_variables_of_uvicorn_are_told():
+    env = {**os.environ, "UVICORN_PORT": "1", "UVICORN_OTHER": "x"}
+    with Command("apps:app", "--port", "0", env=env) as command:
+        command.expect("UVICORN_PORT in the environment is not read; use FASTSERVE_PORT")
+        command.port()
+        assert not any("UVICORN_OTHER" in line for line in command.stderr)
+
+
+def test_a_trace_of_asgi_messages():
+    with Command("apps:app", "--port", "0", "--log-level", "trace") as command:
+        assert get(command.port()) == (200, "hello")
+        command.expect(r"TRACE: \[\d+\] send .*'http.response.start'")

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import re
 import sys
 
 import pytest
@@ -97,8 +98,8 @@ def test_every_form_of_app_is_called(app, kind, interface):
     async def send(message):
         sent.append(message)
 
-    assert guess_interface(app) == kind
-    asgi3 = adapt(app, kind if interface == "named" else "auto")
+    assert guess_interface(app, "it") == kind
+    asgi3 = adapt(app, kind if interface == "named" else "auto", "it")
 
     async def call():
         await asgi3({"type": "http"}, None, send)
@@ -108,7 +109,7 @@ def test_every_form_of_app_is_called(app, kind, interface):
 
 
 def test_wsgi_goes_through_a2wsgi():
-    assert guess_interface(wsgi) == "wsgi"
+    assert guess_interface(wsgi, "it") == "wsgi"
     app = load(Config(wsgi))
     assert type(app).__name__ == "WSGIMiddleware"
 
@@ -134,3 +135,76 @@ def test_a_deep_attribute(tmp_path, monkeypatch):
     app = load(Config("deep:site.app", app_dir=str(tmp_path)))
     assert app.__qualname__ == "site.app"
     assert sys.path[0] == str(tmp_path)
+
+
+class Aiohttp:
+    """Is callable, without arguments, as aiohttp.web.Application is."""
+
+    def __call__(self):
+        return self
+
+
+Aiohttp.__module__ = "aiohttp.web_app"
+
+
+async def without_arguments():
+    pass
+
+
+async def of_a_request(request):
+    pass
+
+
+async def of_two(scope, receive):
+    pass
+
+
+async def generator(scope, receive, send):
+    yield
+
+
+class Three:
+    def __init__(self, scope, receive, send):
+        pass
+
+
+class Silent:
+    def __call__(self):
+        pass
+
+
+TAKES = "; an ASGI application takes scope, receive and send"
+NO_APPS = {
+    "aiohttp": (Aiohttp(), "is an aiohttp application, which is not ASGI: use aiohttp.web.run_app"),
+    "no arguments": (without_arguments, "without_arguments takes no arguments" + TAKES),
+    "one": (of_a_request, "of_a_request takes 1 argument" + TAKES),
+    "two": (of_two, "of_two takes 2 arguments" + TAKES),
+    "generator": (generator, "generator is an async generator, so it is not an application"),
+    "class": (Three, "Three is a class; use an instance of it, or --factory"),
+    "object": (Silent(), "takes no arguments" + TAKES),
+    "module": (asyncio, "asyncio is a module; name the application in it, as MODULE:ATTRIBUTE"),
+    "none": (None, "None is None, so it is not an application"),
+    "module by name": ("json:decoder", "json:decoder is a module; name the application in it"),
+    "no attribute": ("json", '"json" does not name an application; use MODULE:ATTRIBUTE; json:app'),
+    "file": ("web/main.py:app", "a module has no .py and no /: web.main"),
+}
+
+
+@pytest.mark.parametrize(("app", "message"), NO_APPS.values(), ids=NO_APPS)
+def test_what_is_no_application_is_told_at_the_start(app, message):
+    with pytest.raises(AppError, match=re.escape(message)):
+        load(Config(app))
+
+
+def test_a_function_without_arguments_is_called_as_a_factory(caplog):
+    assert load(Config(lambda: function)) is function
+    assert "takes no arguments: calling it for the application" in caplog.text
+    with pytest.raises(AppError, match="what <lambda> returns is None"):
+        load(Config(lambda: None))
+
+
+def test_the_wrong_interface():
+    with pytest.raises(AppError, match="wsgi takes two arguments, as WSGI has it; use --interface"):
+        load(Config(wsgi, interface="asgi3"))
+    with pytest.raises(AppError, match="function is async, so it is not WSGI; remove --interface"):
+        load(Config(function, interface="wsgi"))

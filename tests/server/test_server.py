@@ -414,6 +414,12 @@ def test_a_hangup_of_the_terminal_stops(loop):
 # Embedding
 
 
+async def started(server):
+    """As programs wait that embed the server."""
+    while not server.started:
+        await asyncio.sleep(0.001)
+
+
 def runner(loop):
     factory = uvloop.new_event_loop if loop == "uvloop" else asyncio.SelectorEventLoop
     return asyncio.Runner(loop_factory=factory)
@@ -423,7 +429,7 @@ def test_inside_a_running_loop(loop):
     async def main():
         server = Server(Config(apps.app, port=0, access_log=False))
         serving = asyncio.ensure_future(server.serve())
-        await server.started.wait()
+        await started(server)
         (port,) = server.ports
         assert await asyncio.to_thread(get, port) == (200, "hello")
         server.request_stop()
@@ -456,7 +462,7 @@ def test_nobody_is_lost_while_servers_take_turns_on_one_socket(loop):
         copy = socket.socket(fileno=os.dup(listener.fileno()))
         thread = threading.Thread(target=server.run, args=([copy],))
         thread.start()
-        while not server.started.is_set():
+        while not server.started:
             assert get(port) == (200, "hello")
         return server, thread
 
@@ -492,14 +498,14 @@ def test_a_stop_before_the_start():
     server = Server(Config(apps.app, port=0))
     server.request_stop()
     server.run()
-    assert not server.started.is_set()
+    assert not server.started
 
 
 def test_cancelling_serve_stops_the_server(loop):
     async def main():
         server = Server(Config(apps.app, port=0, access_log=False))
         serving = asyncio.ensure_future(server.serve())
-        await server.started.wait()
+        await started(server)
         with Hold() as hold:
             connection = await asyncio.to_thread(send_get, server.ports[0], hold.path)
             await asyncio.to_thread(hold.wait)
@@ -519,7 +525,7 @@ def test_a_signal_ends_the_program_around_the_server_too(loop):
     async def main():
         server = Server(Config(apps.app, port=0))
         serving = asyncio.ensure_future(server.serve())
-        await server.started.wait()
+        await started(server)
         os.kill(os.getpid(), signal.SIGTERM)
         await serving
         assert got == [signal.SIGTERM]  # by the handler that was there before

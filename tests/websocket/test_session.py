@@ -160,6 +160,35 @@ async def echo(scope: Any, receive: Receive, send: Send) -> None:
         await send({**message, "type": "websocket.send"})
 
 
+class Endpoint:
+    """An app whose call returns an awaitable that is not a coroutine, as Starlette's endpoints."""
+
+    def __init__(self, scope: Any, receive: Receive, send: Send) -> None:
+        self.call = echo(scope, receive, send)
+
+    def __await__(self) -> Any:
+        return self.call.__await__()
+
+
+# What the app's call returns
+
+
+@in_loop
+async def test_any_awaitable() -> None:
+    link = await Link(Endpoint).turn()
+    await link.feed(HI)
+    assert link.sent == server_frame(TEXT, b"Hi")
+    await link.end()
+
+
+@in_loop
+async def test_a_call_that_returns_nothing() -> None:
+    link = await Link(lambda scope, receive, send: None).turn()
+    assert link.status == 500
+    await link.end()
+    assert not link.service.websockets
+
+
 # The order of events
 
 

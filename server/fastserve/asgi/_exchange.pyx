@@ -10,6 +10,7 @@ from cpython.bytes cimport (
 from cpython.dict cimport PyDict_Copy
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
+from libc.string cimport memcmp
 
 from httpparser cimport Output, RequestHead, as_bytes
 from fastserve.asgi._service cimport Service
@@ -494,8 +495,12 @@ cdef dict make_scope(Channel channel, RequestHead head):
     if head.method is not GET:
         scope["method"] = head.method
     if head.raw_path is not SLASH:
-        scope["path"] = head.path
-        scope["raw_path"] = head.raw_path
+        if service.root_path is None or head.path[:1] != "/":  # RFC 9112 3.2.4: OPTIONS *
+            scope["path"] = head.path
+            scope["raw_path"] = head.raw_path
+        else:
+            scope["path"] = service.root_path + head.path
+            scope["raw_path"] = service.raw_root_path + head.raw_path
     if head.query is not EMPTY:
         scope["query_string"] = head.query
     scope["headers"] = head.headers
@@ -510,7 +515,7 @@ cdef dict make_scope(Channel channel, RequestHead head):
         extensions["tls"] = channel.tls.copy()
     if service.state is not None:
         scope["state"] = service.state.copy()
-    if channel.proxied:
+    if channel.proxied and is_forwarded(head.headers):
         service.proxies.apply(scope)
     return scope
 
@@ -570,6 +575,19 @@ cdef int record(Exchange exchange, str client_text) except -1:
         perf_counter_ns() - exchange.started_at if service.timed else 0,
     )
     return 0
+
+
+cdef bint is_forwarded(list headers) except -1:
+    """Whether a field may be a proxy's; most requests from this machine have none."""
+    cdef object name
+    cdef Py_ssize_t length
+    for pair in headers:
+        name = (<tuple> pair)[0]
+        length = PyBytes_GET_SIZE(name)
+        if length == 15 or length == 17:  # x-forwarded-for, x-forwarded-proto
+            if memcmp(PyBytes_AS_STRING(name), b"x-forwarded-", 12) == 0:
+                return True
+    return False
 
 
 cdef inline bint flag(dict message, str key) except -1:

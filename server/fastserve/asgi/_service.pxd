@@ -52,6 +52,8 @@ cdef class Service:
     cdef readonly double now  # of the last sweep, loop.time()
     cdef dict scope  # the template of every scope
     cdef object server_certificate  # PEM, for the tls extension
+    cdef str root_path  # before every path that a proxy has stripped it from; None: nothing
+    cdef bytes raw_root_path
     cdef dict asgi
     cdef dict scopes  # templates by server address and scheme
     cdef dict extensions_1_0
@@ -62,12 +64,14 @@ cdef class Service:
     cdef double timeout_head
     cdef double timeout_body
     cdef double min_body_rate
+    cdef bint keep_alive  # false: close after each response
     cdef double timeout_keep_alive
     cdef double timeout_send
     cdef size_t pipeline_bytes
     cdef size_t write_high_water
     cdef size_t drain_body
     cdef Py_ssize_t limit_concurrency
+    cdef bint has_websockets
 
     cdef inline double after(self, double seconds) noexcept:
         """A deadline that the sweep will see passed; 0: none."""

@@ -2,6 +2,7 @@
 
 import contextvars
 import logging
+from urllib.parse import quote
 
 from httpparser cimport Limits, Output
 from fastserve.asgi._task cimport Runner
@@ -44,7 +45,8 @@ cdef class Service:
         self.access_log = access_log
         self.timed = access_log is not None and access_log.timed
         self.parser_factory = parser_factory
-        self.proxies = Proxies(config.forwarded_allow_ips) if config.forwarded_allow_ips else None
+        trusts_proxies = config.proxy_headers and config.forwarded_allow_ips
+        self.proxies = Proxies(config.forwarded_allow_ips) if trusts_proxies else None
         self.logger = logging.getLogger("fastserve")
         self.context = contextvars.copy_context()
         self.runner = Runner(loop, self.context, config.task_per_request)
@@ -66,13 +68,19 @@ cdef class Service:
         self.timeout_head = config.timeout_head
         self.timeout_body = config.timeout_body
         self.min_body_rate = config.min_body_rate
-        self.timeout_keep_alive = config.timeout_keep_alive
+        self.keep_alive = config.timeout_keep_alive != 0
+        seconds = config.timeout_keep_alive
+        # HTTP/2 has no field to close with; a deadline of 0 would be none.
+        self.timeout_keep_alive = 0 if seconds is None else max(seconds, 0.001)
         self.timeout_send = config.timeout_send
         self.pipeline_bytes = config.pipeline_bytes
         self.write_high_water = config.write_high_water
         self.drain_body = config.drain_body
         self.limit_concurrency = config.limit_concurrency
+        self.has_websockets = config.ws != "none"
         self.server_certificate = server_certificate(config)
+        self.root_path = config.root_path or None
+        self.raw_root_path = quote(config.root_path).encode()
         self.asgi = {"version": "3.0", "spec_version": "2.5"}
         # The values are shared by all scopes.
         self.extensions_1_0 = {
@@ -88,8 +96,8 @@ cdef class Service:
             "http_version": "1.1",
             "method": "GET",
             "scheme": "http",
-            "path": "/",
-            "raw_path": b"/",
+            "path": config.root_path + "/",
+            "raw_path": self.raw_root_path + b"/",
             "query_string": b"",
             "root_path": config.root_path,
             "headers": None,

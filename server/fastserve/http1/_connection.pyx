@@ -322,9 +322,12 @@ cdef class Connection(Channel):
         self.body_bytes = 0
         self.body_since = service.now
         self.is_head = head.method is not GET and head.method == "HEAD"
-        self.keep_alive = head.keep_alive and not service.draining
+        self.keep_alive = head.keep_alive and service.keep_alive and not service.draining
         admit(service, head)
-        if head.upgrade is not None and websocket_is_wanted(head.upgrade):
+        if (
+            head.upgrade is not None and service.has_websockets
+            and websocket_is_wanted(head.upgrade)
+        ):
             if self.eof:
                 raise Refusal(400, "the client has closed its side: no WebSocket is possible")
             if service.draining:

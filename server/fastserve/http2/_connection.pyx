@@ -75,6 +75,7 @@ cdef class Shared:
             "resets": config.h2_max_resets,
             "frames": config.h2_max_control_frames,
             "room": config.write_high_water,
+            "extended_connect": service.has_websockets,
         }
         self.max_streams = config.h2_max_concurrent_streams
         self.max_window = config.h2_max_window_size
@@ -272,7 +273,7 @@ cdef class Connection:
             channel.exchange = new_exchange(channel, head)
         else:
             try:
-                if not websocket_is_wanted(head.upgrade):
+                if not (service.has_websockets and websocket_is_wanted(head.upgrade)):
                     raise Refusal(501, "the protocol is not known")
                 if service.draining:
                     raise Refusal(503, "the server is shutting down")
@@ -392,6 +393,9 @@ cdef class Connection:
             self.deadline = 0
         elif self.eof:
             return self.close()
+        elif not self.service.keep_alive and self.session.last_id and not self.session.failed:
+            self.session.terminate(NO_ERROR, None)
+            self.plan_turn()
         elif self.deadline == 0:
             self.deadline = self.service.after(self.service.timeout_keep_alive)
         if (

@@ -223,8 +223,9 @@ SCOPE = [
          b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", {"http_version": "1.0"}),
     seen("asgi-http-scheme", "the scheme", get(b"/"), {"scheme": "http"}),
     seen("asgi-http-root-path", "root_path is empty by default", get(b"/"), {"root_path": ""}),
-    seen("asgi-http-root-path-option", "root_path as configured; the path as it arrived",
-         get(b"/app/a"), {"root_path": "/app", "path": "/app/a"}, options={"root_path": "/app"}),
+    seen("asgi-http-root-path-option", "root_path as configured, and the path with it",
+         get(b"/a"), {"root_path": "/app", "path": "/app/a", "raw_path": b"/app/a"},
+         options={"root_path": "/app"}),
 ]  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""What people type and write for uvicorn, run against uvicorn and fastserve."""
