@@ -81,7 +81,8 @@ TAIL = """
 ## httptools
 
 `httpparser` has the classes, functions and exceptions of httptools: `from httpparser import
-HttpRequestParser, parse_url`. [parser.md](parser.md) has what differs, and what
+HttpRequestParser, parse_url`. [migrating-from-httptools.md](migrating-from-httptools.md) has what
+differs, and what
 `install_as_httptools()` does for programs that cannot be changed."""
 
 

@@ -131,8 +131,6 @@ cdef class ServerSession(EventSession):
     def __init__(self, Limits limits=None, *, int max_concurrent_streams=100,
                  int initial_window_size=65535, int connection_window_size=1048576,
                  int max_field_block=65536, int max_resets=200, int max_control_frames=1000):
-        self.by_id = {}
-        self.events = []
         self.setup(False, limits or Limits(), {
             "max_concurrent_streams": max_concurrent_streams,
             "initial_window_size": initial_window_size,
@@ -141,6 +139,8 @@ cdef class ServerSession(EventSession):
             "resets": max_resets,
             "frames": max_control_frames,
         })
+        self.by_id = {}
+        self.events = []
 
     def respond(self, int32_t stream_id, int status, headers=(), *, bint end=False):
         """Send the head of a response, complete with `end`.
@@ -184,14 +184,14 @@ cdef class ClientSession(EventSession):
 
     def __init__(self, Limits limits=None, *, int initial_window_size=65535,
                  int connection_window_size=1048576):
-        self.by_id = {}
-        self.events = []
         self.setup(True, limits or Limits(), {
             "initial_window_size": initial_window_size,
             "connection_window_size": connection_window_size,
             "resets": 1 << 30,
             "frames": 1 << 30,
         })
+        self.by_id = {}
+        self.events = []
 
     def request(self, headers, *, bint end=True):
         """Send a request's head: pairs, `:method`, `:scheme`, `:authority` and `:path` first.

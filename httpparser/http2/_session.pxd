@@ -44,6 +44,7 @@ cdef class Stream:
     cdef bint has_date
     cdef bint has_server
     cdef bint answered  # a final head was sent
+    cdef list kept, kept_extra  # owned: its fields, until it is a frame
 
     # What waits for the window, the priority and the transport.
     cdef bytes first  # owned: sent next, from `at` on; None: nothing waits
@@ -64,6 +65,7 @@ cdef class Stream:
     cdef int send(self, bytes data, bint more) except -1
     cdef int send_trailers(self, list fields) except -1
     cdef int copy_to(self, Output out, size_t length) except -1
+    cdef size_t load(self) noexcept
     cdef int consume(self, size_t count) except -1
     cdef int grow_window(self, int32_t size) except -1
     cdef int reset(self, uint32_t code) except -1
@@ -79,7 +81,9 @@ cdef class Session:
     cdef int32_t last_id  # of the streams that the peer has begun
     cdef int32_t skipped_from, skipped_to  # those that it left out last
     cdef bint failed  # nothing more is read
+    cdef bint lost  # nor written
     cdef bint busy  # inside nghttp2
+    cdef int32_t reset_id  # of the last stream that the peer has reset
     cdef uint64_t whole  # frames that were read to their end
     cdef int problem  # nghttp2's, with a frame of this input; 0: none
 
@@ -106,8 +110,10 @@ cdef class Session:
     cdef bint has_priority
 
     cdef Output out  # owned by the caller of produce()
+    cdef size_t out_limit  # of produce()
 
     cdef int setup(self, bint client, Limits limits, dict options) except -1
+    cdef int check_begun(self) except -1
     cdef int execute(self, const char *data, size_t length) except -1
     cdef bint produce(self, Output out, size_t limit) except -1
     cdef Position position(self) noexcept
@@ -147,5 +153,6 @@ cdef class Session:
                     int64_t length) except -1
     cdef int fail(self, uint32_t code, str reason) except? -902
 
-cdef int fill_fields(nghttp2_nv *to, list fields, bint skip_date, bint skip_server) except -1
+cdef int fill_fields(nghttp2_nv *to, list fields, bint kept, bint skip_date=*,
+                     bint skip_server=*) except -1
 cdef list sendable(object headers)

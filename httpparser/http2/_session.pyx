@@ -48,12 +48,15 @@ cdef extern from *:
     int position_of "httpparser_nghttp2_position"(const nghttp2_session *) noexcept
 
 cdef enum:
+    NO_COPY = 6  # NGHTTP2_NV_FLAG_NO_COPY_NAME and _VALUE
     FAILED = -902  # NGHTTP2_ERR_CALLBACK_FAILURE
     MOST_SIZE = 2  # times the limit: a field block as large as this is not read to its end
     FIELD_OVERHEAD = 32  # RFC 9113 6.5.2
     MAX_FRAME_SIZE = 16384  # we do not ask for more. RFC 9113 6.5.2
     STACK_FIELDS = 64
     LONGEST_METHOD = 64
+    MOST_SENT = 1 << 20  # bytes of a field block that we send
+    PIECE = 64  # bytes that a piece of a body costs beyond its content
 
 cdef str VERSION_2 = sys.intern("2"), GET = sys.intern("GET"), CONNECT = sys.intern("CONNECT")
 cdef bytes EMPTY = b"", COOKIE = b"cookie", WEBSOCKET = b"websocket"
@@ -141,10 +144,16 @@ cdef int on_frame_recv(nghttp2_session *raw, const nghttp2_frame *frame,
         session.fields = None
     elif frame.hd.type == NGHTTP2_DATA:
         if not ended:
+            if frame.hd.length and frame.hd.length == frame.data.padlen and (
+                not take(&session.frames)
+            ):
+                return session.fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many frames of padding")
             return 0
         stream = stream_of(raw, frame.hd.stream_id)
     else:
-        if frame.hd.type == NGHTTP2_GOAWAY:
+        if frame.hd.type == NGHTTP2_RST_STREAM:
+            session.reset_id = frame.hd.stream_id  # on_stream_close() is next
+        elif frame.hd.type == NGHTTP2_GOAWAY:
             session.on_goaway(frame.goaway.last_stream_id, frame.goaway.error_code)
         elif frame.hd.type == NGHTTP2_PING and frame.hd.flags & NGHTTP2_FLAG_ACK:
             session.on_pong()
@@ -179,7 +188,7 @@ cdef int on_data_chunk(nghttp2_session *raw, uint8_t flags, int32_t id, const ui
     if stream is None:
         return 0
     stream.unconsumed += length
-    if stream.received <= session.limits.body < stream.received + length:
+    if not stream.tunnel and stream.received <= session.limits.body < stream.received + length:
         stream.received += length
         session.on_refused(stream, ContentTooLarge("the body is too large", code="LIMIT_BODY"))
         return 0
@@ -195,8 +204,8 @@ cdef int on_stream_close(nghttp2_session *raw, int32_t id, uint32_t code,
     if stream is None:
         return 0
     end_stream(session, stream, code)
-    # What failed here is not the client's doing; everything else is a reset that it sent or earned.
-    if code != NGHTTP2_NO_ERROR and code != NGHTTP2_INTERNAL_ERROR:
+    # What failed here is not the peer's doing; everything else is a reset that it sent or earned.
+    if id == session.reset_id or code != NGHTTP2_NO_ERROR and code != NGHTTP2_INTERNAL_ERROR:
         if not take(&session.resets) and not session.failed:
             session.fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many streams are reset")
     return 0
@@ -228,7 +237,7 @@ cdef nghttp2_ssize on_read(nghttp2_session *raw, int32_t id, uint8_t *buf, size_
         flags[0] = NGHTTP2_DATA_FLAG_EOF
         if stream.trailers is not None:
             flags[0] |= NGHTTP2_DATA_FLAG_NO_END_STREAM
-            fill_fields(fields, stream.trailers, False, False)
+            fill_fields(fields, stream.trailers, True)
             check(nghttp2_submit_trailer(raw, id, fields, len(stream.trailers)))
     elif length == 0:
         stream.waiting = True
@@ -245,7 +254,8 @@ cdef int on_send_data(nghttp2_session *raw, nghttp2_frame *frame, const uint8_t 
     stream.copy_to(session.out, length)
     if session.frames.left < session.frames.rate:
         session.frames.left += 2  # who reads a body sends WINDOW_UPDATEs for it
-    return 0
+    # nghttp2 would go on to the next DATA frame without asking produce().
+    return NGHTTP2_ERR_PAUSE if session.out.length >= session.out_limit else 0
 
 
 cdef int on_frame_send(nghttp2_session *raw, const nghttp2_frame *frame,
@@ -260,6 +270,14 @@ cdef int on_frame_send(nghttp2_session *raw, const nghttp2_frame *frame,
         if stream is not None and not stream.ended and not stream.tunnel:
             # RFC 9113 8.1: the response is complete, the rest of the request is not wanted
             check(nghttp2_submit_rst_stream(raw, 0, stream.id, NGHTTP2_NO_ERROR))
+    return 0
+
+
+cdef int on_frame_not_sent(nghttp2_session *raw, const nghttp2_frame *frame, int code,
+                           void *user) except? -902:
+    """A head or trailers that are larger than nghttp2 sends: the peer must not wait for them."""
+    if frame.hd.type == NGHTTP2_HEADERS and code == NGHTTP2_ERR_FRAME_SIZE_ERROR:
+        check(nghttp2_submit_rst_stream(raw, 0, frame.hd.stream_id, NGHTTP2_INTERNAL_ERROR))
     return 0
 
 
@@ -297,6 +315,7 @@ nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(CALLBACKS, on_inval
 nghttp2_session_callbacks_set_on_data_chunk_recv_callback(CALLBACKS, on_data_chunk)
 nghttp2_session_callbacks_set_on_stream_close_callback(CALLBACKS, on_stream_close)
 nghttp2_session_callbacks_set_on_frame_send_callback(CALLBACKS, on_frame_send)
+nghttp2_session_callbacks_set_on_frame_not_send_callback(CALLBACKS, on_frame_not_sent)
 nghttp2_session_callbacks_set_send_data_callback(CALLBACKS, on_send_data)
 
 
@@ -324,8 +343,9 @@ cdef bint take(Bucket *bucket) noexcept:
 
 # -- fields to send --------------------------------------------------------------------------------
 
-cdef int fill_fields(nghttp2_nv *to, list fields, bint skip_date, bint skip_server) except -1:
-    """Pairs for nghttp2, which copies them; how many there are."""
+cdef int fill_fields(nghttp2_nv *to, list fields, bint kept, bint skip_date=False,
+                     bint skip_server=False) except -1:
+    """Pairs for nghttp2, which copies them unless they are `kept` until they are sent."""
     cdef int count = 0
     cdef tuple pair
     cdef bytes name, value
@@ -337,7 +357,7 @@ cdef int fill_fields(nghttp2_nv *to, list fields, bint skip_date, bint skip_serv
         to[count].namelen = PyBytes_GET_SIZE(name)
         to[count].value = <uint8_t *> PyBytes_AS_STRING(value)
         to[count].valuelen = PyBytes_GET_SIZE(value)
-        to[count].flags = NGHTTP2_NV_FLAG_NONE
+        to[count].flags = NO_COPY if kept else NGHTTP2_NV_FLAG_NONE
         count += 1
     return count
 
@@ -351,6 +371,14 @@ cdef bint is_of_connection(const char *name, size_t length) noexcept:
         or length == 16 and equal_fold(name, b"proxy-connection", 16)
         or length == 17 and equal_fold(name, b"transfer-encoding", 17)
     )
+
+
+cdef inline bint has_upper(const char *at, Py_ssize_t length) noexcept:
+    cdef Py_ssize_t i
+    for i in range(length):
+        if c'A' <= at[i] <= c'Z':
+            return True
+    return False
 
 
 cdef tuple checked_pair(object pair):
@@ -371,8 +399,13 @@ cdef tuple checked_pair(object pair):
                 )
         pair = (bytes(first), bytes(second))
     name, value = pair
-    if not is_token(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)):
+    at = PyBytes_AS_STRING(name)
+    length = PyBytes_GET_SIZE(name)
+    if not is_token(at, length):
         raise ValueError(f"the field name {name!r} is not a token")
+    if has_upper(at, length):  # RFC 9113 8.2.1
+        name = name.lower()
+        pair = (name, value)
     at = PyBytes_AS_STRING(value)
     length = PyBytes_GET_SIZE(value)
     if not all_in(at, length, IN_VALUE):
@@ -513,10 +546,14 @@ cdef class Stream:
             length -= part
             self.first = self.rest.popleft() if self.rest else None
             self.at = 0
-        if self.wants_room and self.unsent < self.session.room:
+        if self.wants_room and self.load() < self.session.room:
             self.wants_room = False
             self.session.on_room(self)
         return 0
+
+    cdef size_t load(self) noexcept:
+        """What waits, by what it costs: small pieces cost more than their bytes."""
+        return self.unsent + (PIECE * <size_t> len(self.rest) if self.rest is not None else 0)
 
     cdef int consume(self, size_t count) except -1:
         """Open the window for as many bytes of what was received."""
@@ -573,6 +610,8 @@ cdef class Session:
         cdef int count = 0, code
         cdef int64_t size
         get = options.get
+        if self.session != NULL:
+            raise SessionError("the session has begun already", code="BEGUN")
         self.client = client
         self.limits = limits
         self.streams = set()
@@ -584,6 +623,7 @@ cdef class Session:
         nghttp2_option_set_no_auto_window_update(raw, 1)
         nghttp2_option_set_builtin_recv_extension_type(raw, NGHTTP2_PRIORITY_UPDATE)
         nghttp2_option_set_stream_reset_rate_limit(raw, 1 << 30, 1 << 30)  # `resets` counts more
+        nghttp2_option_set_max_send_header_block_length(raw, MOST_SENT)
         nghttp2_option_set_max_continuations(raw, 1024)  # `field_block` says when it is enough
         if client:
             code = nghttp2_session_client_new3(
@@ -610,9 +650,15 @@ cdef class Session:
         size = get("connection_window_size", 1 << 20)
         return check(nghttp2_session_set_local_window_size(self.session, 0, 0, size))
 
+    cdef inline int check_begun(self) except -1:
+        if self.session == NULL:
+            raise SessionError("the session has not begun: call __init__()", code="NOT_BEGUN")
+        return 0
+
     cdef int execute(self, const char *data, size_t length) except -1:
         """Take in bytes. What is wrong with them ends a stream or the session: see `reason`."""
         cdef nghttp2_ssize read
+        self.check_begun()
         if self.failed or length == 0:
             return 0
         if self.busy:
@@ -622,7 +668,7 @@ cdef class Session:
         try:
             read = nghttp2_session_mem_recv2(self.session, <const uint8_t *> data, length)
         except BaseException:
-            self.failed = True
+            self.terminate(NGHTTP2_INTERNAL_ERROR, "the session failed")
             raise
         finally:
             self.busy = False
@@ -650,17 +696,26 @@ cdef class Session:
         """Append frames until `limit` bytes are in the output; whether there may be more."""
         cdef const uint8_t *at
         cdef nghttp2_ssize length
+        cdef size_t begin = out.length
+        self.check_begun()
         if self.busy:
             raise SessionError("frames are made from a callback of the session", code="REENTRANT")
+        if self.lost:
+            return False
         self.busy = True
         self.out = out
+        self.out_limit = limit
         try:
             while out.length < limit:
                 length = nghttp2_session_mem_send2(self.session, &at)
                 if length <= 0:
                     check(<int> length)
-                    return False
+                    return out.length >= limit  # on_send_data() paused
                 out.append(<const char *> at, length)
+        except BaseException:
+            out.length = begin  # the output may be another connection's next
+            self.failed = self.lost = True
+            raise
         finally:
             self.busy = False
             self.out = None
@@ -672,13 +727,15 @@ cdef class Session:
 
     cdef bint is_over(self) noexcept:
         """Whether nothing more is to be read and nothing to be written."""
-        return not nghttp2_session_want_write(self.session) and (
+        if self.lost or self.session == NULL:
+            return True
+        return (
             self.failed or not nghttp2_session_want_read(self.session)
-        )
+        ) and not nghttp2_session_want_write(self.session)
 
     cdef bint wants_write(self) noexcept:
         """Whether frames wait; those that a window holds back are not among them."""
-        return nghttp2_session_want_write(self.session)
+        return not self.lost and nghttp2_session_want_write(self.session)
 
     cdef bint is_window_shut(self) noexcept:
         """Whether the peer must open the connection's window first."""
@@ -690,27 +747,31 @@ cdef class Session:
 
     cdef int terminate(self, uint32_t code, str reason) except -1:
         """End the session by GOAWAY: nothing more is read. RFC 9113 5.4.1"""
+        self.check_begun()
         self.failed = True
         self.reason = reason
         return check(nghttp2_session_terminate_session(self.session, code))
 
     cdef int announce_shutdown(self) except -1:
         """The first GOAWAY: requests on the way are still answered. RFC 9113 6.8"""
+        self.check_begun()
         return check(nghttp2_submit_shutdown_notice(self.session))
 
     cdef int shut_down(self) except -1:
         """The last GOAWAY: later requests are not."""
+        self.check_begun()
         return check(nghttp2_submit_goaway(
             self.session, 0, nghttp2_session_get_last_proc_stream_id(self.session),
             NGHTTP2_NO_ERROR, NULL, 0,
         ))
 
     cdef int ping(self) except -1:
+        self.check_begun()
         return check(nghttp2_submit_ping(self.session, 0, NULL))
 
     cdef int close(self) except -1:
         """The connection is lost: so are all streams."""
-        self.failed = True
+        self.failed = self.lost = True
         for stream in tuple(self.streams):
             nghttp2_session_set_stream_user_data(self.session, (<Stream> stream).id, NULL)
             end_stream(self, stream, NGHTTP2_CANCEL)
@@ -910,6 +971,9 @@ cdef class Session:
         cdef nghttp2_data_provider2 body
         cdef list extra = self.default_fields if final else None
         cdef Py_ssize_t most = len(fields) + 2 + (len(extra) if extra is not None else 0)
+        if final:
+            stream.kept = fields
+            stream.kept_extra = extra
         if most > STACK_FIELDS:
             to = <nghttp2_nv *> malloc(most * sizeof(nghttp2_nv))
             if to == NULL:
@@ -923,7 +987,7 @@ cdef class Session:
             to[0].value = <uint8_t *> digits
             to[0].valuelen = 3
             to[0].flags = NGHTTP2_NV_FLAG_NO_COPY_NAME
-            count += fill_fields(to + count, fields, False, False)
+            count += fill_fields(to + count, fields, final)
             if length >= 0:
                 while True:
                     at -= 1
@@ -938,7 +1002,9 @@ cdef class Session:
                 to[count].flags = NGHTTP2_NV_FLAG_NO_COPY_NAME
                 count += 1
             if extra is not None:
-                count += fill_fields(to + count, extra, stream.has_date, stream.has_server)
+                count += fill_fields(
+                    to + count, extra, True, stream.has_date, stream.has_server
+                )
             if not final:
                 code = nghttp2_submit_headers(self.session, 0, stream.id, NULL, to, count, NULL)
             elif has_body:
@@ -957,11 +1023,12 @@ cdef class Session:
         cdef Stream stream = Stream.__new__(Stream)
         cdef nghttp2_nv[STACK_FIELDS] room
         cdef nghttp2_data_provider2 body
+        self.check_begun()
         if len(fields) > STACK_FIELDS:
             raise ValueError(f"more than {STACK_FIELDS} fields")
         body.source.ptr = <void *> stream
         body.read_callback = on_read
-        fill_fields(room, fields, False, False)
+        fill_fields(room, fields, False)
         stream.session = self
         stream.finished = not has_body
         stream.id = check(nghttp2_submit_request2(

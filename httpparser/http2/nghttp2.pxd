@@ -6,10 +6,12 @@ cdef extern from "nghttp2/nghttp2.h":
 
     enum:
         NGHTTP2_ERR_DEFERRED
+        NGHTTP2_ERR_PAUSE
         NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
         NGHTTP2_ERR_NOMEM
         NGHTTP2_ERR_FLOODED
         NGHTTP2_ERR_TOO_MANY_CONTINUATIONS
+        NGHTTP2_ERR_FRAME_SIZE_ERROR
         NGHTTP2_FLAG_NONE
         NGHTTP2_FLAG_END_STREAM
         NGHTTP2_FLAG_ACK
@@ -75,6 +77,8 @@ cdef extern from "nghttp2/nghttp2.h":
         int32_t stream_id
         uint8_t type
         uint8_t flags
+    ctypedef struct nghttp2_data:
+        size_t padlen
     ctypedef struct nghttp2_headers:
         int cat
     ctypedef struct nghttp2_goaway:
@@ -88,6 +92,7 @@ cdef extern from "nghttp2/nghttp2.h":
         int32_t stream_id
     ctypedef union nghttp2_frame:
         nghttp2_frame_hd hd
+        nghttp2_data data
         nghttp2_headers headers
         nghttp2_goaway goaway
         nghttp2_ping ping
@@ -133,6 +138,8 @@ cdef extern from "nghttp2/nghttp2.h":
         nghttp2_session_callbacks *, nghttp2_on_frame_recv_callback)
     void nghttp2_session_callbacks_set_on_frame_send_callback(
         nghttp2_session_callbacks *, nghttp2_on_frame_recv_callback)
+    void nghttp2_session_callbacks_set_on_frame_not_send_callback(
+        nghttp2_session_callbacks *, nghttp2_on_invalid_frame_recv_callback)
     void nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
         nghttp2_session_callbacks *, nghttp2_on_invalid_frame_recv_callback)
     void nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
@@ -156,6 +163,7 @@ cdef extern from "nghttp2/nghttp2.h":
     void nghttp2_option_set_builtin_recv_extension_type(nghttp2_option *, uint8_t)
     void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option *, uint64_t, uint64_t)
     void nghttp2_option_set_max_outbound_ack(nghttp2_option *, size_t)
+    void nghttp2_option_set_max_send_header_block_length(nghttp2_option *, size_t)
     void nghttp2_option_set_max_continuations(nghttp2_option *, size_t)
 
     int nghttp2_session_server_new3(

@@ -363,6 +363,9 @@ class Config:
 
     # Derived from `headers`: response headers as bytes.
     extra_headers: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False, compare=False)
+    # Whether the server's own fields are sent: not those that `headers` has.
+    own_server: bool = field(init=False, repr=False, compare=False)
+    own_date: bool = field(init=False, repr=False, compare=False)
 
     def __init__(self, app: Any, *address: Any, **given: "Unpack[Keywords]") -> None:
         """`address` is uvicorn's order of the first options: host, port, uds, fd."""
@@ -384,6 +387,9 @@ class Config:
         self._check_together()
         self._set_head_limits(values)
         self._set("extra_headers", tuple(map(parse_header, self.headers)))
+        given = {name for name, _ in self.extra_headers}
+        self._set("own_server", self.server_header and b"server" not in given)
+        self._set("own_date", self.date_header and b"date" not in given)
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)

@@ -186,9 +186,7 @@ class Listener:
             self._check_descriptors()
 
     def _count(self) -> int:
-        service = self._service
-        known = len(service.connections) + len(service.websockets)
-        return known + len(self._making) + self._new
+        return self._service.open_connections + len(self._making) + self._new
 
     def _check_descriptors(self) -> None:
         used = count_descriptors()

@@ -20,7 +20,11 @@ class Service(Protocol):
 
     @property
     def websockets(self) -> Collection[object]:
-        """The open connections that speak WebSocket."""
+        """The open WebSockets."""
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open; WebSockets over HTTP/2 share one."""
 
     @property
     def active(self) -> int:

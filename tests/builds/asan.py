@@ -17,7 +17,7 @@ from copies import prepare
 
 TESTS = [
     f"tests/{name}"
-    for name in ("asgi", "http1", "fuzz", "httpparser", "websocket", "server", "faults")
+    for name in ("asgi", "http1", "http2", "fuzz", "httpparser", "websocket", "server", "faults")
 ]
 # What cannot run here, each with its reason.
 LEFT_OUT = {

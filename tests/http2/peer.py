@@ -127,6 +127,16 @@ class Peer:
             self.session.send_data(number, data, end=end)
         return number
 
+    def send(self):
+        """What waits, as one read of the server."""
+        self.transport.send(self.session.take())
+
+    def reset(self, number, code=CANCEL):
+        """The request of a stream, then its reset, in one read of the server."""
+        data = self.session.take()
+        self.session.reset(number, code)
+        self.transport.send(data + self.session.take())
+
     def get(self, path=b"/", *fields, **options):
         """The answer to a request."""
         number = self.request(path, *fields, **options)

@@ -419,7 +419,25 @@ def test_a_stream_without_end_has_none(serve, loop):
     loop.advance(60)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+def test_no_keep_alive(serve, loop):
+    """timeout_keep_alive of 0: the connection ends with its last response."""
+    gate = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await gate.wait()
+        await answer(send)
+
+    peer = Peer(serve(app, **{**OPTIONS, "timeout_keep_alive": 0.0}))
+    numbers = [peer.request() for _ in range(3)]
+    peer.settle()
+    gate.set()
+    peer.settle()
+    assert [peer.answers[number].status for number in numbers] == [200] * 3
+    assert peer.goaway == 0
+    assert peer.over
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS.keys() - {"timeout_keep_alive"}))
 def test_a_deadline_of_0_is_none(serve, loop, name):
     served = serve(hello, **{**OPTIONS, name: 0.0})
     if name == "timeout_first_byte":

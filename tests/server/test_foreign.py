@@ -3,10 +3,10 @@
 import pytest
 from serving import fail_to_start
 
-from fastserve.config import options
+from fastserve.cli import command
 from fastserve.foreign import OTHER_MEANING, SERVERS, TABLE, answer
 
-OURS = {option.flag for option in options()} | {"--help", "--version", "--config"}
+OURS = {param for each in command.params for param in (*each.opts, *each.secondary_opts)}
 
 
 @pytest.mark.parametrize(

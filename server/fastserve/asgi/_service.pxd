@@ -33,6 +33,7 @@ cdef class Service:
     cdef readonly object proxies  # the trusted ones; None: nobody
     cdef readonly set connections
     cdef readonly set websockets
+    cdef Py_ssize_t on_streams  # of them, those that share an HTTP/2 connection
     cdef readonly Py_ssize_t active  # HTTP requests that the app is working on
     cdef readonly Py_ssize_t served  # responses completed
     cdef readonly bint draining

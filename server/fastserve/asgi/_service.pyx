@@ -127,6 +127,11 @@ cdef class Service:
         self.server_certificate = server_certificate(self.config)
 
     @property
+    def open_connections(self):
+        """How many clients' connections are open, whatever they speak."""
+        return len(self.connections) + len(self.websockets) - self.on_streams
+
+    @property
     def idle(self):
         """Whether no connection is open and no request in progress."""
         return not self.connections and not self.websockets and not self.active

@@ -798,6 +798,6 @@ cdef DefaultFields default_fields_of(Service service):
     if service.default_fields is None:
         config = service.config
         service.default_fields = DefaultFields(
-            config.server_header, config.date_header, config.extra_headers
+            config.own_server, config.own_date, config.extra_headers
         )
     return service.default_fields

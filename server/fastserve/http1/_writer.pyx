@@ -23,11 +23,9 @@ cdef class DefaultFields:
     """The server, date and configured fields of every response, as lines ready to send."""
 
     def __cinit__(self, bint server_header=True, bint date_header=True, extra=()):
-        given = {name for name, value in extra}
-        has_server = server_header and b"server" not in given
-        self.server_line = b"server: fastserve\r\n" if has_server else b""
+        self.server_line = b"server: fastserve\r\n" if server_header else b""
         self.extra_lines = b"".join([b"%b: %b\r\n" % pair for pair in extra])
-        self.date_header = date_header and b"date" not in given
+        self.date_header = date_header
         self.renew()
 
     cdef int renew(self) except -1:

@@ -80,6 +80,7 @@ cdef class Connection:
     cdef int log(self, StreamChannel channel, Exchange exchange) except -1
     cdef int linger(self) except -1
     cdef int close(self) except -1
+    cdef int lose_streams(self) except -1
     cdef int check_stuck(self) except -1
     cdef int check_ping(self) except -1
     cdef int watch_input(self) except -1
@@ -105,7 +106,7 @@ cdef class StreamChannel(Channel):
 
     cdef object protocol  # owned: the WebSocket session that has the stream
     cdef bint paused  # it does not read
-    cdef bytes held  # owned: what has arrived and was not delivered
+    cdef Output held  # owned: what has arrived and was not delivered; None: nothing
     cdef bint input_ended  # the client's END_STREAM has arrived and was not delivered
     cdef str client_text  # owned: of a request that came by a trusted proxy, else None
 

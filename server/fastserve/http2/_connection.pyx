@@ -26,7 +26,7 @@ Rules:
   app that does not read holds up nobody else, and its stream's window bounds what it can hold.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 from libc.time cimport time
 
@@ -36,7 +36,8 @@ from httpparser.http2 cimport (
     Session, Stream, sendable,
 )
 from fastserve.asgi._exchange cimport (
-    COMPLETE, Channel, Exchange, admit, describe_carrier, new_exchange, record, text_of,
+    COMPLETE, EXPECT_TRAILERS, Channel, Exchange, admit, describe_carrier, new_exchange, record,
+    text_of,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
@@ -79,12 +80,14 @@ cdef class Shared:
         }
         self.max_streams = config.h2_max_concurrent_streams
         self.max_window = config.h2_max_window_size
+        if self.max_window <= config.h2_initial_window_size:
+            self.max_window = 0
         self.ping_interval = config.h2_ping_interval
         self.ping_timeout = config.h2_ping_timeout
         self.output = Output.__new__(Output)
-        self.server_name = b"fastserve" if config.server_header else None
-        self.date_field = config.date_header
-        self.extra = list(config.extra_headers)
+        self.server_name = b"fastserve" if config.own_server else None
+        self.date_field = config.own_date
+        self.extra = sendable(config.extra_headers)
 
     cdef int renew(self) except -1:
         """Make the date anew when the second has changed. RFC 9110 6.6.1"""
@@ -187,7 +190,13 @@ cdef class Connection:
         if self.state == OPEN and self.session.streams and self.origin.tls is None:
             for stream in tuple(self.session.streams):
                 channel = stream.owner
-                if channel is not None and not stream.ended:
+                if stream.ended:
+                    continue
+                if stream.tunnel:  # its END_STREAM will never come
+                    stream.tunnel = False
+                    if stream.finished and not stream.unsent:
+                        stream.reset(NO_ERROR)
+                if channel is not None:
                     channel.end_input()
             self.plan_turn()
             return True
@@ -229,7 +238,8 @@ cdef class Connection:
         finally:
             self.in_turn = False
             self.flush()
-        return self.decide()
+            self.decide()
+        return 0
 
     def resume(self):
         """The rest of a turn, or what was written between two."""
@@ -296,7 +306,7 @@ cdef class Connection:
         while self.called < len(self.begun) and not self.congested:
             channel = self.begun[self.called]
             self.called += 1
-            if channel.stream.closed:  # reset before it was called
+            if channel.stream.closed or channel.exchange is None:  # reset or refused before
                 channel.left()
                 continue
             try:
@@ -308,10 +318,13 @@ cdef class Connection:
             if channel.proxied:
                 channel.client_text = text_of(channel.exchange.scope["client"])
             channel.exchange.call()
-            if end == 0:
-                end = coarse_time() + self.service.turn_seconds
-            elif coarse_time() > end:
-                break
+            if channel.input_ended and not channel.stream.ended:
+                channel.end_input()
+            if self.called < len(self.begun):
+                if end == 0:
+                    end = coarse_time() + self.service.turn_seconds
+                elif coarse_time() > end:
+                    break
         if self.called == len(self.begun):
             if self.called:
                 self.begun.clear()
@@ -339,8 +352,10 @@ cdef class Connection:
             channel = self.add_channel(stream)  # its answer has a deadline as any other has
         if exchange is not None:
             is_head = exchange.head.method == "HEAD"
-            exchange.status = error.status
+            channel.exchange = None
             if exchange.called:
+                exchange.status = error.status
+                self.log(channel, exchange)
                 exchange.disconnect()
             stream.drop_head()
         channel.gone = True
@@ -366,16 +381,15 @@ cdef class Connection:
     cdef int flush(self) except -1:
         """Make frames of what waits, and write them, while the client reads."""
         cdef Output out = self.shared.output
-        cdef bint more = True
+        cdef bint more
         if self.session.busy:
             return 0
-        while more and not self.congested and self.state == OPEN:
-            if self.transport.is_closing():
-                break
+        while not self.congested and self.state == OPEN:
             more = self.session.produce(out, WRITE_SIZE)
-            if out.length == 0:
+            if out.length:
+                self.transport.write(out.take())
+            if not more or self.transport.is_closing():
                 break
-            self.transport.write(out.take())
         return 0
 
     cdef int decide(self) except -1:
@@ -463,6 +477,7 @@ cdef class Connection:
         connection under the client that still sends, and lose what was said. RFC 9113 5.4.1"""
         if self.eof or not self.transport.can_write_eof() or self.transport.is_closing():
             return self.close()
+        self.lose_streams()
         self.state = LINGERING
         self.stuck_until = 0
         self.deadline = self.service.after(LINGER_SECONDS)
@@ -479,11 +494,17 @@ cdef class Connection:
         """Close once everything written has gone out."""
         if self.state != CLOSED:
             self.flush()
+            self.lose_streams()
             self.state = CLOSED
             self.stuck_until = 0
             self.deadline = self.service.after(self.service.timeout_send)
             self.transport.close()
         return 0
+
+    cdef int lose_streams(self) except -1:
+        """Nothing more can be said on any of them: tell their apps."""
+        self.session.close()
+        return self.deliver()
 
     def abort(self):
         """Close now; what was not sent is lost."""
@@ -512,11 +533,14 @@ cdef class Connection:
         """Once a second: deadlines."""
         cdef double now = self.service.now
         cdef Stream stream
-        if self.congested or self.state != OPEN and self.transport.get_write_buffer_size():
-            self.check_stuck()
+        if self.congested or self.deadline and self.transport.get_write_buffer_size():
+            self.check_stuck()  # a client that still reads is not idle
             if self.state != OPEN:
                 self.deadline = self.service.after(LINGER_SECONDS)
+            elif self.deadline:
+                self.deadline = self.service.after(self.service.timeout_keep_alive)
             return
+        self.stuck_until = 0
         if self.reading_paused or self.in_turn:  # a turn follows, or an app runs a nested loop
             return
         if self.state != OPEN:
@@ -586,7 +610,7 @@ cdef class Drained(Awaitable):
             raise RuntimeError("send() makes these")
         if channel.gone:
             raise ClientDisconnected("the client has disconnected")
-        if channel.stream.unsent < channel.service.write_high_water:
+        if channel.stream.load() < channel.service.write_high_water:
             return None
         channel.stream.wants_room = True
         if channel.senders is None:
@@ -632,9 +656,9 @@ cdef class StreamChannel(Channel):
         """An awaitable: the app's message is on its way, or waits with little else."""
         cdef Connection connection = self.connection
         cdef Drained drained
-        if self.stream.unsent >= self.service.write_high_water:
+        if self.stream.load() >= self.service.write_high_water:
             connection.flush()
-            if self.stream.unsent >= self.service.write_high_water:
+            if self.stream.load() >= self.service.write_high_water:
                 drained = Drained.__new__(Drained)
                 drained.channel = self
                 return drained
@@ -651,7 +675,10 @@ cdef class StreamChannel(Channel):
         return self.sent()
 
     cdef object send_early_hint(self, Exchange exchange, object links):
-        self.stream.inform(103, sendable([(b"link", link) for link in links]))
+        links = sendable([(b"link", link) for link in links])
+        if self.connection.congested:  # it would wait in vain: the response comes no later
+            return DONE
+        self.stream.inform(103, links)
         self.connection.flush()
         return self.sent()
 
@@ -686,7 +713,7 @@ cdef class StreamChannel(Channel):
             if (
                 not self.wide and stream.received > WIDE_AFTER
                 and connection.wide < WIDE_STREAMS
-                and connection.shared.max_window > <int> WIDE_AFTER
+                and connection.shared.max_window
             ):
                 self.wide = True
                 connection.wide += 1
@@ -697,7 +724,13 @@ cdef class StreamChannel(Channel):
         return self.connection.plan_turn()
 
     cdef int finished(self, Exchange exchange) except -1:
+        if self.exchange is not exchange:  # the client left before
+            return 0
         self.connection.log(self, exchange)
+        if self.stream.closed:
+            self.exchange = None
+        elif not self.gone:
+            self.left()  # what the app does from now on is not for the client
         return 0 if self.in_step else self.connection.plan_turn()
 
     cdef int answer(self, Exchange exchange, int status, str text, object headers=()) except -1:
@@ -725,10 +758,9 @@ cdef class StreamChannel(Channel):
         cdef Exchange exchange = self.exchange
         if self.protocol is not None:
             if self.held is None:
-                self.held = PyBytes_FromStringAndSize(at, length)
+                self.held = Output.__new__(Output)
                 self.connection.fed.append(self)
-            else:
-                self.held += PyBytes_FromStringAndSize(at, length)
+            self.held.append(at, length)
             return 0
         if exchange is None or exchange.phase == COMPLETE or self.gone:
             return 0
@@ -754,8 +786,12 @@ cdef class StreamChannel(Channel):
     cdef int closed(self, unsigned int code) except -1:
         """The stream is over."""
         cdef Exchange exchange = self.exchange
-        self.gone = True
-        self.exchange = None
+        # When no trailers are sent, the app may complete its response after that was sent.
+        self.gone = exchange is None or exchange.phase != EXPECT_TRAILERS or (
+            not self.stream.finished
+        )
+        if self.gone:
+            self.exchange = None
         if self.wide:
             self.wide = False
             self.connection.wide -= 1
@@ -795,11 +831,12 @@ cdef class StreamChannel(Channel):
 
     cdef int deliver(self) except -1:
         """What has arrived, in its order: bytes, their end, the end of the stream."""
-        cdef bytes data = self.held
+        cdef bytes data
         protocol = self.protocol
         if protocol is None or self.paused and not self.gone:
             return 0
-        if data is not None:
+        if self.held is not None:
+            data = self.held.take()
             self.held = None
             self.stream.consume(PyBytes_GET_SIZE(data))
             protocol.data_received(data)
@@ -877,12 +914,12 @@ cdef class StreamTransport:
     def write(self, data):
         """Add to the stream; the protocol is told to pause when too much waits."""
         cdef StreamChannel channel = self.channel
-        if not data:
+        if not data or channel.stream.finished:
             return
         channel.stream.send(data, True)
-        if channel.stream.unsent >= channel.service.write_high_water:
+        if channel.stream.load() >= channel.service.write_high_water:
             channel.connection.flush()
-            if channel.stream.unsent >= channel.service.write_high_water and (
+            if channel.stream.load() >= channel.service.write_high_water and (
                 not channel.stream.wants_room and channel.protocol is not None
             ):
                 channel.stream.wants_room = True

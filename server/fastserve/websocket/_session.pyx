@@ -328,6 +328,8 @@ cdef class Session:
         """Run the app in a Task of its own, in a copy of the service's context."""
         context = self.service.context.copy()
         self.service.websockets.add(self)
+        if self.channel is not None:
+            self.service.on_streams += 1
         scope, self.handshake.scope = self.handshake.scope, None
         # no coroutine of ours around the app's: every step would pass through it
         try:
@@ -631,8 +633,12 @@ cdef class Session:
         return self._wake_receivers(False)
 
     cdef int _forget(self) except -1:
-        if self.stream.transport is None and self.task.done():
-            self.service.websockets.discard(self)
+        if self.stream.transport is None and self.task.done() and (
+            self in self.service.websockets
+        ):
+            self.service.websockets.remove(self)
+            if self.channel is not None:
+                self.service.on_streams -= 1
             self.service.notice()
         return 0
 
@@ -697,11 +703,12 @@ cdef class Session:
 cdef class Handshake(Exchange):
     """The HTTP exchange that answers a handshake. Its app is called by the session."""
 
-    cdef Session session  # owned until the connection is lost
+    cdef Session session  # owned from the call until the connection is lost
     cdef object request  # owned: what the handshake asks for
 
     cdef int call(self) except -1:
         self.called = True
+        self.session = Session(self)
         self.session.start()
         return 0
 
@@ -720,7 +727,6 @@ def open_handshake(Channel channel not None, RequestHead head not None):
     exchange.request = read_request(head.method, head.version, head.headers)
     exchange.begin(channel, head)
     exchange.is_websocket = True
-    exchange.session = Session(exchange)
     scope = exchange.scope
     scope["type"] = "websocket"
     scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
