@@ -428,9 +428,10 @@ cdef class Exchange(Job):
             if error is not None:
                 self.log_failure(error)
             return self.complete()
-        if error is None:
+        if error is None and not self.disconnected:  # else it was told to end, at a stop
             error = RuntimeError("the app returned before its response was complete")
-        self.log_failure(error)
+        if error is not None:
+            self.log_failure(error)
         return self.fail()
 
     cdef int fail(self) except -1:
