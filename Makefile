@@ -14,11 +14,12 @@ SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
 TRACED_PYTHON ?= python3.11
 TRACED_VENV   := .venv-coverage
 
-.PHONY: help build serve test lint fuzz asan coverage-cython soak bench bench-quick bench-guard clean
+.PHONY: help build serve test lint fuzz asan coverage-cython soak bench bench-quick bench-guard \
+        wheel release-check clean
 
 help:
 	@echo "make serve | test | lint | fuzz | asan | coverage-cython | soak"
-	@echo "make bench | bench-quick | bench-guard | clean"
+	@echo "make bench | bench-quick | bench-guard | wheel | release-check | clean"
 
 $(BIN)/python:
 	@echo "Creating a virtual environment in $(VENV)"
@@ -66,7 +67,7 @@ coverage-cython:
 	@command -v $(TRACED_PYTHON) >/dev/null || { echo "Python 3.11 is needed: make TRACED_PYTHON=/path/to/python3.11 coverage-cython"; exit 1; }
 	$(TRACED_PYTHON) -m venv $(TRACED_VENV)
 	$(TRACED_VENV)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(TRACED_VENV)/bin/python -m pip install --quiet --group test --group coverage uvloop click
+	$(TRACED_VENV)/bin/python -m pip install --quiet --group test --group coverage uvloop click h11
 	$(TRACED_VENV)/bin/python tests/builds/coverage_cython.py
 
 soak: build $(VENV)/with-test
@@ -88,6 +89,19 @@ bench-quick: build $(VENV)/with-peers
 
 bench-guard: build
 	$(BIN)/python -m benchmarks.guard $(ARGS)
+
+# Neither needs what is compiled in place.
+$(VENV)/with-release: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --group release
+	@touch $@
+
+wheel: $(VENV)/with-release
+	rm -rf dist
+	$(BIN)/python -m build
+	@ls -l dist
+
+release-check: $(VENV)/with-release
+	$(BIN)/python release/check.py
 
 clean:
 	rm -rf build dist *.egg-info $(VENV) $(TRACED_VENV) reports

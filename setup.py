@@ -1,8 +1,9 @@
-"""The compiled modules; everything else is in pyproject.toml."""
+"""The compiled modules, and README.md as an index shows it; the rest is in pyproject.toml."""
 
 import logging
 import os
 import platform
+import runpy
 import shutil
 import sys
 from copy import copy
@@ -40,6 +41,8 @@ DEBUG = [] if "-g" in os.environ.get("CFLAGS", "").split() else ["-g0"]
 # Calls go straight to their targets: 4% fewer instruction-cache misses on a GET.
 DIRECT = ["-fno-plt", "-fno-semantic-interposition"] if sys.platform == "linux" else []
 CFLAGS = ["-O2", "-fvisibility=hidden", *DIRECT, *BASELINE, *DEBUG]
+# A wheel has no symbols; builds in place keep theirs, for profilers.
+STRIP = {"linux": ["-Wl,-s"], "darwin": ["-Wl,-x"]}.get(sys.platform, [])
 SANITIZERS = ["-fsanitize=address,undefined"] if os.environ.get("FASTSERVE_SANITIZE") else []
 if SANITIZERS:  # every finding is fatal, and assertions are on
     CFLAGS += [
@@ -64,7 +67,7 @@ def extension(
         include_dirs=[str(INCLUDE)],
         depends=[f"{LLHTTP}/SHA256SUMS", f"{NGHTTP2}/SHA256SUMS"],
         extra_compile_args=cflags,
-        extra_link_args=SANITIZERS,
+        extra_link_args=[*SANITIZERS],
         define_macros=[("CYTHON_TRACE_NOGIL", "1")] if LINE_TRACING else [],
     )
 
@@ -99,7 +102,17 @@ class BuildModules(build_ext):
         super().finalize_options()
         self.parallel = self.parallel or CORES
 
+    def run(self) -> None:
+        self.for_others = not (self.inplace or self.editable_mode)
+        if self.for_others and DEBUG:
+            for module in self.extensions:
+                module.extra_link_args.extend(STRIP)
+        super().run()
+
     def build_extensions(self) -> None:
+        if self.for_others:  # this Python's folders, where nothing is that the modules need
+            linker = self.compiler.linker_so
+            linker[:] = [word for word in linker if not word.startswith("-Wl,-rpath")]
         # The largest first: the last ones then end at about the same time.
         self.extensions.sort(key=lambda module: -sum(map(os.path.getsize, module.sources)))
         self.announce(f"Building {len(self.extensions)} modules on {CORES} cores", logging.INFO)
@@ -118,7 +131,10 @@ class BuildModules(build_ext):
 
 
 if __name__ == "__main__":  # not in the processes that cythonize() starts
+    release = runpy.run_path("release/readme.py")
     setup(
+        long_description=release["for_index"](),
+        long_description_content_type="text/markdown",
         cmdclass={"build_ext": BuildModules},
         ext_modules=cythonize(
             MODULES,

@@ -39,9 +39,9 @@ def versions() -> dict[str, str]:
     """Each package and each tool that is installed, with its version."""
     found = {}
     peers = re.findall(r"^([\w-]+)==", REQUIREMENTS.read_text(), re.MULTILINE)
-    for name in ("fastserve", "uvloop", *peers):
+    for name in ("fastserve-asgi", "uvloop", *peers):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
+            found[name.removesuffix("-asgi")] = importlib.metadata.version(name)
     for name, option in TOOLS.items():
         if shutil.which(name):
             result = subprocess.run([name, option], capture_output=True, text=True)

@@ -4,11 +4,10 @@ Two interfaces: the callback classes of httptools (`HttpRequestParser`, `HttpRes
 `parse_url`), and the batch classes (`RequestParser`, `ResponseParser`) that hand over whole heads.
 """
 
-__version__ = "0.1.0"
-
 from . import _cpu  # raises ImportError on a processor that cannot run the rest
 
 # isort: split
+from ._version import __version__
 from .building import get_include
 from .errors import (
     ChunkExtensionsTooLarge,

@@ -18,5 +18,5 @@ cdef extern from *:
 if not cpu_ok():
     raise ImportError(
         "httpparser is built for x86-64-v2 and this processor has no SSE4.2: build it for this "
-        'machine with CFLAGS="-march=native" pip install --no-binary fastserve fastserve'
+        'machine with CFLAGS="-march=native" pip install --no-binary fastserve-asgi fastserve-asgi'
     )

@@ -1,16 +1,12 @@
 """An ASGI server for HTTP and WebSocket on uvloop or asyncio."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from httpparser import __version__
 
 from .config import Config
 from .errors import AppError, BindError, ConfigError, LifespanError, StartError, WorkerError
 from .server import Server
-
-try:
-    __version__ = version("fastserve")
-except PackageNotFoundError:  # a source tree that is not installed
-    __version__ = "0"
 
 __all__ = [
     "AppError",

@@ -6,7 +6,6 @@ import logging
 import sys
 import time
 from io import TextIOWrapper
-from json.encoder import encode_basestring_ascii as quoted
 from typing import TextIO
 
 from .config import Config
@@ -112,6 +111,12 @@ class JsonAccessLog(AccessLog):
     _second = 0
     _second_text = ""
 
+    def __init__(self, loop: asyncio.AbstractEventLoop, stream: TextIO | None = None) -> None:
+        from json.encoder import encode_basestring_ascii  # others need not import json
+
+        super().__init__(loop, stream)
+        self._quoted = encode_basestring_ascii
+
     def record(
         self,
         client: str,
@@ -127,16 +132,24 @@ class JsonAccessLog(AccessLog):
         if int(now) != self._second:
             self._second = int(now)
             self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-        path = quoted_part(raw_path)
+        path, shown_query = self._quoted_part(raw_path), self._quoted_part(query)
         millisecond = int(now * 1000) % 1000
         self._lines.append(
-            f'{{"time": "{self._second_text}.{millisecond:03}Z", "client": {quoted(client)}, '
-            f'"method": "{method}", "path": {path}, "query": {quoted_part(query)}, '
+            f'{{"time": "{self._second_text}.{millisecond:03}Z", "client": {self._quoted(client)}, '
+            f'"method": "{method}", "path": {path}, "query": {shown_query}, '
             f'"version": "{version}", "status": {status}, "length": {length}, '
             f'"ms": {elapsed_ns / 1e6:.3f}}}\n'
         )
         if self._timer is None or len(self._lines) >= FLUSH_LINES:
             self._schedule()
+
+    def _quoted_part(self, text: bytes) -> str:
+        """As a JSON string; cut short when it is too long for one line of the log."""
+        whole = self._quoted(text.decode("latin-1"))
+        if len(whole) <= JSON_CHARACTERS:
+            return whole
+        shortened = text[: JSON_CHARACTERS // 6]  # 6: as in \\u00e9
+        return self._quoted(shortened.decode("latin-1") + "...")
 
 
 class LoggerAccessLog(AccessLog):
@@ -172,11 +185,3 @@ def target_text(raw_path: bytes, query: bytes) -> str:
             for char in target
         )
     return target if len(target) <= TARGET_CHARACTERS else f"{target[:TARGET_CHARACTERS]}..."
-
-
-def quoted_part(text: bytes) -> str:
-    """As a JSON string; cut short when it is too long for one line of the log."""
-    whole = quoted(text.decode("latin-1"))
-    if len(whole) <= JSON_CHARACTERS:
-        return whole
-    return quoted(text[: JSON_CHARACTERS // 6].decode("latin-1") + "...")  # 6: as in \\u00e9

@@ -127,5 +127,7 @@ def adapt_wsgi(app: Any) -> ASGIApp:
     try:
         from a2wsgi import WSGIMiddleware
     except ImportError:
-        raise AppError("WSGI applications need a2wsgi: pip install 'fastserve[wsgi]'") from None
+        raise AppError(
+            "WSGI applications need a2wsgi: pip install 'fastserve-asgi[wsgi]'"
+        ) from None
     return cast(ASGIApp, WSGIMiddleware(app))

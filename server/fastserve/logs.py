@@ -5,19 +5,15 @@ lines of the log, which are counted, but never holds up the event loop or a stop
 """
 
 import contextlib
-import json
 import logging
-import logging.config
 import os
 import select
 import stat
 import sys
 import threading
-import tomllib
 import weakref
 from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
 
 from .config import Config
 from .errors import ConfigError
@@ -37,7 +33,7 @@ def configure(config: Config) -> None:
     """Set up logging, once per process. Raises ConfigError for an invalid `log_config`."""
     open_standard_descriptors()
     if config.log_config is not None:
-        return _load(Path(config.log_config))
+        return _load(config.log_config)
     logger.setLevel(config.log_level.upper())
     handler: logging.Handler | None = None
     for each in (logger, logging.getLogger("asyncio")):
@@ -47,12 +43,18 @@ def configure(config: Config) -> None:
     return None
 
 
-def _load(path: Path) -> None:
+def _load(path: str) -> None:
     """Load a file by its suffix: .json and .toml with dictConfig, others with fileConfig."""
+    # Only here: without a file the server starts sooner.
+    import json
+    import logging.config
+    import tomllib
+
     readers = {".json": json.loads, ".toml": tomllib.loads}
     try:
-        text = path.read_text()
-        if read := readers.get(path.suffix):
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        if read := readers.get(os.path.splitext(path)[1]):
             logging.config.dictConfig({"disable_existing_loggers": False, **read(text)})
         else:
             logging.config.fileConfig(path, disable_existing_loggers=False)

@@ -1,19 +1,31 @@
 """Choose the event loop."""
 
 import asyncio
+import importlib.util
+import logging
 from collections.abc import Callable
 
 from .errors import ConfigError
 
+logger = logging.getLogger("fastserve")
+
+
+def choose_loop(name: str) -> str:
+    """What the option `loop` stands for here: auto is uvloop, where it is installed."""
+    if name != "auto":
+        return name
+    if importlib.util.find_spec("uvloop") is not None:
+        return "uvloop"
+    logger.info("uvloop is not installed; running on the event loop of asyncio, which is slower")
+    return "asyncio"
+
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """The factory for the option `loop`; auto is uvloop if it is installed. Raises ConfigError."""
+    """The factory for a loop that was chosen. Raises ConfigError."""
     if name == "asyncio":
         return asyncio.SelectorEventLoop
     try:
         import uvloop
     except ImportError:
-        if name == "uvloop":
-            raise ConfigError("loop", "uvloop is not installed; pip install uvloop") from None
-        return asyncio.SelectorEventLoop
+        raise ConfigError("loop", "uvloop is not installed; pip install uvloop") from None
     return uvloop.new_event_loop

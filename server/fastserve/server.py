@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import signal
 import socket
 import ssl
@@ -19,7 +18,7 @@ from .config import Config
 from .errors import ConfigError, LifespanError
 from .lifespan import Lifespan
 from .listener import Listener
-from .loops import loop_factory
+from .loops import choose_loop, loop_factory
 from .service import Service, make_service
 from .tls import server_context
 from .types import ASGIApp
@@ -76,7 +75,7 @@ class Server:
     def run(self, listen_on: list[socket.socket] | None = None) -> None:
         """Serve in a loop of our own; a stop signal makes this return."""
         logs.open_standard_descriptors()
-        factory = loop_factory(self.config.loop)
+        factory = loop_factory(choose_loop(self.config.loop))
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(self._serve(listen_on))
 
@@ -149,6 +148,8 @@ class Server:
     async def _wait_for_stop(self, service: Service) -> None:
         """Return once told to stop, or when limit_max_requests is reached."""
         if limit := self.config.limit_max_requests:
+            import random  # needed here alone, and slow to import
+
             limit += random.randrange(limit // 10 + 1)  # or all workers would restart at once
             while service.served < limit:
                 if not await first(asyncio.sleep(SERVED_SECONDS), self._stop):

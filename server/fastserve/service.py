@@ -93,7 +93,7 @@ def load_port(name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
-        remedy = "; pip install 'fastserve[h11]'" if name == "h11" else ""
+        remedy = "; pip install h11" if name == "h11" else ""
         raise ConfigError("http", f"{name!r} cannot be imported ({error}){remedy}") from None
     except AttributeError:
         raise ConfigError("http", f"{module!r} has no {attribute!r}") from None

@@ -14,11 +14,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from . import logs, sockets
 from .config import Config
 from .errors import WorkerError
+from .loops import choose_loop
 from .server import ABORT_SECONDS, Terminal
 from .watch import FILES_CHANGED, open_watch
 from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
@@ -67,6 +69,8 @@ class Supervisor:
         """Return after a clean stop."""
         if threading.current_thread() is not threading.main_thread():
             raise WorkerError("workers and reload need the main thread, where signals arrive")
+        # Once for all workers, so that one line says it.
+        self._config = replace(self._config, loop=choose_loop(self._config.loop))
         watch = open_watch(self._config)
         self._sockets = sockets.bind(self._config)
         try:

@@ -23,7 +23,7 @@ def open_watch(config: Config) -> Watch:
     try:
         import watchfiles
     except ImportError:
-        remedy = "pip install 'fastserve[reload]'"
+        remedy = "pip install 'fastserve-asgi[reload]'"
         raise ConfigError("reload", f"needs watchfiles, which is not installed; {remedy}") from None
     folders = config.reload_dirs or (config.app_dir,)
 

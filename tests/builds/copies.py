@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("benchmarks", "docs", "examples", "httpparser", "server", "tests", "vendor")
+FOLDERS = ("benchmarks", "docs", "examples", "httpparser", "release", "server", "tests", "vendor")
 FILES = (
     "setup.py",
     "pyproject.toml",
@@ -21,7 +21,7 @@ FILES = (
     "Makefile",
     "LICENSE",
 )
-COMPILED = {"httpparser", "server"}
+COMPILED = {"httpparser", "release", "server"}
 
 
 def prepare(name: str, **settings: str) -> tuple[Path, dict[str, str]]:

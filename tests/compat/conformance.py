@@ -137,7 +137,8 @@ def play_all(name, folder):
         except subprocess.TimeoutExpired:  # it still waits for connections that are gone
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    return {"version": importlib.metadata.version(name.split()[0]), "failed": failed}
+    package = name.split()[0].replace("fastserve", "fastserve-asgi")
+    return {"version": importlib.metadata.version(package), "failed": failed}
 
 
 def passes(peer, case, way):

@@ -130,7 +130,7 @@ def httptools_all() -> tuple[str, ...]:
 
 
 def test_version() -> None:
-    assert httpparser.__version__ == version("fastserve")
+    assert httpparser.__version__ == version("fastserve-asgi")
 
 
 def answer(client: http.client.HTTPConnection, method: str, target: str, body: str = "") -> str:

@@ -115,7 +115,7 @@ def test_wsgi_goes_through_a2wsgi():
 
 def test_wsgi_without_a2wsgi(monkeypatch):
     monkeypatch.setitem(sys.modules, "a2wsgi", None)
-    with pytest.raises(AppError, match=r"need a2wsgi: pip install 'fastserve\[wsgi\]'"):
+    with pytest.raises(AppError, match=r"need a2wsgi: pip install 'fastserve-asgi\[wsgi\]'"):
         load(Config(wsgi, interface="wsgi"))
 
 
