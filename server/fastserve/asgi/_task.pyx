@@ -112,6 +112,7 @@ cdef object ENDED = object()  # instead of what a driver's coroutine yields: it 
 
 # -- waiting -----------------------------------------------------------------------------------
 
+@cython.final
 cdef class WaitQueue:
     """Those that wait for the same thing, first come first served; nearly always none or one."""
 
@@ -174,6 +175,7 @@ cdef class WaitQueue:
         return 0
 
 
+@cython.final
 cdef class Waiter:
     """What a Task needs of a future (asyncio's C and Python Tasks agree on it), for one Task."""
 
@@ -337,6 +339,7 @@ cdef class Job:
         return 0
 
 
+@cython.final
 cdef class Runner:
     """Runs jobs on one loop; `context` is what each request's context is a copy of.
 
@@ -412,6 +415,7 @@ cdef class Runner:
             self.spare = None
 
 
+@cython.final
 cdef class Park:
     """What a parked task awaits: a future that its driver completes."""
 
@@ -448,6 +452,7 @@ cdef class Park:
         return False
 
 
+@cython.final
 cdef class Driver:
     """The coroutine of a spare task: parks, then goes on with the app where the hand left it."""
 

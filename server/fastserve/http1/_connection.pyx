@@ -27,6 +27,7 @@ Rules:
   of the one before are set aside first, even when an app runs a nested loop.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 
@@ -69,6 +70,7 @@ cdef bint FORGETS_TO_PAUSE = (3, 12) <= sys.version_info < (3, 12, 9) or (
 )
 
 
+@cython.final
 cdef class RequestReader(Parser):
     """llhttp for a connection."""
 
@@ -86,6 +88,7 @@ cdef class RequestReader(Parser):
         return True
 
 
+@cython.final
 cdef class Drained(Awaitable):
     """`send` while the client does not read."""
 
@@ -104,6 +107,7 @@ cdef class Drained(Awaitable):
         return connection.senders.add()
 
 
+@cython.final
 cdef class Connection(Channel):
     """An asyncio.Protocol, and the channel of the exchanges on it."""
 
