@@ -331,3 +331,13 @@ def test_a_session_that_is_dropped_with_what_it_had_to_send():
     del client
     del server
     gc.collect()
+
+
+def test_trailers_are_sent_once():
+    """nghttp2 reads them where they are until they are a frame."""
+    server, _, number = pair()
+    server.respond(number, 200)
+    server.send_trailers(number, [(b"x", b"y")])
+    with pytest.raises(Exception, match="trailers are sent already"):
+        server.send_trailers(number, [(b"x", b"z")])
+    assert server.take()
