@@ -83,7 +83,6 @@ cdef class EventSession(Session):
 
     def lose(self):
         """The connection is lost: the events of what that ends."""
-        self.events = []
         self.close()
         events, self.events = self.events, []
         return events

@@ -70,8 +70,8 @@ def test_streams_that_are_reset_at_once_reach_no_app(serve, loop):
     assert peer.get().status == 200
 
 
-def test_what_an_app_does_after_its_response_is_not_counted(serve, loop):
-    """Background tasks of an app are not the client's doing; HTTP/1 does not wait for them either."""
+def test_apps_that_go_on_after_their_response(serve, loop):
+    """Background tasks of an app are not the client's doing: later requests wait, none is refused."""
     gate = asyncio.Event()
 
     async def app(scope, receive, send):
@@ -80,10 +80,14 @@ def test_what_an_app_does_after_its_response_is_not_counted(serve, loop):
 
     served = serve(app, h2_max_concurrent_streams=10, h2_max_resets=10)
     peer = Peer(served)
-    for _ in range(50):
+    for _ in range(10):
         assert peer.get().status == 200
-    assert served.service.active == 50
+    numbers = [peer.request() for _ in range(10)]
+    peer.settle()
+    assert served.service.active == 10
     gate.set()
+    peer.settle()
+    assert [peer.answers[number].status for number in numbers] == [200] * 10
 
 
 @pytest.mark.parametrize("code", [NO_ERROR, INTERNAL_ERROR, CANCEL])

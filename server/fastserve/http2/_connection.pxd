@@ -54,7 +54,8 @@ cdef class Connection:
     cdef list fed  # owned: channels of WebSockets for which something has arrived
     cdef list begun  # owned: channels whose apps are yet to be called
     cdef Py_ssize_t called  # of them, those that were
-    cdef int apps  # that run, or wait in `begun`
+    cdef int apps  # that have a response to give, or wait in `begun`
+    cdef int running  # apps, those that go on after their response too
     cdef int wide  # streams whose window was made large
     cdef bint congested  # the client does not read: the transport's buffer is full
     cdef bint reading_paused
@@ -65,6 +66,7 @@ cdef class Connection:
     cdef size_t thrown_away
 
     cdef int turn(self, bytes data) except -1
+    cdef bint may_call(self) noexcept
     cdef int call_apps(self) except -1
     cdef int deliver(self) except -1
     cdef StreamChannel add_channel(self, Stream stream)
@@ -97,6 +99,7 @@ cdef class StreamChannel(Channel):
     cdef list trailers  # owned
     cdef bint wide  # its window was made large
     cdef bint counted  # among the connection's apps
+    cdef bint running  # its app
 
     cdef double deadline  # of the request's body; 0: it is not the client's turn
     cdef double body_since  # when the body began, later by the time in which the app did not read
@@ -110,6 +113,7 @@ cdef class StreamChannel(Channel):
     cdef bint input_ended  # the client's END_STREAM has arrived and was not delivered
     cdef str client_text  # owned: of a request that came by a trusted proxy, else None
 
+    cdef int uncount(self) noexcept
     cdef int finish_head(self, Exchange exchange, int64_t length, bint more) except -1
     cdef object sent(self)
     cdef int take(self, const char *at, size_t length) except -1

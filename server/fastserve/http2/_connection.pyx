@@ -20,7 +20,7 @@ Rules:
   for the client can grow.
 - A stream that is reset before its app was called never reaches it. An app that goes on after its
   stream was reset counts as a stream, until it returns: streams beyond `h2_max_concurrent_streams`
-  are refused. What an app does after its response is complete does not count.
+  are refused. One that goes on after its response is complete lets later ones wait, if so many run.
 - What could not arrive while we did not read is not late: pausing reading moves the deadlines.
 - A turn calls apps for a few milliseconds, then the loop goes on.
 - The window of a stream opens as its app takes the body, that of the connection as it arrives: an
@@ -301,11 +301,18 @@ cdef class Connection:
         self.begun.append(channel)
         return 0
 
+    cdef bint may_call(self) noexcept:
+        """Whether an app waits to be called, and may be."""
+        return (
+            self.called < len(self.begun) and not self.congested
+            and self.running < self.shared.max_streams
+        )
+
     cdef int call_apps(self) except -1:
         """For a few milliseconds; what is left has another turn."""
         cdef double end = 0
         cdef StreamChannel channel
-        while self.called < len(self.begun) and not self.congested:
+        while self.may_call():
             channel = self.begun[self.called]
             self.called += 1
             if channel.stream.closed or channel.exchange is None:  # reset or refused before
@@ -319,6 +326,8 @@ cdef class Connection:
                 continue
             if channel.proxied:
                 channel.client_text = text_of(channel.exchange.scope["client"])
+            channel.running = True
+            self.running += 1
             channel.exchange.call()
             if channel.input_ended and not channel.stream.ended:
                 channel.end_input()
@@ -348,6 +357,8 @@ cdef class Connection:
         cdef StreamChannel channel = stream.owner
         cdef Exchange exchange = None if channel is None else channel.exchange
         cdef bint is_head = self.session.method == "HEAD"
+        if channel is not None and channel.gone:
+            return 0  # it is refused already
         if stream.answered:
             return stream.reset(CANCEL)
         if channel is None:
@@ -414,10 +425,7 @@ cdef class Connection:
             self.plan_turn()
         elif self.deadline == 0:
             self.deadline = self.service.after(self.service.timeout_keep_alive)
-        if (
-            self.called < len(self.begun) and not self.congested
-            or self.pending is not None or self.fed
-        ):
+        if self.may_call() or self.pending is not None or self.fed:
             self.plan_turn()
         return self.steer_reading()
 
@@ -732,7 +740,7 @@ cdef class StreamChannel(Channel):
         if self.stream.closed:
             self.exchange = None
         elif not self.gone:
-            self.left()  # what the app does from now on is not for the client
+            self.uncount()  # what the app does from now on is not for the client
         return 0 if self.in_step else self.connection.plan_turn()
 
     cdef int answer(self, Exchange exchange, int status, str text, object headers=()) except -1:
@@ -748,6 +756,15 @@ cdef class StreamChannel(Channel):
         return self.connection.plan_turn()
 
     cdef int left(self) except -1:
+        self.uncount()
+        if self.running:
+            self.running = False
+            self.connection.running -= 1
+            if self.connection.may_call():
+                self.connection.plan_turn()
+        return 0
+
+    cdef int uncount(self) noexcept:
         if self.counted:
             self.counted = False
             self.connection.apps -= 1
