@@ -126,6 +126,7 @@ cdef class Session:
     cdef int announce_shutdown(self) except -1
     cdef int shut_down(self) except -1
     cdef int ping(self) except -1
+    cdef list in_order(self)
     cdef Stream open(self, list fields, bint has_body)
     cdef int close(self) except -1
 

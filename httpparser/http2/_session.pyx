@@ -29,6 +29,7 @@ from httpparser.http2.nghttp2 cimport *  # no-cython-lint
 
 import sys
 from collections import deque
+from operator import attrgetter
 
 from httpparser.errors import (
     ContentTooLarge, ExpectationFailed, HeaderFieldsTooLarge, HttpParserError,
@@ -772,10 +773,14 @@ cdef class Session:
         self.check_begun()
         return check(nghttp2_submit_ping(self.session, 0, NULL))
 
+    cdef list in_order(self):
+        """The open streams, the oldest first."""
+        return sorted(self.streams, key=attrgetter("id"))
+
     cdef int close(self) except -1:
         """The connection is lost: so are all streams."""
         self.failed = self.lost = True
-        for stream in tuple(self.streams):
+        for stream in self.in_order():
             nghttp2_session_set_stream_user_data(self.session, (<Stream> stream).id, NULL)
             end_stream(self, stream, NGHTTP2_CANCEL)
         return 0

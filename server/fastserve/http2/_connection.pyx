@@ -190,7 +190,7 @@ cdef class Connection:
         cdef StreamChannel channel
         self.eof = True
         if self.state == OPEN and self.session.streams and self.origin.tls is None:
-            for stream in tuple(self.session.streams):
+            for stream in self.session.in_order():
                 channel = stream.owner
                 if stream.ended:
                     continue
@@ -535,7 +535,7 @@ cdef class Connection:
         cdef Stream stream
         cdef StreamChannel channel
         cdef Exchange exchange
-        for stream in tuple(self.session.streams):
+        for stream in self.session.in_order():
             channel = stream.owner
             exchange = None if channel is None else channel.exchange
             if exchange is not None and exchange.called and not exchange.is_websocket:
@@ -570,7 +570,7 @@ cdef class Connection:
             self.shutdown_at = now + 1e9
             self.session.shut_down()
         else:
-            for stream in tuple(self.session.streams):
+            for stream in self.session.in_order():
                 if stream.owner is not None:
                     (<StreamChannel> stream.owner).sweep()
             if self.shared.ping_interval:
