@@ -83,6 +83,7 @@ cdef class Session:
     cdef bint failed  # nothing more is read
     cdef bint lost  # nor written
     cdef bint busy  # inside nghttp2
+    cdef uint64_t sent  # bytes of content
     cdef int32_t reset_id  # of the last stream that the peer has reset
     cdef uint64_t whole  # frames that were read to their end
     cdef int problem  # nghttp2's, with a frame of this input; 0: none

@@ -536,6 +536,7 @@ cdef class Stream:
         cdef size_t part
         self.unsent -= length
         self.sent += length
+        self.session.sent += length
         while length:
             part = PyBytes_GET_SIZE(self.first) - self.at
             if part > length:

@@ -304,6 +304,24 @@ def test_content_whose_connection_has_no_window(serve, loop):
     assert peer.answers[number].code == CANCEL
 
 
+def test_a_stream_that_waits_for_a_more_urgent_one_is_not_stuck(serve, loop):
+    """The client reads slowly, and first what it wants most. RFC 9218 10"""
+
+    async def app(scope, receive, send):
+        await answer(send, b"x" * 100_000)
+
+    peer = Peer(serve(app, **OPTIONS), window=1 << 20, connection_window=65535)
+    urgent = peer.request(b"/", (b"priority", b"u=0"))
+    other = peer.request(b"/", (b"priority", b"u=7"))
+    peer.send()
+    for _ in range(10):
+        loop.advance(5)
+        peer.transport.send(frame(WINDOW, 0, 0, (100).to_bytes(4, "big")))
+    peer.settle()
+    assert peer.answers[urgent].code == peer.answers[other].code == 0
+    assert len(peer.answers[other].body) == 100_000
+
+
 def test_a_client_that_reads_slowly_keeps_its_stream(serve, loop):
     async def app(scope, receive, send):
         await answer(send, b"x" * 10_000)

@@ -20,14 +20,15 @@ Rules:
   for the client can grow.
 - A stream that is reset before its app was called never reaches it. An app that goes on after its
   stream was reset counts as a stream, until it returns: streams beyond `h2_max_concurrent_streams`
-  are refused.
+  are refused. What an app does after its response is complete does not count.
+- What could not arrive while we did not read is not late: pausing reading moves the deadlines.
 - A turn calls apps for a few milliseconds, then the loop goes on.
 - The window of a stream opens as its app takes the body, that of the connection as it arrives: an
   app that does not read holds up nobody else, and its stream's window bounds what it can hold.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.time cimport time
 
 from httpparser cimport Output, RequestHead
@@ -894,12 +895,13 @@ cdef class StreamChannel(Channel):
         """Content that waits for a window the client does not open is given up in time."""
         cdef Stream stream = self.stream
         cdef Service service = self.service
-        if not stream.unsent or not (
-            self.connection.session.is_window_shut() or stream.is_blocked()
-        ):
+        cdef Session session = self.connection.session
+        # Behind the window of the connection others may be more urgent.
+        cdef uint64_t sent = stream.sent if stream.is_blocked() else session.sent
+        if not stream.unsent or not (session.is_window_shut() or stream.is_blocked()):
             self.stuck_until = 0
-        elif self.stuck_until == 0 or stream.sent != self.stuck_at:
-            self.stuck_at = stream.sent
+        elif self.stuck_until == 0 or sent != self.stuck_at:
+            self.stuck_at = sent
             self.stuck_until = service.after(service.timeout_send)
         elif service.now >= self.stuck_until:
             stream.reset(CANCEL)
