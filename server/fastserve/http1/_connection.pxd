@@ -21,6 +21,7 @@ cdef class Connection(Channel):
     cdef object port  # owned: a parser in Python
     cdef Writer writer  # owned
     cdef str scheme
+    cdef bint forwarded  # the text is that of a proxy's client
     cdef str client_text  # owned: the client for the access log; made when it is first needed
 
     cdef State state

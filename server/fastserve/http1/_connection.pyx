@@ -342,8 +342,11 @@ cdef class Connection(Channel):
             self.keep_alive = False  # the parser reads nothing after it
         else:
             self.exchange = new_exchange(self, head)
-        if self.proxied:
-            self.client_text = text_of(self.exchange.scope["client"])
+        if self.proxied and service.access_log is not None:
+            client = self.exchange.scope["client"]  # the proxy's word for it, if it gave one
+            if client is not self.client or self.forwarded:
+                self.forwarded = client is not self.client
+                self.client_text = text_of(client)
         return 0
 
     cdef int take_body(self, const char *at, size_t length) except -1:

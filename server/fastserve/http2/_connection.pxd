@@ -43,7 +43,7 @@ cdef class Connection:
     cdef double incomplete_until  # 0: what has arrived ends with a whole frame, or in a body
     cdef uint64_t whole  # frames that were read to their end when that was set
     cdef double stuck_until  # 0: not watched
-    cdef uint64_t stuck_at
+    cdef Py_ssize_t stuck_at
     cdef double shutdown_at  # when the last GOAWAY is due; 0: not
     cdef double ping_at  # when a PING, or its answer, is due
     cdef bint pinged

@@ -316,8 +316,10 @@ cdef class Connection:
                 channel.left()
                 self.refuse(channel.stream, error)
                 continue
-            if channel.proxied:
-                channel.client_text = text_of(channel.exchange.scope["client"])
+            if channel.proxied and self.service.access_log is not None:
+                client = channel.exchange.scope["client"]  # the proxy's word for it, if it gave one
+                if client is not channel.client:
+                    channel.client_text = text_of(client)
             channel.exchange.call()
             if channel.input_ended and not channel.stream.ended:
                 channel.end_input()
