@@ -180,7 +180,7 @@ class Config:
         common=True,
     )
     log_config: Any = opt(  # noqa: RUF009
-        None,
+        "",  # None, if given, leaves logging to the program
         "Logging configuration file: JSON, TOML or YAML for dictConfig, or INI for fileConfig. "
         "Loggers and formatters of uvicorn in it mean ours.",
         common=True,
