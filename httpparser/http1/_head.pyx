@@ -34,6 +34,7 @@ cdef bytes SLASH = b"/"
 cdef str SLASH_PATH = "/"
 cdef bytes HOST_NAME = b"host"
 cdef str NO_PATH = ""
+cdef str GET = sys.intern("GET")
 cdef str V_1_0 = sys.intern("1.0")
 cdef str V_1_1 = sys.intern("1.1")
 
@@ -475,7 +476,7 @@ cdef class RequestHead:
         cdef Form form
         cdef const char *mark
         cdef const char *end = at + length
-        cdef bint connect = self.method == "CONNECT"
+        cdef bint connect = self.method is not GET and self.method == "CONNECT"
         if length == 1 and at[0] == c'/' and not connect:
             self.target = self.raw_path = SLASH
             self.path = SLASH_PATH

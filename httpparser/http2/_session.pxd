@@ -44,6 +44,7 @@ cdef class Stream:
     cdef bint has_date
     cdef bint has_server
     cdef bint answered  # a final head was sent
+    cdef list kept, kept_extra  # owned: its fields, until it is a frame
 
     # What waits for the window, the priority and the transport.
     cdef bytes first  # owned: sent next, from `at` on; None: nothing waits
@@ -82,6 +83,7 @@ cdef class Session:
     cdef bint failed  # nothing more is read
     cdef bint lost  # nor written
     cdef bint busy  # inside nghttp2
+    cdef uint64_t sent  # bytes of content
     cdef int32_t reset_id  # of the last stream that the peer has reset
     cdef uint64_t whole  # frames that were read to their end
     cdef int problem  # nghttp2's, with a frame of this input; 0: none
@@ -152,5 +154,6 @@ cdef class Session:
                     int64_t length) except -1
     cdef int fail(self, uint32_t code, str reason) except? -902
 
-cdef int fill_fields(nghttp2_nv *to, list fields, bint skip_date, bint skip_server) except -1
+cdef int fill_fields(nghttp2_nv *to, list fields, bint kept, bint skip_date=*,
+                     bint skip_server=*) except -1
 cdef list sendable(object headers)

@@ -48,6 +48,7 @@ cdef extern from *:
     int position_of "httpparser_nghttp2_position"(const nghttp2_session *) noexcept
 
 cdef enum:
+    NO_COPY = 6  # NGHTTP2_NV_FLAG_NO_COPY_NAME and _VALUE
     FAILED = -902  # NGHTTP2_ERR_CALLBACK_FAILURE
     MOST_SIZE = 2  # times the limit: a field block as large as this is not read to its end
     FIELD_OVERHEAD = 32  # RFC 9113 6.5.2
@@ -236,7 +237,7 @@ cdef nghttp2_ssize on_read(nghttp2_session *raw, int32_t id, uint8_t *buf, size_
         flags[0] = NGHTTP2_DATA_FLAG_EOF
         if stream.trailers is not None:
             flags[0] |= NGHTTP2_DATA_FLAG_NO_END_STREAM
-            fill_fields(fields, stream.trailers, False, False)
+            fill_fields(fields, stream.trailers, True)
             check(nghttp2_submit_trailer(raw, id, fields, len(stream.trailers)))
     elif length == 0:
         stream.waiting = True
@@ -342,8 +343,9 @@ cdef bint take(Bucket *bucket) noexcept:
 
 # -- fields to send --------------------------------------------------------------------------------
 
-cdef int fill_fields(nghttp2_nv *to, list fields, bint skip_date, bint skip_server) except -1:
-    """Pairs for nghttp2, which copies them; how many there are."""
+cdef int fill_fields(nghttp2_nv *to, list fields, bint kept, bint skip_date=False,
+                     bint skip_server=False) except -1:
+    """Pairs for nghttp2, which copies them unless they are `kept` until they are sent."""
     cdef int count = 0
     cdef tuple pair
     cdef bytes name, value
@@ -355,7 +357,7 @@ cdef int fill_fields(nghttp2_nv *to, list fields, bint skip_date, bint skip_serv
         to[count].namelen = PyBytes_GET_SIZE(name)
         to[count].value = <uint8_t *> PyBytes_AS_STRING(value)
         to[count].valuelen = PyBytes_GET_SIZE(value)
-        to[count].flags = NGHTTP2_NV_FLAG_NONE
+        to[count].flags = NO_COPY if kept else NGHTTP2_NV_FLAG_NONE
         count += 1
     return count
 
@@ -369,6 +371,14 @@ cdef bint is_of_connection(const char *name, size_t length) noexcept:
         or length == 16 and equal_fold(name, b"proxy-connection", 16)
         or length == 17 and equal_fold(name, b"transfer-encoding", 17)
     )
+
+
+cdef inline bint has_upper(const char *at, Py_ssize_t length) noexcept:
+    cdef Py_ssize_t i
+    for i in range(length):
+        if c'A' <= at[i] <= c'Z':
+            return True
+    return False
 
 
 cdef tuple checked_pair(object pair):
@@ -389,8 +399,13 @@ cdef tuple checked_pair(object pair):
                 )
         pair = (bytes(first), bytes(second))
     name, value = pair
-    if not is_token(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)):
+    at = PyBytes_AS_STRING(name)
+    length = PyBytes_GET_SIZE(name)
+    if not is_token(at, length):
         raise ValueError(f"the field name {name!r} is not a token")
+    if has_upper(at, length):  # RFC 9113 8.2.1
+        name = name.lower()
+        pair = (name, value)
     at = PyBytes_AS_STRING(value)
     length = PyBytes_GET_SIZE(value)
     if not all_in(at, length, IN_VALUE):
@@ -521,6 +536,7 @@ cdef class Stream:
         cdef size_t part
         self.unsent -= length
         self.sent += length
+        self.session.sent += length
         while length:
             part = PyBytes_GET_SIZE(self.first) - self.at
             if part > length:
@@ -714,9 +730,9 @@ cdef class Session:
         """Whether nothing more is to be read and nothing to be written."""
         if self.lost or self.session == NULL:
             return True
-        return not nghttp2_session_want_write(self.session) and (
+        return (
             self.failed or not nghttp2_session_want_read(self.session)
-        )
+        ) and not nghttp2_session_want_write(self.session)
 
     cdef bint wants_write(self) noexcept:
         """Whether frames wait; those that a window holds back are not among them."""
@@ -956,6 +972,9 @@ cdef class Session:
         cdef nghttp2_data_provider2 body
         cdef list extra = self.default_fields if final else None
         cdef Py_ssize_t most = len(fields) + 2 + (len(extra) if extra is not None else 0)
+        if final:
+            stream.kept = fields
+            stream.kept_extra = extra
         if most > STACK_FIELDS:
             to = <nghttp2_nv *> malloc(most * sizeof(nghttp2_nv))
             if to == NULL:
@@ -969,7 +988,7 @@ cdef class Session:
             to[0].value = <uint8_t *> digits
             to[0].valuelen = 3
             to[0].flags = NGHTTP2_NV_FLAG_NO_COPY_NAME
-            count += fill_fields(to + count, fields, False, False)
+            count += fill_fields(to + count, fields, final)
             if length >= 0:
                 while True:
                     at -= 1
@@ -984,7 +1003,9 @@ cdef class Session:
                 to[count].flags = NGHTTP2_NV_FLAG_NO_COPY_NAME
                 count += 1
             if extra is not None:
-                count += fill_fields(to + count, extra, stream.has_date, stream.has_server)
+                count += fill_fields(
+                    to + count, extra, True, stream.has_date, stream.has_server
+                )
             if not final:
                 code = nghttp2_submit_headers(self.session, 0, stream.id, NULL, to, count, NULL)
             elif has_body:
@@ -1008,7 +1029,7 @@ cdef class Session:
             raise ValueError(f"more than {STACK_FIELDS} fields")
         body.source.ptr = <void *> stream
         body.read_callback = on_read
-        fill_fields(room, fields, False, False)
+        fill_fields(room, fields, False)
         stream.session = self
         stream.finished = not has_body
         stream.id = check(nghttp2_submit_request2(

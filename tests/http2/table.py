@@ -7,6 +7,7 @@ from . import (
     frame_types,
     framing,
     leaving,
+    limits,
     priorities,
     requests,
     responses,
@@ -24,6 +25,7 @@ TOPICS = {
     "HTTP/2: responses": responses,
     "HTTP/2: priorities": priorities,
     "HTTP/2: WebSocket": websockets,
+    "HTTP/2: limits": limits,
     "HTTP/2: floods": floods,
     "HTTP/2: shutdown": leaving,
 }

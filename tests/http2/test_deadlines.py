@@ -304,6 +304,24 @@ def test_content_whose_connection_has_no_window(serve, loop):
     assert peer.answers[number].code == CANCEL
 
 
+def test_a_stream_that_waits_for_a_more_urgent_one_is_not_stuck(serve, loop):
+    """The client reads slowly, and first what it wants most. RFC 9218 10"""
+
+    async def app(scope, receive, send):
+        await answer(send, b"x" * 100_000)
+
+    peer = Peer(serve(app, **OPTIONS), window=1 << 20, connection_window=65535)
+    urgent = peer.request(b"/", (b"priority", b"u=0"))
+    other = peer.request(b"/", (b"priority", b"u=7"))
+    peer.send()
+    for _ in range(10):
+        loop.advance(5)
+        peer.transport.send(frame(WINDOW, 0, 0, (100).to_bytes(4, "big")))
+    peer.settle()
+    assert peer.answers[urgent].code == peer.answers[other].code == 0
+    assert len(peer.answers[other].body) == 100_000
+
+
 def test_a_client_that_reads_slowly_keeps_its_stream(serve, loop):
     async def app(scope, receive, send):
         await answer(send, b"x" * 10_000)
@@ -419,7 +437,25 @@ def test_a_stream_without_end_has_none(serve, loop):
     loop.advance(60)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+def test_no_keep_alive(serve, loop):
+    """timeout_keep_alive of 0: the connection ends with its last response."""
+    gate = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await gate.wait()
+        await answer(send)
+
+    peer = Peer(serve(app, **{**OPTIONS, "timeout_keep_alive": 0.0}))
+    numbers = [peer.request() for _ in range(3)]
+    peer.settle()
+    gate.set()
+    peer.settle()
+    assert [peer.answers[number].status for number in numbers] == [200] * 3
+    assert peer.goaway == 0
+    assert peer.over
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS.keys() - {"timeout_keep_alive"}))
 def test_a_deadline_of_0_is_none(serve, loop, name):
     served = serve(hello, **{**OPTIONS, name: 0.0})
     if name == "timeout_first_byte":

@@ -154,6 +154,18 @@ def test_a_body_beyond_its_limit_does_not_reach_the_app(serve, loop):
     peer.settle()
 
 
+@pytest.mark.parametrize("status", [413, 431])
+def test_a_request_that_is_refused_before_its_app_is_called(serve, status):
+    busy = Busy()
+    peer = Peer(serve(busy, limit_body=1000, limit_trailers=100), window=0)
+    number = peer.request(method=b"POST", data=b"x" * (2000 if status == 413 else 10), end=False)
+    if status == 431:
+        peer.session.send_trailers(number, [(b"x", b"x" * 100)])
+    peer.settle()
+    assert peer.answers[number].status == status
+    assert busy.calls == 0
+
+
 def test_the_messages_of_a_websocket_are_not_a_body(serve, loop):
     async def app(scope, receive, send):
         await receive()

@@ -5,6 +5,7 @@ Modules and names that are not here do not exist for the tests: they are uvicorn
 
 import json
 import logging
+import logging.config
 import os
 import sys
 import types

@@ -156,13 +156,6 @@ REASONS = (
         "A close that has begun is waited for at a stop too, up to `ws_close_timeout`.",
     ),
     # Config
-    choice(
-        r"test_config_should_reload_is_set.*False|test_bind_\w+_works_with_reload_or_workers"
-        r"|test_config_use_subprocess\[.*(=True|workers=2)|test_warn_when_using_reload_and_workers"
-        r"|test_run_(multiprocess|reload|invalid_app_config_combination)",
-        "`reload` and `workers` with an application object, which no other process can import, are "
-        "refused when the Config is made.",
-    ),
     inside(
         r"test_config.py::test_(config_should_reload_is_set|config_use_subprocess"
         r"|should_warn_on_invalid_reload_configuration|wsgi_app|proxy_headers|concrete_http_class"
@@ -184,7 +177,7 @@ REASONS = (
         "`Config.load()` does nothing: the application is imported when the server starts.",
     ),
     choice(
-        r"test_(app_unimportable|run_exits_with_startup_failure_on_unloadable_app"
+        r"test_(run_invalid_app_config_combination|run_exits_with_startup_failure_on_unloadable_app"
         r"|run_startup_failure|exit_on_create_server_with_invalid_host"
         r"|custom_loop__not_importable)",
         "A program that embeds the server gets an exception with the reason (`StartError`, "
@@ -201,7 +194,14 @@ REASONS = (
         "Handlers and levels of uvicorn's loggers: the access log is not written by `logging` "
         "unless you ask for it.",
     ),
-    still_open(r"test_config_log_effective_level\[\d+-0\]", "`log_level=0` is refused."),
+    still_open(
+        r"test_config_log_effective_level\[\d+-0\]",
+        "`log_level=0` means info; uvicorn then leaves the levels of `log_config` alone.",
+    ),
+    words(
+        r"test_warn_when_using_reload_and_workers",
+        "`reload` with `workers`: the log does not say that one process is enough.",
+    ),
     choice(
         r"test_ws_websockets_emits_deprecation_warning",
         "`ws=` names of other implementations mean ours.",
@@ -235,9 +235,9 @@ REASONS = (
     ),
     choice(r"test_default_headers.py", "`Server: fastserve`."),
     # run() and Server
-    still_open(
+    inside(
         r"test_run_(fails_fast_in_parent_on_bad_app_path|imports_app_before_starting_event_loop)",
-        "The application is imported in the loop, so a module cannot call `asyncio.run()`.",
+        "The tests replace `Server.run`, which imports the application before the loop runs here.",
     ),
     inside(
         r"test_run_match_config_params", "The signature of `run`: ours takes Config's keywords."

@@ -7,7 +7,7 @@ Its carrier, a `Channel`, turns that into bytes.
 from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
 )
-from cpython.dict cimport PyDict_Copy
+from cpython.dict cimport PyDict_Copy, PyDict_GetItemWithError
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp
@@ -33,6 +33,9 @@ cdef extern from "Python.h":
     ctypedef struct PyMethodDescrObject:
         PyMethodDef *d_method
     object PyCFunction_NewEx(PyMethodDef *, object, PyObject *)
+    bint PyUnicode_IS_COMPACT_ASCII(str)
+    Py_ssize_t PyUnicode_GET_LENGTH(str)
+    const void *PyUnicode_DATA(str)
 
 cdef bint making = False  # an exchange; from Python none can be made, as it would have no channel
 cdef bytes EMPTY = b"", SLASH = b"/"
@@ -250,9 +253,9 @@ cdef class Exchange(Job):
             message = dict(message)
         if self.channel.gone and self.phase != COMPLETE:
             raise ClientDisconnected("the client has disconnected")
-        if kind == BODY:
+        if is_text(kind, BODY):
             return self.send_body(message)
-        if kind == START:
+        if is_text(kind, START):
             self.start_response(message)
             return DONE
         if kind == "http.response.trailers":
@@ -428,9 +431,10 @@ cdef class Exchange(Job):
             if error is not None:
                 self.log_failure(error)
             return self.complete()
-        if error is None:
+        if error is None and not self.disconnected:  # else it was told to end, at a stop
             error = RuntimeError("the app returned before its response was complete")
-        self.log_failure(error)
+        if error is not None:
+            self.log_failure(error)
         return self.fail()
 
     cdef int fail(self) except -1:
@@ -514,7 +518,7 @@ cdef dict make_scope(Channel channel, RequestHead head):
     if channel.tls is not None:
         extensions["tls"] = channel.tls.copy()
     if service.state is not None:
-        scope["state"] = service.state.copy()
+        scope["state"] = copy_state(service.state)
     if channel.proxied and is_forwarded(head.headers):
         service.proxies.apply(scope)
     return scope
@@ -592,12 +596,24 @@ cdef bint is_forwarded(list headers) except -1:
 
 cdef inline bint flag(dict message, str key) except -1:
     """A bool that may be missing; any other type is an error (ASGI, "Message types")."""
-    cdef object value = message.get(key)
-    if value is None and key not in message or value is False:
+    cdef PyObject *value = PyDict_GetItemWithError(message, key)
+    if value == NULL or <object> value is False:
         return False
-    if value is True:
+    if <object> value is True:
         return True
-    raise TypeError(f"{key} is a bool, not {type(value).__name__}")
+    raise TypeError(f"{key} is a bool, not {type(<object> value).__name__}")
+
+
+cdef inline bint is_text(str text, str ascii) noexcept:
+    """`text == ascii`, without a call of Python's to compare the two."""
+    return text is ascii or text is not None and PyUnicode_IS_COMPACT_ASCII(text) and (
+        PyUnicode_GET_LENGTH(text) == PyUnicode_GET_LENGTH(ascii)
+        and memcmp(PyUnicode_DATA(text), PyUnicode_DATA(ascii), PyUnicode_GET_LENGTH(ascii)) == 0
+    )
+
+
+cdef inline object copy_state(object state):
+    return PyDict_Copy(<dict> state) if type(state) is dict else state.copy()
 
 
 cdef bint is_of_disconnect(object error):

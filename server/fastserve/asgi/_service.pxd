@@ -78,7 +78,13 @@ cdef class Service:
         """A deadline that the sweep will see passed; 0: none."""
         return self.now + seconds + 1 if seconds else 0
 
+    cdef inline int leave(self) except -1:
+        """A request's app has returned."""
+        self.active -= 1
+        if self.closed is not None:
+            self.notice()
+        return 0
+
     cdef dict scope_of(self, object server, str scheme)
-    cdef int leave(self) except -1
     cdef int forget(self, object connection) except -1
     cpdef notice(self)

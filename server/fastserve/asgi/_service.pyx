@@ -189,13 +189,6 @@ cdef class Service:
                 if self.closed is closed:  # a second caller may wait by now
                     self.closed = None
 
-    cdef int leave(self) except -1:
-        """A request's app has returned."""
-        self.active -= 1
-        if self.closed is not None:
-            self.notice()
-        return 0
-
     cdef int forget(self, object connection) except -1:
         self.connections.discard(connection)
         self.notice()

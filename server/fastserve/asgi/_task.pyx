@@ -43,9 +43,11 @@ What must hold, and where it is seen to:
 
 cimport cython
 from cpython.contextvars cimport PyContext_Copy, PyContext_Enter, PyContext_Exit
+from cpython.dict cimport PyDict_DelItem, PyDict_GetItemWithError
 from cpython.object cimport PyObject
 
 import asyncio
+import sys
 from asyncio import CancelledError, current_task
 from collections.abc import Coroutine
 from types import CoroutineType, GetSetDescriptorType
@@ -98,6 +100,8 @@ cdef extern from *:
 
 cdef object enter_task = asyncio.tasks._enter_task
 cdef object leave_task = asyncio.tasks._leave_task
+# What those two change, up to 3.13: the task that runs in each loop.
+cdef dict CURRENT_TASKS = asyncio.tasks._current_tasks if sys.version_info < (3, 14) else None
 cdef object Task = asyncio.Task
 # What `task._callbacks` finds at each look-up; asyncio's Task is in C nearly everywhere.
 cdef PyGetSetDef *CALLBACKS = NULL
@@ -108,6 +112,7 @@ cdef object ENDED = object()  # instead of what a driver's coroutine yields: it 
 
 # -- waiting -----------------------------------------------------------------------------------
 
+@cython.final
 cdef class WaitQueue:
     """Those that wait for the same thing, first come first served; nearly always none or one."""
 
@@ -170,6 +175,7 @@ cdef class WaitQueue:
         return 0
 
 
+@cython.final
 cdef class Waiter:
     """What a Task needs of a future (asyncio's C and Python Tasks agree on it), for one Task."""
 
@@ -333,6 +339,7 @@ cdef class Job:
         return 0
 
 
+@cython.final
 cdef class Runner:
     """Runs jobs on one loop; `context` is what each request's context is a copy of.
 
@@ -363,9 +370,7 @@ cdef class Runner:
         self.spare = None  # an app may run a nested loop, whose requests need tasks of their own
         driver.context = PyContext_Copy(self.app_context)
         driver.job = job
-        try:
-            enter_task(self.loop, driver.task)
-        except RuntimeError:  # called inside another task: ours must wait its turn
+        if not enter(self.loop, driver.task):  # inside another task: ours must wait its turn
             self.suspended.add(driver)
             if driver.wakeup is not None:
                 self.loop.call_soon(driver.wakeup, parked(driver))
@@ -378,7 +383,7 @@ cdef class Runner:
             done = True
             error = raised
         driver.stepping = False
-        leave_task(self.loop, driver.task)
+        leave(self.loop, driver.task)
         if not done:
             self.suspended.add(driver)
             driver.suspended = True
@@ -410,6 +415,7 @@ cdef class Runner:
             self.spare = None
 
 
+@cython.final
 cdef class Park:
     """What a parked task awaits: a future that its driver completes."""
 
@@ -446,6 +452,7 @@ cdef class Park:
         return False
 
 
+@cython.final
 cdef class Driver:
     """The coroutine of a spare task: parks, then goes on with the app where the hand left it."""
 
@@ -618,6 +625,31 @@ cdef PySendResult send_driver(
 
 (<PyTypeObject *> Driver).tp_as_async.am_send = send_driver
 Coroutine.register(Driver)
+
+
+cdef inline bint enter(object loop, object task) except -1:
+    """Make it the loop's current task; False if the loop runs another."""
+    if CURRENT_TASKS is not None:
+        if PyDict_GetItemWithError(CURRENT_TASKS, loop) != NULL:
+            return False
+        CURRENT_TASKS[loop] = task
+        return True
+    try:
+        enter_task(loop, task)
+    except RuntimeError:
+        return False
+    return True
+
+
+cdef inline int leave(object loop, object task) except -1:
+    """The loop runs no task now. Raises RuntimeError if it ran another than this."""
+    if CURRENT_TASKS is not None and (
+        PyDict_GetItemWithError(CURRENT_TASKS, loop) == <PyObject *> task
+    ):
+        PyDict_DelItem(CURRENT_TASKS, loop)
+    else:
+        leave_task(loop, task)
+    return 0
 
 
 cdef inline object callbacks_of(object task):

@@ -16,6 +16,7 @@ cdef enum State:
 
 cdef class Connection(Channel):
     cdef readonly object transport  # owned
+    cdef object write_function  # owned: of its write(), or None if that is no method
     cdef Parser parser  # owned; None when a port is used
     cdef object port  # owned: a parser in Python
     cdef Writer writer  # owned
@@ -71,6 +72,7 @@ cdef class Connection(Channel):
     cdef int spill(self) except -1
     cdef int flush(self) except -1
     cdef int flush_output(self) except -1
+    cdef int write(self, bytes data) except -1
     cdef int finish_head(self, Exchange exchange, Py_ssize_t length, bint more) except -1
     cdef int write_answer(self, int status, str text, object headers) except -1
     cdef object sent(self, bint more)

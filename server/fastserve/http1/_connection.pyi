@@ -1,14 +1,13 @@
 from asyncio import BaseProtocol, Future, Transport
 from collections.abc import Awaitable
-
-from typing_extensions import disjoint_base
+from typing import final
 
 from fastserve.asgi import Service
 from httpparser import RequestHead
 
 __all__ = ("Connection",)
 
-@disjoint_base
+@final
 class Connection(BaseProtocol):
     transport: Transport
     gone: bool

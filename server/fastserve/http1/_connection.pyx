@@ -27,6 +27,7 @@ Rules:
   of the one before are set aside first, even when an app runs a nested loop.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 
@@ -59,7 +60,8 @@ cdef enum:
     LINGER_SECONDS = 2
     DRAIN_SECONDS = 1
 
-cdef str GET = sys.intern("GET")
+# What httpparser gives are these very objects, interned.
+cdef str GET = sys.intern("GET"), VERSION_1_1 = sys.intern("1.1")
 cdef bytes PREFACE = b"PRI "  # no method of HTTP/1: the rest of it is for HTTP/2 to check
 
 # asyncio's writelines() did not tell of a full buffer then (CVE-2024-12254); this asks it to.
@@ -68,6 +70,7 @@ cdef bint FORGETS_TO_PAUSE = (3, 12) <= sys.version_info < (3, 12, 9) or (
 )
 
 
+@cython.final
 cdef class RequestReader(Parser):
     """llhttp for a connection."""
 
@@ -85,6 +88,7 @@ cdef class RequestReader(Parser):
         return True
 
 
+@cython.final
 cdef class Drained(Awaitable):
     """`send` while the client does not read."""
 
@@ -103,6 +107,7 @@ cdef class Drained(Awaitable):
         return connection.senders.add()
 
 
+@cython.final
 cdef class Connection(Channel):
     """An asyncio.Protocol, and the channel of the exchanges on it."""
 
@@ -124,6 +129,7 @@ cdef class Connection(Channel):
                 self.give_way()
                 return
         transport.set_write_buffer_limits(high=service.write_high_water)
+        self.write_function = function_of(transport.write, transport)
         self.scheme = describe_carrier(self, transport)
         if service.parser_factory is None:
             self.parser = reader = RequestReader.__new__(RequestReader)
@@ -471,7 +477,7 @@ cdef class Connection(Channel):
         if self.gone:
             return 0
         if len(parts) == 1:
-            self.transport.write(parts[0])
+            self.write(parts[0])
         else:
             self.transport.writelines(parts)
             if FORGETS_TO_PAUSE:
@@ -486,6 +492,13 @@ cdef class Connection(Channel):
         data = output.take() if output.length else None
         self.service.output_owner = None
         if data is not None:
+            self.write(data)
+        return 0
+
+    cdef inline int write(self, bytes data) except -1:
+        if self.write_function is not None:
+            self.write_function(self.transport, data)
+        else:
             self.transport.write(data)
         return 0
 
@@ -525,7 +538,7 @@ cdef class Connection(Channel):
 
     cdef int finish_head(self, Exchange exchange, Py_ssize_t length, bint more) except -1:
         cdef Request request
-        request.http_1_1 = exchange.head.version == "1.1"
+        request.http_1_1 = is_1_1(exchange.head)
         request.has_content = exchange.has_content
         if not exchange.ended and (
             exchange.continue_wanted
@@ -574,7 +587,7 @@ cdef class Connection(Channel):
         return self.sent(more)
 
     cdef object send_early_hint(self, Exchange exchange, object links):
-        if exchange.head.version != "1.1":
+        if not is_1_1(exchange.head):
             return DONE  # RFC 9110 15.2: no 1xx to an HTTP/1.0 client
         self.writer.early_hint(self.output(), links)
         self.flush()
@@ -791,6 +804,17 @@ cdef class Connection(Channel):
         elif service.now > self.stuck_until:
             self.abort()
         return 0
+
+
+cdef inline bint is_1_1(RequestHead head):
+    return head.version is VERSION_1_1 or head.version == "1.1"
+
+
+cdef object function_of(object method, object target):
+    """The function of a bound method: calling it with `target` looks nothing up."""
+    if getattr(method, "__self__", None) is target:
+        return getattr(method, "__func__", None)
+    return None
 
 
 cdef DefaultFields default_fields_of(Service service):

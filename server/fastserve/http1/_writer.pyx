@@ -4,6 +4,7 @@ A head is written when the app gives it and finished with the first of the body,
 framing. Until then it can be dropped, so that an app that fails gets its 500.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 from libc.time cimport time, time_t
@@ -19,6 +20,7 @@ from http import HTTPStatus
 __all__ = ("Writer",)
 
 
+@cython.final
 cdef class DefaultFields:
     """The server, date and configured fields of every response, as lines ready to send."""
 
@@ -41,6 +43,7 @@ cdef class DefaultFields:
         return 0
 
 
+@cython.final
 cdef class Writer:
     """Fills an `Output` with one response after the other."""
 

@@ -20,14 +20,15 @@ Rules:
   for the client can grow.
 - A stream that is reset before its app was called never reaches it. An app that goes on after its
   stream was reset counts as a stream, until it returns: streams beyond `h2_max_concurrent_streams`
-  are refused.
+  are refused. What an app does after its response is complete does not count.
+- What could not arrive while we did not read is not late: pausing reading moves the deadlines.
 - A turn calls apps for a few milliseconds, then the loop goes on.
 - The window of a stream opens as its app takes the body, that of the connection as it arrives: an
   app that does not read holds up nobody else, and its stream's window bounds what it can hold.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.time cimport time
 
 from httpparser cimport Output, RequestHead
@@ -306,7 +307,7 @@ cdef class Connection:
         while self.called < len(self.begun) and not self.congested:
             channel = self.begun[self.called]
             self.called += 1
-            if channel.stream.closed:  # reset before it was called
+            if channel.stream.closed or channel.exchange is None:  # reset or refused before
                 channel.left()
                 continue
             try:
@@ -320,10 +321,11 @@ cdef class Connection:
             channel.exchange.call()
             if channel.input_ended and not channel.stream.ended:
                 channel.end_input()
-            if end == 0:
-                end = coarse_time() + self.service.turn_seconds
-            elif coarse_time() > end:
-                break
+            if self.called < len(self.begun):
+                if end == 0:
+                    end = coarse_time() + self.service.turn_seconds
+                elif coarse_time() > end:
+                    break
         if self.called == len(self.begun):
             if self.called:
                 self.begun.clear()
@@ -351,8 +353,10 @@ cdef class Connection:
             channel = self.add_channel(stream)  # its answer has a deadline as any other has
         if exchange is not None:
             is_head = exchange.head.method == "HEAD"
-            exchange.status = error.status
+            channel.exchange = None
             if exchange.called:
+                exchange.status = error.status
+                self.log(channel, exchange)
                 exchange.disconnect()
             stream.drop_head()
         channel.gone = True
@@ -378,16 +382,15 @@ cdef class Connection:
     cdef int flush(self) except -1:
         """Make frames of what waits, and write them, while the client reads."""
         cdef Output out = self.shared.output
-        cdef bint more = True
+        cdef bint more
         if self.session.busy:
             return 0
-        while more and not self.congested and self.state == OPEN:
-            if self.transport.is_closing():
-                break
+        while not self.congested and self.state == OPEN:
             more = self.session.produce(out, WRITE_SIZE)
-            if out.length == 0:
+            if out.length:
+                self.transport.write(out.take())
+            if not more or self.transport.is_closing():
                 break
-            self.transport.write(out.take())
         return 0
 
     cdef int decide(self) except -1:
@@ -892,12 +895,13 @@ cdef class StreamChannel(Channel):
         """Content that waits for a window the client does not open is given up in time."""
         cdef Stream stream = self.stream
         cdef Service service = self.service
-        if not stream.unsent or not (
-            self.connection.session.is_window_shut() or stream.is_blocked()
-        ):
+        cdef Session session = self.connection.session
+        # Behind the window of the connection others may be more urgent.
+        cdef uint64_t sent = stream.sent if stream.is_blocked() else session.sent
+        if not stream.unsent or not (session.is_window_shut() or stream.is_blocked()):
             self.stuck_until = 0
-        elif self.stuck_until == 0 or stream.sent != self.stuck_at:
-            self.stuck_at = stream.sent
+        elif self.stuck_until == 0 or sent != self.stuck_at:
+            self.stuck_at = sent
             self.stuck_until = service.after(service.timeout_send)
         elif service.now >= self.stuck_until:
             stream.reset(CANCEL)
