@@ -204,7 +204,7 @@ def test_immutable_and_picklable():
 def test_every_option_has_help_a_flag_and_a_variable():
     assert {option.name for option in options()} == {
         field.name for field in dataclasses.fields(Config)
-    } - {"app", "extra_headers"}
+    } - {"app", "extra_headers", "own_server", "own_date"}
     for option in options():
         assert option.help.endswith(".")
         assert option.flag.startswith("--")
