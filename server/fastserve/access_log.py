@@ -37,7 +37,7 @@ def open_access_log(
     if any(each.disabled or each.level > logging.INFO for each in loggers):
         return None
     for each in loggers:
-        if each.handlers or (config.log_config is not None and each.hasHandlers()):
+        if each.handlers or (config.log_config != "" and each.hasHandlers()):
             return LoggerAccessLog(loop, each)
     make = JsonAccessLog if config.access_log_format == "json" else AccessLog
     if make is AccessLog and wants_colors(config.use_colors, 1):

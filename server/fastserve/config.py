@@ -180,7 +180,7 @@ class Config:
         common=True,
     )
     log_config: Any = opt(  # noqa: RUF009
-        None,
+        "",  # None, if given, leaves logging to the program
         "Logging configuration file: JSON, TOML or YAML for dictConfig, or INI for fileConfig. "
         "Loggers and formatters of uvicorn in it mean ours.",
         common=True,
@@ -387,9 +387,9 @@ class Config:
         self._check_together()
         self._set_head_limits(values)
         self._set("extra_headers", tuple(map(parse_header, self.headers)))
-        given = {name for name, _ in self.extra_headers}
-        self._set("own_server", self.server_header and b"server" not in given)
-        self._set("own_date", self.date_header and b"date" not in given)
+        names = {name for name, _ in self.extra_headers}
+        self._set("own_server", self.server_header and b"server" not in names)
+        self._set("own_date", self.date_header and b"date" not in names)
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)

@@ -38,11 +38,11 @@ def configure(config: Config) -> None:
     configured = config
     open_standard_descriptors()
     logging.addLevelName(TRACE, "TRACE")
-    if config.log_config is None:
+    if config.log_config == "":
         configure_as_usual(config)
     elif config.log_config != {}:  # the program has set up logging itself
         log_config.load(config.log_config, config.use_colors)
-    if config.log_level is not None and config.log_config is not None:
+    if config.log_level is not None and config.log_config != "":
         for name in ("fastserve", "fastserve.access", "fastserve.asgi"):
             logging.getLogger(name).setLevel(level_of(config))
 

@@ -124,6 +124,13 @@ def test_the_limit_of_a_head_by_uvicorns_name():
     assert changed.limit_fields == 100_000
 
 
+def test_a_changed_copy_differs_in_what_was_changed():
+    config = Config("a:b", headers=["a:b"], log_level="debug", timeout_keep_alive=None)
+    assert dataclasses.replace(config, port=config.port) == config
+    assert dataclasses.replace(config, port=1).log_config == config.log_config
+    assert Config("a:b", log_config=None).log_config != config.log_config
+
+
 def test_defaults_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("WEB_CONCURRENCY", "3")
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.0/8")
@@ -197,7 +204,7 @@ def test_immutable_and_picklable():
 def test_every_option_has_help_a_flag_and_a_variable():
     assert {option.name for option in options()} == {
         field.name for field in dataclasses.fields(Config)
-    } - {"app", "extra_headers"}
+    } - {"app", "extra_headers", "own_server", "own_date"}
     for option in options():
         assert option.help.endswith(".")
         assert option.flag.startswith("--")
