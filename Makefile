@@ -96,9 +96,7 @@ $(VENV)/with-release: $(BIN)/python pyproject.toml
 	@touch $@
 
 wheel: $(VENV)/with-release
-	rm -rf dist
-	$(BIN)/python -m build
-	@ls -l dist
+	$(BIN)/python release/archives.py $(ARGS)
 
 release-check: $(VENV)/with-release
 	$(BIN)/python release/check.py

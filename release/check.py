@@ -1,8 +1,8 @@
-"""Check a release as an index and a user will see it: `make release-check`, a few minutes.
+"""Check a release as an index and a user will see it: `make release-check`, some minutes.
 
-Builds the source distribution, and from it the wheel, into dist/. Both must pass twine and name
-nothing of this machine. The wheel must install into a clean environment without an index; there the
-command serves and the parser parses.
+Builds the source distribution, and from it the trained wheel, into dist/. Both must pass twine and
+name nothing of this machine. The wheel must install into a clean environment without an index;
+there the command serves and the parser parses.
 """
 
 import platform
@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import archives
 import readme
 
 ROOT = readme.ROOT
@@ -51,9 +52,8 @@ def main() -> None:
 
 def build() -> tuple[Path, Path]:
     shutil.rmtree(DIST, ignore_errors=True)
-    run(sys.executable, "-m", "build", "--outdir", str(DIST), str(ROOT))
-    (sdist,), (wheel,) = DIST.glob("*.tar.gz"), DIST.glob("*.whl")
-    for file in (sdist, wheel):
+    sdist, wheel = files = archives.build(DIST)
+    for file in files:
         say(f"{file.name}: {file.stat().st_size / 1e6:.2f} MB")
     return sdist, wheel
 
