@@ -45,10 +45,13 @@ CFLAGS = ["-O2", "-fvisibility=hidden", *DIRECT, *BASELINE, *DEBUG]
 # release/archives.py builds a wheel twice: modules built with "record" count what runs, beside the
 # objects in build/, and "use" compiles the same C files in the same folder with these counts.
 PROFILE = os.environ.get("FASTSERVE_PROFILE", "")
+# Functions that did not run are compiled as ever, not for size. gcc would also copy hot loops and
+# paths, which costs more instruction-cache misses than it saves instructions.
+COUNTED = ["-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"]
+COMPACT = ["-fno-tracer", "-fno-unroll-loops", "-fno-peel-loops"]
 PROFILES = {
     "record": (["-fprofile-generate", "-fprofile-update=atomic"], ["-fprofile-generate"]),
-    # Functions that did not run are compiled as ever, not for size.
-    "use": (["-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"], []),
+    "use": ([*COUNTED, *COMPACT, "-flto"], ["-flto"]),
     "": ([], []),
 }
 PROFILE_CFLAGS, PROFILE_LINK = PROFILES[PROFILE]
@@ -56,7 +59,7 @@ CFLAGS += PROFILE_CFLAGS
 # A wheel has no symbols; builds in place keep theirs, for profilers.
 STRIP = {"linux": ["-Wl,-s"], "darwin": ["-Wl,-x"]}.get(sys.platform, [])
 # Objects are made by C far more often than by a call in Python, for which alone Cython's new way is
-# quicker: without it a GET misses the instruction cache 11 times less.
+# quicker: without it a GET misses the instruction cache 15 times less.
 MACROS: list[tuple[str, str | None]] = [("CYTHON_VECTORCALL_TPNEW", "0")]
 if LINE_TRACING:
     MACROS.append(("CYTHON_TRACE_NOGIL", "1"))

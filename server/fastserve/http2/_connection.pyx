@@ -178,7 +178,7 @@ cdef class Connection:
             if self.thrown_away > LINGER_BYTES:
                 self.close()
         elif self.state == OPEN:
-            if self.in_turn:  # an app runs a nested loop
+            if self.in_turn or self.pending is not None:  # an app runs, or ran, a nested loop
                 self.pending = data if self.pending is None else self.pending + data
                 self.steer_reading()
             else:
@@ -188,6 +188,9 @@ cdef class Connection:
         """A half-closed client still gets its answers; True keeps the transport open for them."""
         cdef Stream stream
         cdef StreamChannel channel
+        if self.pending is not None and not self.in_turn:
+            data, self.pending = self.pending, None
+            self.turn(data)
         self.eof = True
         if self.state == OPEN and self.session.streams and self.origin.tls is None:
             for stream in self.session.in_order():
@@ -802,6 +805,8 @@ cdef class StreamChannel(Channel):
             self.connection.fed.append(self)
         elif self.exchange is not None and self.exchange.called:
             self.exchange.disconnect()
+            if self.exchange is not None and self.exchange.is_websocket:
+                self.stream.reset(CANCEL)  # its app can neither accept nor refuse any more
         return 0
 
     cdef int closed(self, unsigned int code) except -1:
