@@ -6,8 +6,8 @@ Two interfaces: the callback classes of httptools (`HttpRequestParser`, `HttpRes
 
 try:
     from . import _cpu  # raises ImportError on a processor that cannot run the rest
-except ImportError as error:
-    if error.name != __name__:
+except ImportError as _error:
+    if _error.name != __name__:
         raise
     # From None: "cannot import name '_cpu'" helps nobody.
     raise ImportError(

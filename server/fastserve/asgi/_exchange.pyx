@@ -33,6 +33,9 @@ cdef extern from "Python.h":
     ctypedef struct PyMethodDescrObject:
         PyMethodDef *d_method
     object PyCFunction_NewEx(PyMethodDef *, object, PyObject *)
+    PyObject *item_of "PyList_GET_ITEM"(list, Py_ssize_t)
+    PyObject *first_of "PyTuple_GET_ITEM"(PyObject *, Py_ssize_t)
+    Py_ssize_t size_of "PyBytes_GET_SIZE"(PyObject *)
     bint PyUnicode_IS_COMPACT_ASCII(str)
     Py_ssize_t PyUnicode_GET_LENGTH(str)
     const void *PyUnicode_DATA(str)
@@ -583,13 +586,13 @@ cdef int record(Exchange exchange, str client_text) except -1:
 
 cdef bint is_forwarded(list headers) except -1:
     """Whether a field may be a proxy's; most requests from this machine have none."""
-    cdef object name
-    cdef Py_ssize_t length
-    for pair in headers:
-        name = (<tuple> pair)[0]
-        length = PyBytes_GET_SIZE(name)
+    cdef PyObject *name  # borrowed from the head
+    cdef Py_ssize_t i, length
+    for i in range(len(headers)):
+        name = first_of(item_of(headers, i), 0)
+        length = size_of(name)
         if length == 15 or length == 17:  # x-forwarded-for, x-forwarded-proto
-            if memcmp(PyBytes_AS_STRING(name), b"x-forwarded-", 12) == 0:
+            if memcmp(PyBytes_AS_STRING(<object> name), b"x-forwarded-", 12) == 0:
                 return True
     return False
 
