@@ -330,9 +330,11 @@ def test_tls(serve, option, chosen):
     port = int(command.expect(r"running on https://127.0.0.1:(\d+) ")[1])
     context = ssl.create_default_context(cafile=CERT)
     context.set_alpn_protocols(["h2", "http/1.1"])
-    with socket.create_connection(("127.0.0.1", port), WAIT) as sock:
-        with context.wrap_socket(sock, server_hostname="127.0.0.1") as session:
-            assert session.selected_alpn_protocol() == chosen
+    with (
+        socket.create_connection(("127.0.0.1", port), WAIT) as sock,
+        context.wrap_socket(sock, server_hostname="127.0.0.1") as session,
+    ):
+        assert session.selected_alpn_protocol() == chosen
     context.set_alpn_protocols(["http/1.1"])
     connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=WAIT)
     connection.request("GET", "/", headers={"Connection": "close"})
