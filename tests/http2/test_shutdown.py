@@ -27,6 +27,19 @@ def test_an_idle_connection(serve, loop):
     assert served.service.idle
 
 
+@pytest.mark.parametrize("since_sweep", [0.0, 0.5, 0.9])
+def test_a_request_on_its_way_has_a_second(serve, loop, since_sweep):
+    """However long ago the deadlines were looked at."""
+    served = serve(hello)
+    peer = Peer(served)
+    loop.advance(since_sweep)
+    served.service.drain()
+    loop.advance(0.99)
+    peer.transport.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, GET))
+    loop.settle()
+    assert b"ok" in peer.transport.received
+
+
 def test_a_client_that_does_not_close(serve, loop):
     served = serve(hello)
     peer = Peer(served)

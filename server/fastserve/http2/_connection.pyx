@@ -527,10 +527,11 @@ cdef class Connection:
         self.transport.abort()
 
     def drain(self):
-        """The server stops: GOAWAY in two steps, a second for what is on the way. RFC 9113 6.8"""
+        """The server stops: GOAWAY in two steps, with at least a second for what is on the way.
+        RFC 9113 6.8"""
         if self.state == OPEN and self.shutdown_at == 0:
             self.session.announce_shutdown()
-            self.shutdown_at = self.service.now + DRAIN_SECONDS
+            self.shutdown_at = self.service.after(DRAIN_SECONDS)
             self.plan_turn()
 
     def warn(self):
