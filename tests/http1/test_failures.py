@@ -51,6 +51,11 @@ SENT = [in_chunks, in_length]
 FAILURES = [ValueError("no"), OSError("a file"), asyncio.CancelledError(), None]
 
 
+def again(failure):
+    """Another one like it: one that is kept would keep its traceback, and so the connections."""
+    return type(failure)(*failure.args)
+
+
 def failing(phase, failure, suspends):
     """An app that gets so far, and fails so; None: it returns."""
 
@@ -60,7 +65,7 @@ def failing(phase, failure, suspends):
         if suspends:
             await asyncio.sleep(0.5)
         if failure is not None:
-            raise failure
+            raise again(failure)
 
     app.calls = 0
     return app
@@ -361,7 +366,7 @@ def test_a_websocket_app_that_fails_before_it_accepts(serve, loop, failure):
 
     async def app(scope, receive, send):
         if failure is not None:
-            raise failure
+            raise again(failure)
 
     served = serve(app)
     client = served.connect()
