@@ -215,6 +215,69 @@ def test_who_waits_in_receive_hears_it_before_send_fails_in_another_task(serve, 
     assert not errors()
 
 
+@pytest.mark.parametrize("first", ["receive", "send"])
+def test_who_sends_in_the_turn_of_the_loss_is_cancelled_where_it_waits_next(
+    serve, loop, errors, first
+):
+    """anyio cancels a task that is about to go on only when it waits again."""
+    heard = []
+    timer = loop.create_future()
+
+    async def app(scope, receive, send):
+        await receive()
+        await send(start())
+
+        async def stream():
+            try:
+                await timer
+                await send(body(b"x", True))
+                heard.append("sent")
+                await asyncio.sleep(5)
+            except BaseException as error:
+                heard.append(type(error).__name__)
+                raise
+
+        sender = asyncio.ensure_future(stream())
+        heard.append((await receive())["type"])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        sender.cancel()
+        await asyncio.wait([sender])
+        with pytest.raises(OSError, match="disconnected"):
+            await send(body(b"x", True))
+
+    client = serve(app).connect()
+    client.send(GET)
+    loop.settle()
+    client.reset()
+    if first == "send":
+        loop.call_soon(timer.set_result, None)
+    else:
+        loop.call_soon(loop.call_soon, timer.set_result, None)
+    loop.settle()
+    assert sorted(heard) == ["CancelledError", "http.disconnect", "sent"]
+    assert not errors()
+
+
+def test_who_is_told_that_the_client_has_gone_cannot_send(serve, loop):
+    failed = []
+
+    async def app(scope, receive, send):
+        await receive()
+        assert (await receive())["type"] == "http.disconnect"
+        try:
+            await send(start())
+        except OSError:
+            failed.append(True)
+
+    client = serve(app).connect()
+    client.send(GET)
+    loop.settle()
+    client.reset()
+    loop.settle()
+    assert failed
+
+
 # -- cancellation
 
 
