@@ -7,8 +7,8 @@ from fastserve.foreign import GRANIAN, GUNICORN, HYPERCORN, OTHER_MEANING, TABLE
 
 HEAD = """# Coming from another server
 
-`docs/make_migrating.py` generates this page; tests use the same tables. An option of gunicorn,
-hypercorn or granian that fastserve has not is answered with the one to use:
+`docs/make_migrating.py` generates this page; tests use the same tables. If you give fastserve an
+option of gunicorn, hypercorn or granian, it names the one to use:
 
 ```console
 $ fastserve main:app --bind 0.0.0.0:80
@@ -48,7 +48,7 @@ async def main():
 `Server.run`, `serve`, `startup`, `main_loop`, `shutdown`, `started`, `should_exit`, `force_exit`,
 `handle_exit`, `capture_signals` and `servers` are there for programs that embed or derive from it;
 `Config.load`, `loaded`, `bind_socket`, `is_ssl` and `get_loop_factory` too. `server_state`,
-`lifespan` and the protocol classes are insides of uvicorn and are not there.
+`lifespan` and the protocol classes are internal to uvicorn: they do not exist here.
 
 A file for `--log-config` (JSON, YAML or INI) and a dict that were made for uvicorn configure our
 loggers: `uvicorn` and `uvicorn.error` mean `fastserve`, `uvicorn.access` means `fastserve.access`.
@@ -57,7 +57,7 @@ be installed. What a program does to the logger `uvicorn.access` (filters, handl
 `disabled`) is done to our access log. `fastserve.config.LOGGING_CONFIG` is a dict to change and
 give as `log_config`. What an application logs to `uvicorn.error` is shown as before.
 
-`--env-file` needs python-dotenv, as there: `pip install 'fastserve-asgi[env]'`.
+`--env-file` needs python-dotenv, as with uvicorn: `pip install 'fastserve-asgi[env]'`.
 
 `--http httptools` and `zttp` mean our parser over llhttp, `--ws websockets`, `websockets-sansio`
 and `wsproto` our WebSocket; the log says so."""
@@ -81,9 +81,8 @@ TAIL = """
 ## httptools
 
 `httpparser` has the classes, functions and exceptions of httptools: `from httpparser import
-HttpRequestParser, parse_url`. [migrating-from-httptools.md](migrating-from-httptools.md) has what
-differs, and what
-`install_as_httptools()` does for programs that cannot be changed."""
+HttpRequestParser, parse_url`. [migrating-from-httptools.md](migrating-from-httptools.md) says what
+differs, and what `install_as_httptools()` does for programs that cannot be changed."""
 
 
 def flag_of(name: str) -> str:
@@ -95,7 +94,7 @@ def uvicorn_tables() -> None:
     for name, reason in DEFAULTS.items():
         print(f"| `{flag_of(name)}` | {reason} |")
     if MISSING:
-        print("\n### Options that fastserve has not\n\n| option | |\n| --- | --- |")
+        print("\n### Options that fastserve does not have\n\n| option | |\n| --- | --- |")
         for name, reason in MISSING.items():
             print(f"| `--{name.replace('_', '-')}` | {reason} |")
     print("\n### What else differs\n\n| uvicorn | fastserve | why |\n| --- | --- | --- |")

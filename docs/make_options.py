@@ -11,12 +11,12 @@ Set an option on the command line, in the environment, or in a TOML file (`--con
 command line overrides the environment, and the environment overrides the file. `--limit-body` is
 `{ENV_PREFIX}LIMIT_BODY` in the environment, `limit_body` in the file, and a keyword argument of
 `fastserve.Config` and `fastserve.run`. In the environment, a repeatable option takes one value per
-line. Sizes are in bytes and times in seconds; 0 turns a limit or a deadline off, and `none` does
-where an option says so (None in Python).
+line. Sizes are in bytes and times in seconds. 0 turns a limit or a deadline off, unless the option
+says what else it does; `none` turns it off where the option says so (None in Python).
 
 `fastserve --help` has the options that most people need, `fastserve --help GROUP` those of one
 group (the names in brackets below), `fastserve --help all` every one. An option that uvicorn has is
-called and means the same here; [migrating.md](migrating.md) has the differences.
+has the same name and meaning here; [migrating.md](migrating.md) has the differences.
 
 For completion of options and their values by the shell, put one of these into its start-up file:
 

@@ -11,7 +11,7 @@ DEFAULTS = {
     "app_dir": "`.`, which is the same directory as the empty name.",
 }
 
-# Options that fastserve has not (yet).
+# Options that fastserve does not have (yet).
 MISSING: dict[str, str] = {}
 
 # Outcomes of commands and programs: what uvicorn does, what fastserve does, and why.
@@ -83,9 +83,9 @@ DIFFERENCES = {
         "The error is where the mistake is.",
     ),
     "a config cannot be changed": (
-        "`config.port = 81` works, also where it has no effect any more",
+        "`config.port = 81` works, even when it no longer has an effect",
         "`Config` is immutable; use `dataclasses.replace(config, port=81)`",
-        "What was checked stays so.",
+        "What was checked cannot change.",
     ),
     "protocol classes": (
         "`http` and `ws` take a protocol class",

@@ -1,7 +1,8 @@
-"""A sans-IO HTTP/1 parser over llhttp.
+"""HTTP without I/O: HTTP/1.1 over llhttp and, in `httpparser.http2`, HTTP/2 over nghttp2.
 
-Two interfaces: the callback classes of httptools (`HttpRequestParser`, `HttpResponseParser`,
-`parse_url`), and the batch classes (`RequestParser`, `ResponseParser`) that hand over whole heads.
+HTTP/1.1 has two interfaces: the callback classes of httptools (`HttpRequestParser`,
+`HttpResponseParser`, `parse_url`), and the batch classes (`RequestParser`, `ResponseParser`), which
+return whole heads.
 """
 
 try:

@@ -221,7 +221,7 @@ class Config:
         common=True,
     )
     limit_max_requests_jitter: int = opt(
-        0, "Add up to so many requests to limit_max_requests, at random for each process."
+        0, "Add up to this many requests to limit_max_requests, at random for each process."
     )
     pipeline_bytes: int = opt(
         65536, "Bytes of later requests to read ahead on a connection.", low=1

@@ -56,6 +56,11 @@ SENT = [in_chunks, in_length]
 FAILURES = [ValueError("no"), OSError("a file"), asyncio.CancelledError(), None]
 
 
+def again(failure):
+    """Another one like it: one that is kept would keep its traceback, and so the connections."""
+    return type(failure)(*failure.args)
+
+
 def failing(phase, failure, suspends):
     """An app that gets so far, and fails so; None: it returns."""
 
@@ -65,7 +70,7 @@ def failing(phase, failure, suspends):
         if suspends:
             await asyncio.sleep(0.5)
         if failure is not None:
-            raise failure
+            raise again(failure)
 
     app.calls = 0
     return app
@@ -213,6 +218,69 @@ def test_who_waits_in_receive_hears_it_before_send_fails_in_another_task(serve, 
     loop.advance(3)
     assert heard == ["http.disconnect", "CancelledError"]
     assert not errors()
+
+
+@pytest.mark.parametrize("first", ["receive", "send"])
+def test_who_sends_in_the_turn_of_the_loss_is_cancelled_where_it_waits_next(
+    serve, loop, errors, first
+):
+    """anyio cancels a task that is about to go on only when it waits again."""
+    heard = []
+    timer = loop.create_future()
+
+    async def app(scope, receive, send):
+        await receive()
+        await send(start())
+
+        async def stream():
+            try:
+                await timer
+                await send(body(b"x", True))
+                heard.append("sent")
+                await asyncio.sleep(5)
+            except BaseException as error:
+                heard.append(type(error).__name__)
+                raise
+
+        sender = asyncio.ensure_future(stream())
+        heard.append((await receive())["type"])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        sender.cancel()
+        await asyncio.wait([sender])
+        with pytest.raises(OSError, match="disconnected"):
+            await send(body(b"x", True))
+
+    client = serve(app).connect()
+    client.send(GET)
+    loop.settle()
+    client.reset()
+    if first == "send":
+        loop.call_soon(timer.set_result, None)
+    else:
+        loop.call_soon(loop.call_soon, timer.set_result, None)
+    loop.settle()
+    assert sorted(heard) == ["CancelledError", "http.disconnect", "sent"]
+    assert not errors()
+
+
+def test_who_is_told_that_the_client_has_gone_cannot_send(serve, loop):
+    failed = []
+
+    async def app(scope, receive, send):
+        await receive()
+        assert (await receive())["type"] == "http.disconnect"
+        try:
+            await send(start())
+        except OSError:
+            failed.append(True)
+
+    client = serve(app).connect()
+    client.send(GET)
+    loop.settle()
+    client.reset()
+    loop.settle()
+    assert failed
 
 
 # -- cancellation
@@ -366,7 +434,7 @@ def test_a_websocket_app_that_fails_before_it_accepts(serve, loop, failure):
 
     async def app(scope, receive, send):
         if failure is not None:
-            raise failure
+            raise again(failure)
 
     served = serve(app)
     client = served.connect()

@@ -17,7 +17,7 @@ from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 
 import sys
-from asyncio import CancelledError
+from asyncio import CancelledError, current_task
 from time import perf_counter_ns
 
 from fastserve.asgi.files import open_path, part_of
@@ -142,6 +142,9 @@ cdef class Receive(Awaitable):
             self.value = exchange.next_message()
             return None
         if exchange.phase == COMPLETE or exchange.disconnected:
+            if exchange.telling:
+                task = current_task()
+                exchange.told = <void *> task
             self.value = {"type": "http.disconnect"}
             return None
         if exchange.continue_wanted:
@@ -241,6 +244,7 @@ cdef class Exchange(Job):
     cdef int disconnect(self) except -1:
         """The client has gone, or will send no more: `receive` says so after what has arrived."""
         self.disconnected = True
+        self.telling = self.receivers is not None and self.receivers.first is not None
         return self.wake()
 
     cdef int wake(self) except -1:
@@ -255,6 +259,12 @@ cdef class Exchange(Job):
         if type(message) is not dict and isinstance(message, dict):
             message = dict(message)
         if self.channel.gone and self.phase != COMPLETE:
+            if self.telling:
+                # A task group is about to cancel this sender: an error would be the group's.
+                self.telling = False
+                task = current_task()
+                if self.told != <void *> task:
+                    return DONE
             raise ClientDisconnected("the client has disconnected")
         if is_text(kind, BODY):
             return self.send_body(message)
