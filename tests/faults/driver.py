@@ -25,6 +25,7 @@ FAULTS = (
     "http2_idle",
     "http2_unread",
     "http2_messages",
+    "http2_restarts",
 )
 
 __all__ = ["FAULTS", "Verdict", "main"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import sys
 import time
@@ -61,6 +62,12 @@ async def app(scope, receive, send):
         while (await receive()).get("more_body"):
             pass
         await respond(send, b"hello")
+    elif name == "digest":
+        await digest(receive, send)
+    elif name.startswith("say/"):
+        await respond(send, name.removeprefix("say/").encode())
+    elif name.startswith("count/"):
+        await count(*name.split("/")[1:], send)
     elif name == "sent":
         await respond(send, b"%d" % sent)
     else:
@@ -81,6 +88,26 @@ async def pieces(count, send):
     await send({"type": "http.response.body"})
 
 
+async def count(lines, text, send):
+    """Numbered lines, ten in a second."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for number in range(int(lines)):
+        line = f"{text} {number}\n".encode()
+        await send({"type": "http.response.body", "body": line, "more_body": True})
+        await asyncio.sleep(0.1)
+    await send({"type": "http.response.body"})
+
+
+async def digest(receive, send):
+    """The SHA-256 of what was uploaded."""
+    found, more = hashlib.sha256(), True
+    while more:
+        message = await receive()
+        found.update(message.get("body", b""))
+        more = message.get("more_body", False)
+    await respond(send, found.hexdigest().encode())
+
+
 async def messages(receive, send):
     """Sends each message back, whatever pieces they come in; a message is framed as in gRPC."""
     headers = [(b"content-type", b"application/grpc")]
@@ -97,7 +124,7 @@ async def messages(receive, send):
 
 
 async def websocket(scope, receive, send):
-    """Sends 800 large messages, or works on each message until one says that it is the last."""
+    """Sends 800 large messages; works on each message until one says that it is the last; echoes."""
     global sent
     await receive()
     await send({"type": "websocket.accept"})
@@ -106,6 +133,10 @@ async def websocket(scope, receive, send):
             work()
         await send({"type": "websocket.send", "text": "worked"})
         await receive()
+        return
+    if scope["path"] == "/echo":
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
         return
     with contextlib.suppress(OSError):
         for _ in range(800):

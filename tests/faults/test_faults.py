@@ -7,7 +7,16 @@ import pytest
 from driver import FAULTS
 
 # They wait for deadlines more than they work: they do so at the same time.
-WAITING = ("hangs", "orphans", "idle_tls", "streams", "stalled_log", "startups", "drips")
+WAITING = (
+    "hangs",
+    "orphans",
+    "idle_tls",
+    "streams",
+    "stalled_log",
+    "startups",
+    "drips",
+    "http2_restarts",
+)
 
 
 def run(name):

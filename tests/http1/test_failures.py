@@ -5,8 +5,13 @@ import logging
 
 import pytest
 
-from .apps import GET, HANDSHAKE, answer, body, read, sized, start
+from fastserve import Config
+from fastserve.importer import load
+from fastserve.service import make_service
+
+from .apps import GET, HANDSHAKE, answer, body, get, hello, read, sized, start
 from .client import client_of
+from .transport import Transport
 
 LENGTH = (b"content-length", b"6")
 
@@ -377,3 +382,31 @@ def test_a_websocket_app_that_fails_before_it_accepts(serve, loop, failure):
     loop.advance(5)
     assert client.lost
     assert served.service.idle
+
+
+class Lines:
+    """An access log that keeps what it is given."""
+
+    timed = False
+
+    def __init__(self):
+        self.kept = []
+
+    def record(self, client, method, raw_path, query, version, status, length, elapsed_ns):
+        self.kept.append((method, raw_path, query, version, status))
+
+
+@pytest.mark.parametrize(("root", "path"), [("", b"/a%20b"), ("/api", b"/api/a%20b")])
+def test_the_access_log_has_the_path_that_the_app_has(loop, root, path):
+    log = Lines()
+    config = Config(hello, root_path=root)
+    service = make_service(load(config), config, loop, {}, log)
+    service.start()
+    client = Transport(loop, service.connection())
+    loop.settle()
+    client.send(get(b"/a%20b?c"))
+    assert client_of(client).response().status == 200
+    assert log.kept == [("GET", path, b"c", "1.1", 200)]
+    service.abort()
+    loop.settle()
+    service.stop()

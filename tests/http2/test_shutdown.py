@@ -8,6 +8,7 @@ from .peer import END_HEADERS, END_STREAM, HEADERS, PING, Peer, fixture_loop, fi
 __all__ = ["fixture_loop", "fixture_serve"]
 
 COARSE = 2
+REFUSED_STREAM = 7
 GET = b"\x82\x86\x84\x41\x01h"
 
 
@@ -25,6 +26,19 @@ def test_an_idle_connection(serve, loop):
     loop.settle()
     assert peer.transport.lost
     assert served.service.idle
+
+
+@pytest.mark.parametrize("since_sweep", [0.0, 0.5, 0.9])
+def test_a_request_on_its_way_has_a_second(serve, loop, since_sweep):
+    """However long ago the deadlines were looked at."""
+    served = serve(hello)
+    peer = Peer(served)
+    loop.advance(since_sweep)
+    served.service.drain()
+    loop.advance(0.99)
+    peer.transport.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, GET))
+    loop.settle()
+    assert b"ok" in peer.transport.received
 
 
 def test_a_client_that_does_not_close(serve, loop):
@@ -151,18 +165,16 @@ def test_a_websocket_in_progress(serve, loop, answers):
 
 
 def test_a_websocket_that_begins_meanwhile(serve, loop):
+    """RFC 9113 8.7: the client may send it again, to another server."""
     served = serve(websocket)
     peer = Peer(served)
-    served.service.drain()
-    peer.settle()
-    peer.session = type(peer.session)()
-    peer.session.take()
-    peer.at = len(peer.transport.received)
     number = peer.websocket()
-    peer.send()
-    loop.settle()
-    assert b"shutting down" in peer.transport.received
-    assert number == 1
+    begun = peer.session.take()
+    served.service.drain()
+    peer.transport.send(begun)
+    peer.settle()
+    assert peer.answers[number].status is None
+    assert peer.answers[number].code == REFUSED_STREAM
 
 
 def test_a_drain_after_an_error_of_the_client_s(serve, loop):

@@ -323,11 +323,19 @@ def test_an_address_of_another_machine():
     assert lines[0].startswith("fastserve: host: cannot bind 192.0.2.1:0: ")
 
 
-def test_tls(serve):
-    command = serve("apps:app", "--ssl-certfile", CERT, "--ssl-keyfile", KEY)
+@pytest.mark.parametrize(("option", "chosen"), [("--http2", "h2"), ("--no-http2", "http/1.1")])
+def test_tls(serve, option, chosen):
+    """By ALPN; http.client speaks HTTP/1.1 and offers nothing else."""
+    command = serve("apps:app", "--ssl-certfile", CERT, "--ssl-keyfile", KEY, option)
     port = int(command.expect(r"running on https://127.0.0.1:(\d+) ")[1])
     context = ssl.create_default_context(cafile=CERT)
     context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection(("127.0.0.1", port), WAIT) as sock,
+        context.wrap_socket(sock, server_hostname="127.0.0.1") as session,
+    ):
+        assert session.selected_alpn_protocol() == chosen
+    context.set_alpn_protocols(["http/1.1"])
     connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=WAIT)
     connection.request("GET", "/", headers={"Connection": "close"})
     assert connection.sock.selected_alpn_protocol() == "http/1.1"

@@ -548,6 +548,6 @@ def test_what_is_over_is_freed_without_the_cycle_collector(module, loop):
     try:
         before = waiters()
         loop.run_until_complete(main())
-        assert waiters() == before
+        assert waiters() <= before  # what earlier tests left may go meanwhile
     finally:
         gc.enable()

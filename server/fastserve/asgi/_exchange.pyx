@@ -576,8 +576,11 @@ cdef int record(Exchange exchange, str client_text) except -1:
     """Write a line of the access log, which is on."""
     cdef Service service = exchange.channel.service
     cdef RequestHead head = exchange.head
+    cdef bytes path = head.raw_path
+    if service.root_path is not None:  # as the app sees it
+        path = <bytes> service.raw_root_path + path
     service.access_log.record(
-        client_text, head.method, head.raw_path, head.query, head.version,
+        client_text, head.method, path, head.query, head.version,
         exchange.status, exchange.sent,
         perf_counter_ns() - exchange.started_at if service.timed else 0,
     )

@@ -283,6 +283,8 @@ cdef class Connection:
         cdef StreamChannel channel
         if self.apps >= self.shared.max_streams:
             return stream.reset(REFUSED_STREAM)  # RFC 9113 8.7: it can be sent again
+        if service.draining and head.upgrade is not None and websocket_is_wanted(head.upgrade):
+            return stream.reset(REFUSED_STREAM)  # it would be closed at once: for another server
         channel = self.add_channel(stream)
         if head.upgrade is None:
             channel.exchange = new_exchange(channel, head)
@@ -290,8 +292,6 @@ cdef class Connection:
             try:
                 if not (service.has_websockets and websocket_is_wanted(head.upgrade)):
                     raise Refusal(501, "the protocol is not known")
-                if service.draining:
-                    raise Refusal(503, "the server is shutting down")
                 channel.exchange = open_handshake(channel, head)
             except Refusal as error:
                 return self.refuse(stream, error)
@@ -527,10 +527,11 @@ cdef class Connection:
         self.transport.abort()
 
     def drain(self):
-        """The server stops: GOAWAY in two steps, a second for what is on the way. RFC 9113 6.8"""
+        """The server stops: GOAWAY in two steps, with at least a second for what is on the way.
+        RFC 9113 6.8"""
         if self.state == OPEN and self.shutdown_at == 0:
             self.session.announce_shutdown()
-            self.shutdown_at = self.service.now + DRAIN_SECONDS
+            self.shutdown_at = self.service.after(DRAIN_SECONDS)
             self.plan_turn()
 
     def warn(self):
