@@ -4,8 +4,8 @@
 DEFAULTS = {
     "timeout_keep_alive": "65 s, longer than the 60 s of nginx and most load balancers, so that a "
     "proxy never sends into a connection that is just being closed.",
-    "timeout_graceful_shutdown": "30 s, the grace period of Kubernetes: a stop that waits for ever "
-    "ends with SIGKILL. `none` waits for ever.",
+    "timeout_graceful_shutdown": "30 s: where a stop waits for ever, a supervisor ends it with "
+    "SIGKILL. `none` waits for ever.",
     "timeout_worker_healthcheck": "60 s: one slow call without `await` costs no worker.",
     "http2": "on: with TLS by ALPN, else for clients that begin with it; HTTP/1.1 is as before.",
     "app_dir": "`.`, which is the same directory as the empty name.",
