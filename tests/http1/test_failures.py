@@ -235,7 +235,8 @@ def test_who_sends_in_the_turn_of_the_loss_is_cancelled_where_it_waits_next(
         async def stream():
             try:
                 await timer
-                await send(body(b"x", True))
+                for _ in range(3):
+                    await send(body(b"x", True))
                 heard.append("sent")
                 await asyncio.sleep(5)
             except BaseException as error:
@@ -261,6 +262,35 @@ def test_who_sends_in_the_turn_of_the_loss_is_cancelled_where_it_waits_next(
         loop.call_soon(loop.call_soon, timer.set_result, None)
     loop.settle()
     assert sorted(heard) == ["CancelledError", "http.disconnect", "sent"]
+    assert not errors()
+
+
+def test_who_goes_on_sending_learns_that_the_client_has_gone(serve, loop, errors):
+    sent = []
+
+    async def app(scope, receive, send):
+        await receive()
+        await send(start())
+
+        async def stream():
+            await gone.wait()
+            while True:
+                await send(body(b"x", True))
+                sent.append(True)
+
+        gone = asyncio.Event()
+        sender = asyncio.ensure_future(stream())
+        await receive()
+        gone.set()
+        with pytest.raises(OSError, match="disconnected"):
+            await sender
+
+    client = serve(app).connect()
+    client.send(GET)
+    loop.settle()
+    client.reset()
+    loop.settle()
+    assert 0 < len(sent) < 20
     assert not errors()
 
 

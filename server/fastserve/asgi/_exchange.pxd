@@ -57,7 +57,7 @@ cdef class Exchange(Job):
     cdef bint ended  # the whole request has arrived
     cdef bint delivered  # the app has received its end
     cdef bint disconnected  # the app is to be told so
-    cdef bint telling  # who waited in `receive` was woken: one `send` of another task may pass
+    cdef int telling  # who waited in `receive` was woken: so many sends of other tasks may pass
     cdef void *told  # borrowed, to compare alone: the task that `receive` has told
     cdef bint continue_wanted  # the client waits for 100 (Continue)
     cdef WaitQueue receivers  # owned: those who wait for more; None until there is one

@@ -40,6 +40,9 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(str)
     const void *PyUnicode_DATA(str)
 
+cdef enum:
+    LATE_SENDS = 16  # few: who goes on sending learns that nobody reads
+
 cdef bint making = False  # an exchange; from Python none can be made, as it would have no channel
 cdef bytes EMPTY = b"", SLASH = b"/"
 cdef str START = "http.response.start", BODY = "http.response.body"
@@ -244,7 +247,8 @@ cdef class Exchange(Job):
     cdef int disconnect(self) except -1:
         """The client has gone, or will send no more: `receive` says so after what has arrived."""
         self.disconnected = True
-        self.telling = self.receivers is not None and self.receivers.first is not None
+        if self.receivers is not None and self.receivers.first is not None:
+            self.telling = LATE_SENDS
         return self.wake()
 
     cdef int wake(self) except -1:
@@ -261,9 +265,9 @@ cdef class Exchange(Job):
         if self.channel.gone and self.phase != COMPLETE:
             if self.telling:
                 # A task group is about to cancel this sender: an error would be the group's.
-                self.telling = False
                 task = current_task()
                 if self.told != <void *> task:
+                    self.telling -= 1
                     return DONE
             raise ClientDisconnected("the client has disconnected")
         if is_text(kind, BODY):
