@@ -41,9 +41,9 @@ class Config:
     """The options of one server: immutable, and checked when created.
 
     `app` is an ASGI application or its "module:attribute". Sizes are in bytes and times in
-    seconds; 0 turns a limit or a deadline off. Names and values are those of uvicorn where it has
-    the option: None is no limit, `headers` may have pairs, `log_config` may be a dict. Raises
-    ConfigError.
+    seconds; 0 turns a limit or a deadline off, unless its help says otherwise. Names and values
+    are those of uvicorn where it has the option: None is no limit, `headers` may have pairs,
+    `log_config` may be a dict. Raises ConfigError.
     """
 
     app: Any
