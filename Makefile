@@ -43,8 +43,9 @@ build: $(VENV)/built
 serve: build
 	$(BIN)/fastserve $(APP)
 
+# Two processes, a file at a time: with more the tests of deadlines would disturb each other.
 test: build $(VENV)/with-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 	$(BIN)/python -m benchmarks.guard --allow-missing
 
 lint: build $(VENV)/with-test $(VENV)/with-lint
