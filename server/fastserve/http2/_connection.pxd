@@ -79,6 +79,7 @@ cdef class Connection:
     cdef int refuse(self, Stream stream, object error) except -1
     cdef int answer(self, Stream stream, int status, str text, object headers,
                     bint is_head) except -1
+    cdef int send_head(self, Stream stream, bint has_body, int64_t length) except -1
     cdef int log(self, StreamChannel channel, Exchange exchange) except -1
     cdef int linger(self) except -1
     cdef int close(self) except -1

@@ -387,12 +387,16 @@ cdef class Connection:
         """Send a whole response of the server's own."""
         cdef bytes body = f"{text or HTTPStatus(status).phrase}\n".encode()
         own = (b"content-type", b"text/plain; charset=utf-8")
-        self.shared.renew()
-        self.session.default_fields = self.shared.fields
         stream.tunnel = False
         stream.keep_head(status, [*headers, own])
-        stream.send_head(not is_head, PyBytes_GET_SIZE(body))
+        self.send_head(stream, not is_head, PyBytes_GET_SIZE(body))
         return 0 if is_head else stream.send(body, False)
+
+    cdef int send_head(self, Stream stream, bint has_body, int64_t length) except -1:
+        """Send the head that a stream keeps, with the fields of every response."""
+        self.shared.renew()
+        self.session.default_fields = self.shared.fields
+        return stream.send_head(has_body, length)
 
     # -- what comes next -----------------------------------------------------------------------
 
@@ -655,18 +659,16 @@ cdef class StreamChannel(Channel):
 
     cdef int finish_head(self, Exchange exchange, int64_t length, bint more) except -1:
         """Send the head; Content-Length is added where the whole body is known."""
-        cdef Connection connection = self.connection
-        connection.shared.renew()
-        connection.session.default_fields = connection.shared.fields
         if exchange.has_content:
             self.has_body = length or more or self.trailers_wanted
             if more or self.declared >= 0 or self.trailers_wanted:
                 length = -1
-        elif more or length == 0 or self.declared >= 0 or exchange.status < 300 and (
-            exchange.status == 204 or exchange.status == 205
+        elif (
+            more or length == 0 or self.declared >= 0
+            or exchange.status == 204 or exchange.status == 205
         ):
             length = -1  # else the length that a GET would get. RFC 9110 9.3.2
-        return self.stream.send_head(self.has_body, length)
+        return self.connection.send_head(self.stream, self.has_body, length)
 
     cdef object sent(self):
         """An awaitable: the app's message is on its way, or waits with little else."""
@@ -846,9 +848,7 @@ cdef class StreamChannel(Channel):
         transport = StreamTransport.__new__(StreamTransport)
         self.stream.keep_head(200, fields)
         self.has_body = True
-        self.connection.shared.renew()
-        self.connection.session.default_fields = self.connection.shared.fields
-        self.stream.send_head(True)
+        self.connection.send_head(self.stream, True, -1)
         self.stream.consume(PyBytes_GET_SIZE(early))
         self.deadline = 0
         self.protocol = session
