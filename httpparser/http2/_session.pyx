@@ -23,7 +23,7 @@ from httpparser.http1._head cimport (
     CONTENT_LENGTH, EXPECT, HOST, IN_VALUE, OTHER, TE, Kind, RequestHead, add_fact, all_in,
     clear_facts, equal_fold, is_token, make_pair, parse_length,
 )
-from httpparser.http1._output cimport Output
+from httpparser.http1._output cimport Output, as_bytes
 from httpparser.http1._parser cimport Limits
 from httpparser.http2.nghttp2 cimport *  # no-cython-lint
 
@@ -393,12 +393,7 @@ cdef tuple checked_pair(object pair):
         pair = (first, second)
     first, second = pair
     if not PyBytes_CheckExact(first) or not PyBytes_CheckExact(second):
-        for part in (first, second):
-            if not isinstance(part, bytes):
-                raise TypeError(
-                    f"names and values of headers are bytes, not {type(part).__name__}"
-                )
-        pair = (bytes(first), bytes(second))
+        pair = (as_bytes(first), as_bytes(second))
     name, value = pair
     at = PyBytes_AS_STRING(name)
     length = PyBytes_GET_SIZE(name)
