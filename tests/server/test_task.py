@@ -495,6 +495,74 @@ def test_with_a_task_per_request_none_is_shared(combination, mark):
         assert served.live.stop() is None
 
 
+# Requests that suspend: by a bare yield, which the task sleeps through, or on a future.
+
+
+async def yield_once():
+    await asyncio.sleep(0)
+
+
+async def wait():
+    await asyncio.sleep(0.001)
+
+
+PAUSES = pytest.mark.parametrize("pause", [yield_once, wait], ids=lambda pause: pause.__name__)
+
+
+@PAUSES
+@pytest.mark.parametrize("mark", [*MARKS, leave_alone], ids=lambda mark: mark.__name__)
+def test_no_task_of_a_request_that_suspended_serves_again_if_marked_or_held(served, mark, pause):
+    tasks = []
+
+    async def call(outcome, receive):
+        await pause()
+        if not tasks:
+            mark(asyncio.current_task())
+        tasks.append(asyncio.current_task())
+
+    served.run(call)
+    served.live.turn()
+    assert len(set(tasks)) == 3
+    assert all(task.done() for task in tasks)
+
+
+def parked(served):
+    """How many tasks wait for a request."""
+
+    async def count(outcome, receive):
+        names = [task.get_name() for task in asyncio.all_tasks()]
+        outcome.append(names.count("fastserve-request") - 1)  # this one
+
+    served.live.turn()
+    return served.run(count, 1)[0][0]
+
+
+@PAUSES
+@pytest.mark.parametrize("number", [5, 100])
+def test_tasks_that_nobody_holds_wait_for_the_next_request(combination, pause, number):
+    served = Served(combination)
+    here = 0
+
+    async def meet(outcome, receive):
+        nonlocal here
+        here += 1
+        while here < number:
+            await pause()
+
+    try:
+        served.calls, served.function = [], meet
+        clients = [served.live.connect() for _ in range(number)]
+        for client in clients:
+            client.send(PLAIN)
+        for client in clients:
+            with client:
+                assert client.response().body == b"ok"
+        # The last to come has not suspended, and serves alone.
+        assert min(number - 2, 64) <= parked(served) <= 64
+    finally:
+        assert served.live.stop() is None
+
+
 def test_done_callbacks_are_called(served):
     ended = []
 

@@ -48,12 +48,19 @@ cdef class Runner:
     cdef object task_context
     cdef object app_context
     cdef Driver spare  # owned: a task that waits for a request
+    cdef list spares  # owned: more of them, after requests that suspended at the same time
+    cdef list ended  # owned: those to be spare when a turn of the loop has passed
     cdef bint closing
     cdef bint task_per_request
     cdef set suspended  # drivers whose tasks have taken over
     cdef int cancel(self) except -1
 
     cdef int run(self, Job job) except -1
+    cdef int step_by_hand(self, Driver driver) except -1
+    cdef bint forget(self, Driver driver) except -1
+    cdef int park(self, Driver driver, bint next) except -1
+    cdef int lose(self, Driver driver) except -1
+    cdef bint may_park(self, Driver driver) except -1
     cdef Driver make_driver(self)
 
 cdef class Driver:
@@ -68,6 +75,8 @@ cdef class Driver:
     cdef object awaited  # what the app yielded before its task took over
     cdef bint suspended  # `awaited` holds
     cdef bint stepping  # by hand
+    cdef bint yielding  # the app lets others run; the task is parked meanwhile
+    cdef bint yielded  # it did so in this request
     cdef bint cancelled  # while stepping by hand
     cdef bint started  # the task has taken its first step
     cdef bint retired

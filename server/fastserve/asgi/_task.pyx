@@ -30,15 +30,17 @@ Most requests never suspend. For those a task of their own (create, schedule, fi
 costs more than parsing them. So one spare task is kept parked. A request's first step runs by
 hand, as that task: `asyncio.current_task()` is it, from the app's first line. When the app
 finishes without suspending, the task stays parked for the next request. When it suspends, the
-task takes over what was awaited and belongs to the request until its end; a new spare is made
-when it is needed.
+task takes over what was awaited and belongs to the request until its end. Then it parks again, and
+is spare once a turn of the loop has shown that nobody holds it; else it ends, as any task does.
 
 What must hold, and where it is seen to:
 - each request has its own copy of the context: `Runner.run`;
 - a cancel during the first step hits the first await, as in any task: `Driver.take_over`;
 - a task that somebody has marked is not used again (a cancel, a callback, another name, an
   attribute, a weak reference, as libraries that key on `current_task()` keep one):
-  `Driver.is_marked`. With `--task-per-request` none is used twice.
+  `Driver.is_marked`;
+- nor, once its request has suspended, one that somebody still has: `is_held`. With
+  `--task-per-request` none is used twice.
 """
 
 cimport cython
@@ -97,6 +99,21 @@ cdef extern from *:
     #endif
     """
     bint name_kept "FASTSERVE_NAME_KEPT"(PyObject *task, PyObject *name) except -1
+
+cdef extern from *:
+    """
+    /* Whether anybody but its driver and its wake-up holds a parked task. Without the GIL the counts
+       are split between threads and may be deferred: then it counts as held. */
+    #ifdef Py_GIL_DISABLED
+    #define FASTSERVE_IS_HELD(task) 1
+    #else
+    #define FASTSERVE_IS_HELD(task) (Py_REFCNT(task) != 2)
+    #endif
+    """
+    bint is_held "FASTSERVE_IS_HELD"(PyObject *task)
+
+cdef enum:
+    MOST_SPARES = 64  # parked tasks of a loop; each has about 1 KB
 
 cdef object enter_task = asyncio.tasks._enter_task
 cdef object leave_task = asyncio.tasks._leave_task
@@ -352,6 +369,8 @@ cdef class Runner:
         self.app_context = context
         self.task_context = context.copy()
         self.suspended = set()
+        self.spares = []
+        self.ended = []
 
     cdef Driver make_driver(self):
         cdef Driver driver = Driver.__new__(Driver, self)
@@ -363,19 +382,28 @@ cdef class Runner:
     cdef int run(self, Job job) except -1:
         """Call the app; `job.finished()` is called when it ends, perhaps at once."""
         cdef Driver driver = self.spare
-        cdef object error = None
-        cdef bint done = False
-        if driver is None:
-            driver = self.make_driver()
         self.spare = None  # an app may run a nested loop, whose requests need tasks of their own
+        if driver is None:
+            driver = <Driver> self.spares.pop() if self.spares else self.make_driver()
         driver.context = PyContext_Copy(self.app_context)
         driver.job = job
+        driver.yielded = False
         if not enter(self.loop, driver.task):  # inside another task: ours must wait its turn
             self.suspended.add(driver)
             if driver.wakeup is not None:
                 self.loop.call_soon(driver.wakeup, parked(driver))
                 driver.wakeup = None
             return 0
+        return self.step_by_hand(driver)
+
+    cdef int step_by_hand(self, Driver driver) except -1:
+        """One step of the app while its task, which is the current one, is parked or about to be.
+
+        When the app only lets others run (a bare yield), the task need not wake for that.
+        """
+        cdef Job job = driver.job
+        cdef object error = None
+        cdef bint done = False
         driver.stepping = True
         try:
             done = driver.step(None)
@@ -386,19 +414,64 @@ cdef class Runner:
         leave(self.loop, driver.task)
         if not done:
             self.suspended.add(driver)
-            driver.suspended = True
-            driver.take_over()
+            if driver.awaited is None and driver.wakeup is not None and not driver.cancelled:
+                driver.yielding = True
+                self.loop.call_soon(after_yield, driver)
+            else:
+                driver.suspended = True
+                driver.take_over()
             return 0
         driver.coroutine = None
         driver.context = None
         driver.job = None
-        if self.spare is not None or self.closing or self.task_per_request or driver.is_marked():
+        if driver.yielded and self.forget(driver):
             driver.retire()
         else:
-            self.spare = driver
+            self.park(driver, True)
         job.finished(error)
         if error is not None and not isinstance(error, (Exception, CancelledError)):
             raise error
+        return 0
+
+    cdef bint forget(self, Driver driver) except -1:
+        """A request that had suspended has ended: whether somebody still holds its task."""
+        self.suspended.discard(driver)
+        return is_held(<PyObject *> driver.task)
+
+    cdef int park(self, Driver driver, bint next) except -1:
+        """Its request has ended: keep it for another, the next one or later, if it can serve."""
+        if self.closing or self.task_per_request or driver.is_marked():
+            return driver.retire()
+        if self.spare is None:
+            self.spare = driver
+        elif len(self.spares) >= MOST_SPARES:
+            return driver.retire()
+        elif next:  # what it has used is in the cache
+            self.spares.append(self.spare)
+            self.spare = driver
+        else:
+            self.spares.append(driver)
+        return 0
+
+    cdef bint may_park(self, Driver driver) except -1:
+        """Whether the task of a request that had suspended may go on, until `look`."""
+        if (
+            self.closing or self.task_per_request
+            or len(self.spares) + len(self.ended) >= MOST_SPARES
+            or driver.is_marked() or driver.task.cancelling() or driver.task._must_cancel
+        ):
+            return False
+        if not self.ended:
+            self.loop.call_soon(look, self, context=self.task_context)
+        self.ended.append(driver)
+        return True
+
+    cdef int lose(self, Driver driver) except -1:
+        """It serves nobody any more: somebody has cancelled it."""
+        if self.spare is driver:
+            self.spare = None
+        elif driver in self.spares:
+            self.spares.remove(driver)
         return 0
 
     cdef int cancel(self) except -1:
@@ -408,11 +481,41 @@ cdef class Runner:
         return 0
 
     def close(self):
-        """End the parked task."""
+        """End the parked tasks."""
         self.closing = True
         if self.spare is not None:
             self.spare.retire()
             self.spare = None
+        for driver in (*self.spares, *self.ended):
+            (<Driver> driver).retire()
+        self.spares.clear()
+        self.ended.clear()
+
+
+def after_yield(Driver driver not None):
+    """A turn after the app's bare yield."""
+    cdef Runner runner = driver.runner
+    if not driver.yielding:
+        return  # cancelled meanwhile: the task has taken over
+    if not enter(runner.loop, driver.task):
+        runner.loop.call_soon(after_yield, driver)
+        return
+    driver.yielding = False
+    driver.yielded = True
+    runner.step_by_hand(driver)
+
+
+def look(Runner runner not None):
+    """A turn after requests that had suspended have ended: who may serve again?"""
+    cdef Driver driver
+    ended, runner.ended = runner.ended, []
+    for driver in ended:
+        if driver.wakeup is None:
+            continue  # cancelled meanwhile, or it ended with an error
+        if is_held(<PyObject *> driver.task):
+            driver.retire()
+        else:
+            runner.park(driver, False)
 
 
 @cython.final
@@ -439,8 +542,8 @@ cdef class Park:
         if driver.wakeup is not None:
             wakeup = driver.wakeup
             driver.wakeup = None
-            if driver.runner.spare is driver:
-                driver.runner.spare = None
+            driver.yielding = False
+            driver.runner.lose(driver)
             driver.runner.loop.call_soon(wakeup, self)
         return True
 
@@ -543,7 +646,7 @@ cdef class Driver:
         job.finished(error)
         if error is not None and not isinstance(error, (Exception, CancelledError)):
             raise error
-        return ENDED
+        return park(self) if self.runner.may_park(self) else ENDED
 
     cdef bint step(self, object error) except -1:
         """One step of the app: true when it has returned, else `awaited` is what it yielded."""
@@ -594,9 +697,10 @@ cdef class Driver:
     cdef int take_over(self) except -1:
         """The task goes on from here; if it has not run yet, its first step will see to it."""
         cdef object wakeup = self.wakeup
-        if wakeup is not None:
-            self.wakeup = None
-            wakeup(parked(self))
+        if wakeup is None:
+            return 0
+        self.wakeup = None
+        wakeup(parked(self))
         return 0
 
     cdef int retire(self) except -1:
