@@ -102,8 +102,8 @@ cdef extern from *:
 
 cdef extern from *:
     """
-    /* Whether anybody but its driver and its wake-up holds a parked task. Without the GIL the counts
-       are split between threads and may be deferred: then it counts as held. */
+    /* Whether anybody but its driver and its wake-up holds a parked task. Without the GIL the count
+       is split between threads and may be deferred: then it is held. */
     #ifdef Py_GIL_DISABLED
     #define FASTSERVE_IS_HELD(task) 1
     #else
