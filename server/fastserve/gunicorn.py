@@ -9,10 +9,10 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
-from gunicorn.arbiter import Arbiter
-from gunicorn.workers.base import Worker as GunicornWorker
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
+from gunicorn.workers.base import Worker as GunicornWorker  # type: ignore[import-untyped]
 
 from .config import Config
 from .embedded import EmbeddedServer
@@ -32,10 +32,10 @@ LIMITS = {
 }
 
 
-class Worker(GunicornWorker):  # type: ignore[misc]  # gunicorn has no types
+class Worker(GunicornWorker):  # type: ignore[misc]
     """Serves gunicorn's sockets; a subclass sets more options of Config in CONFIG_KWARGS."""
 
-    CONFIG_KWARGS: dict[str, Any] = {}  # the name that uvicorn's worker has for it
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {}  # the name that uvicorn's worker has for it
 
     server: EmbeddedServer | None = None
 
