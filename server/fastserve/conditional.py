@@ -1,6 +1,7 @@
 """Conditional and range requests for a file: RFC 9110 13 and 14."""
 
 import email.utils
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ def date(value: bytes | None) -> int | None:
         return None
 
 
+@functools.lru_cache(1024)
 def formatted(seconds: int) -> bytes:
     """A date as RFC 9110 5.6.7 wants it."""
     return email.utils.formatdate(seconds, usegmt=True).encode("ascii")

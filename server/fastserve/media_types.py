@@ -1,5 +1,6 @@
 """The Content-Type of a file, by its name: the same on every machine."""
 
+import functools
 import mimetypes
 
 # What Python's table lacks in some version, or has otherwise than browsers want it.
@@ -40,11 +41,16 @@ _TABLE = mimetypes.MimeTypes()  # without the files of this machine
 def media_type(name: str) -> str:
     """With the charset, which is UTF-8, of text."""
     dot = name.rfind(".")
-    suffix = name[dot:].lower() if dot > 0 else ""
+    return of_suffix(name[dot:].lower() if dot > 0 else "")
+
+
+@functools.lru_cache(256)
+def of_suffix(suffix: str) -> str:
     found = TYPES.get(suffix) or _TABLE.types_map[True].get(suffix, UNKNOWN)
     return f"{found}; charset=utf-8" if found.startswith("text/") else found
 
 
+@functools.lru_cache(256)
 def is_compressible(kind: str) -> bool:
     """Whether a compressed copy of such a file can be of use: pictures and archives are so."""
     kind = kind.partition(";")[0]

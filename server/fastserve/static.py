@@ -30,6 +30,7 @@ SMALL = 32768  # bytes up to which a file is read: it then goes out in one write
 PUBLIC = ".well-known"  # RFC 8615: the one name with a dot that is for everybody
 # A pipe or a device among the files must not make the server wait.
 FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+GET_PATH: int | None = getattr(fcntl, "F_GETPATH", None)  # macOS has it
 # A Unix socket is ENXIO, a loop of symbolic links ELOOP.
 ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.EINVAL}
 ERRORS = {
@@ -205,8 +206,8 @@ class OpenFile:
 
 def path_of(fd: int) -> str | None:
     """Where the kernel says that it is; None on a system that does not tell."""
-    if hasattr(fcntl, "F_GETPATH"):  # macOS
-        return os.fsdecode(fcntl.fcntl(fd, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+    if GET_PATH is not None:
+        return os.fsdecode(fcntl.fcntl(fd, GET_PATH, bytes(1024)).rstrip(b"\0"))
     try:
         return os.readlink(f"/proc/self/fd/{fd}")
     except OSError:
@@ -219,21 +220,24 @@ def look_up(mount: Mount, path: str, opened: contextlib.ExitStack) -> OpenFile |
     if last:
         names.append(last)
     if not all(map(is_public, names)):
-        raise FileNotFoundError(errno.ENOENT, "not a name of a file", path)
+        raise absent(path)
     place = os.path.join(mount.folder, *names)
     if not last and path != mount.prefix:
-        return open_below(os.path.join(place, INDEX), mount, opened)
-    if os.path.isdir(place):
-        open_below(os.path.join(place, INDEX), mount, opened)
+        return open_regular(os.path.join(place, INDEX), mount, opened)
+    file = open_below(place, mount, opened)
+    if file.is_folder:
+        open_regular(os.path.join(place, INDEX), mount, opened)
         return None
-    return open_below(place, mount, opened)
+    if not file.is_regular:
+        raise absent(path)
+    return file
 
 
 def is_public(name: str) -> bool:
     """Not hidden, not .., and not what could be taken for a path by some other system."""
-    if not name or "\\" in name or "\0" in name or not is_encodable(name):
+    if not name or "\\" in name or "\0" in name or (name[0] == "." and name != PUBLIC):
         return False
-    return name[0] != "." or name == PUBLIC
+    return name.isascii() or is_encodable(name)
 
 
 def is_encodable(name: str) -> bool:
@@ -243,15 +247,29 @@ def is_encodable(name: str) -> bool:
         return False
 
 
-def open_below(
+def open_regular(
     path: str, mount: Mount, opened: contextlib.ExitStack, coding: bytes = b""
 ) -> OpenFile:
     """A regular file that lies in the folder of the mount. Raises OSError."""
+    file = open_below(path, mount, opened, coding)
+    if not file.is_regular:
+        raise absent(path)
+    return file
+
+
+def open_below(
+    path: str, mount: Mount, opened: contextlib.ExitStack, coding: bytes = b""
+) -> OpenFile:
+    """What is there, if it lies in the folder of the mount. Raises OSError."""
     file = OpenFile(path, coding)
     opened.callback(file.close)
-    if not file.is_regular or not file.is_below(mount.folder):
-        raise FileNotFoundError(errno.ENOENT, "not a file of this folder", path)
+    if not file.is_below(mount.folder):
+        raise absent(path)
     return file
+
+
+def absent(path: str) -> OSError:
+    return FileNotFoundError(errno.ENOENT, "not a file to be served", path)
 
 
 def compressed(
@@ -260,7 +278,7 @@ def compressed(
     """The compressed copy that the client prefers, if there is one that is not out of date."""
     for coding in codings(accepted):
         with contextlib.suppress(OSError):
-            copy = open_below(file.path + CODINGS[coding], mount, opened, coding)
+            copy = open_regular(file.path + CODINGS[coding], mount, opened, coding)
             if copy.validators.modified >= file.validators.modified:
                 return copy
     return file
