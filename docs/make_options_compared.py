@@ -1,8 +1,9 @@
-"""Print docs/options_compared.md: `python docs/make_options_compared.py > docs/options_compared.md`.
+"""Print docs/options_compared.md: `make_options_compared.py > docs/options_compared.md`.
 
 The names of the other servers' options are data here, so that the page needs none of them. With
 `--verify` the script compares that data with those of the servers that are installed.
 """
+# ruff: noqa: E501 - each row of the tables is one line
 
 import importlib
 import importlib.metadata
@@ -41,7 +42,6 @@ APP | | wsgi_app | application_path |
 --user | | --user --initgroups | user |
 --group | | --group | group |
 --umask | | --umask | umask |
---drain-delay | | | |
 --reload | --reload | --reload | use_reloader | --reload
 --reload-dir | --reload-dir | | | --reload-paths
 --reload-include | --reload-include | --reload-extra-file | |
@@ -105,8 +105,8 @@ APP | | wsgi_app | application_path |
 --ssl-ciphers | --ssl-ciphers | --ciphers | ciphers |
 --ssl-version | --ssl-version | --ssl-version | |
 --ssl-min-version | | | | --ssl-protocol-min
---ssl-crlfile | | | verify_flags | --ssl-crl
---ssl-context | | ssl_context | |
+--ssl-crlfile | | | | --ssl-crl
+--ssl-context | | ssl_context | verify_flags |
 --timeout-tls-handshake | | --do-handshake-on-connect | ssl_handshake_timeout |
 --config | | --config | |
 --version | --version | | | --version
@@ -130,7 +130,8 @@ A debugger or a tracer does more | | --spew | |
 Files are watched by the kernel (watchfiles) | | --reload-engine | |
 HTTP alone is served: other protocols have servers of their own | | --protocol --uwsgi-allow-from | |
 Requests that RFC 9110 or 9112 forbids are refused; each exception is a way to smuggle | | --permit-obsolete-folding --permit-unconventional-http-method --permit-unconventional-http-version --strip-header-spaces --casefold-http-method | |
-The application gets the names of fields as they were sent | | --header-map | h11_pass_raw_headers |
+There are no CGI variables in which a name with an underscore could pass for another one | | --header-map | |
+ASGI has the names of fields in lower case | | | h11_pass_raw_headers |
 `receive` tells of a disconnect at once | | --asgi-disconnect-grace-period | |
 A connection ends by time and at a restart, not by a count | | | keep_alive_max_requests |
 Pipelined responses are always sent together | | | | --http1-pipeline-flush
@@ -183,8 +184,8 @@ def page():
         "",
         "Every option of "
         + ", ".join(f"{name} {VERSIONS[name]} ({known[name]})" for name in SERVERS)
-        + ", and what",
-        "it is in fastserve. [migrating.md](migrating.md) says the same from their side, and what",
+        + ",",
+        "and what it is in fastserve. [migrating.md](migrating.md) says the same from their side, and what",
         "differs; `docs/make_options_compared.py --verify` compares the names with the servers",
         "that are installed. gunicorn's settings without an option and all of hypercorn's have",
         "their names in the configuration file.",
@@ -209,7 +210,7 @@ def named(*texts):
 def problems():
     """What is wrong with the tables themselves."""
     flags = {option.flag for option in options()} | OURS_TOO
-    for cell, theirs in rows(HAVE):
+    for cell, _ in rows(HAVE):
         for flag in cell.partition(", ")[0].split(" --"):
             name = flag if flag.startswith(("--", "APP", "fastserve")) else f"--{flag}"
             if name not in flags and name.split()[0] not in flags:

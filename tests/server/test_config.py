@@ -228,11 +228,13 @@ def test_the_index_of_the_package():
         "Config",
         "ConfigError",
         "LifespanError",
+        "RunningServer",
         "Server",
         "StartError",
         "WorkerError",
         "__version__",
         "run",
+        "running",
     ]
     assert all(hasattr(fastserve, name) for name in fastserve.__all__)
 
