@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import resource
+import socket
 import ssl
 import time
 import traceback
@@ -26,7 +27,8 @@ OK, WARNING, ERROR = "ok", "warning", "error"
 EXPIRES_SOON = 21 * 86400  # seconds
 # Files that the server makes: their folder must be there and let it.
 MADE = ("pid_file", "log_file", "access_log_file")
-PUBLIC_HOSTS = {"", "0.0.0.0", "::"}
+ANY_ADDRESS = {"0.0.0.0", "::"}
+LOOPBACK = {"127.0.0.1", "::1"}
 
 
 class Finding(NamedTuple):
@@ -150,9 +152,19 @@ def check_addresses(config: Config) -> Iterator[Finding]:
         yield taken(error, str(config.app))
         return
     places = [sockets.url(sock, scheme) for sock in bound]
+    names = [sock.getsockname()[0] for sock in bound if sock.family != socket.AF_UNIX]
     sockets.close(bound)
     for place in places:
-        yield Finding(OK, f"{place.removesuffix(':0')} can be bound")
+        yield Finding(OK, f"{place} can be bound")
+    if ANY_ADDRESS & set(names):
+        if config.proxy_headers and config.forwarded_allow_ips == "*":
+            yield Finding(
+                WARNING,
+                "--forwarded-allow-ips * lets whoever reaches this server choose its address",
+            )
+    elif names and set(names) <= LOOPBACK and in_container():
+        here = " and ".join(names)
+        yield Finding(WARNING, f"in a container, only it reaches {here}; use --host 0.0.0.0")
 
 
 def taken(error: BindError, app: str) -> Finding:
@@ -248,18 +260,10 @@ def check_packages(config: Config) -> Iterator[Finding]:
 
 
 def check_sense(config: Config) -> Iterator[Finding]:
-    listens_in_public = config.uds is None and config.fd is None and is_public(config.host)
     if config.reload:
         yield Finding(WARNING, "--reload is for development: it restarts when a file changes")
     if os.geteuid() == 0 and not getattr(config, "user", None):
         yield Finding(WARNING, "it would run as root; use --user, or start it as another user")
-    if config.forwarded_allow_ips == "*" and listens_in_public and config.proxy_headers:
-        yield Finding(
-            WARNING,
-            "--forwarded-allow-ips * lets every client that reaches this port choose its address",
-        )
-    if not listens_in_public and not (config.uds or config.fd is not None) and in_container():
-        yield Finding(WARNING, f"in a container, only it reaches {config.host}; use --host 0.0.0.0")
     if off := [option.flag for option in options() if is_off(option, config)]:
         yield Finding(WARNING, f"without a limit or a deadline: {', '.join(off)}")
     if config.timeout_graceful_shutdown is None:
@@ -275,10 +279,6 @@ def check_descriptors(config: Config) -> Iterator[Finding]:
             f"--limit-connections {config.limit_connections} is more than the {soft} file "
             "descriptors of a process (ulimit -n)",
         )
-
-
-def is_public(host: str) -> bool:
-    return any(each.strip() in PUBLIC_HOSTS for each in host.split(","))
 
 
 def in_container() -> bool:

@@ -22,13 +22,12 @@ UVICORN_PREFIX = "UVICORN_"
 
 def main() -> None:
     """Run the command. An error is one line on standard error and exit status 1 or 2."""
-    # Who checks asks one question, with two answers.
-    bad_use = 1 if sys.argv[1:2] == ["check"] else 2
-    first, *others = sys.argv[1:] or [""]
+    name = "".join(sys.argv[1:2])
+    bad_use = 1 if name == "check" else 2  # who checks asks one question, with two answers
     try:
-        if first in SUBCOMMANDS:
-            named = SUBCOMMANDS[first]
-            status = named.main(others, f"fastserve {first}", standalone_mode=False)
+        if name in COMMANDS:
+            program = f"fastserve {name}"
+            status = COMMANDS[name].main(sys.argv[2:], prog_name=program, standalone_mode=False)
         else:
             status = command.main(prog_name="fastserve", standalone_mode=False)
     except click.NoSuchOption as error:
@@ -37,7 +36,7 @@ def main() -> None:
     except click.BadParameter as error:
         stop(f"{flag_of(error)}{error.message}{origin(error)}", bad_use)
     except click.ClickException as error:
-        stop(error.format_message(), bad_use)
+        stop(error.format_message(), min(error.exit_code, bad_use))
     except ConfigError as error:
         flags = {option.name: option.flag for option in options()}
         stop(f"{flags[error.option]}: {error.problem}", bad_use)
@@ -305,7 +304,7 @@ command = Command(
 click.version_option(__version__, prog_name="fastserve", message="%(prog)s %(version)s")(command)
 
 # By the first word: an application always has a colon.
-SUBCOMMANDS: dict[str, click.Command] = {
+COMMANDS: dict[str, click.Command] = {
     "check": Command(
         "check",
         callback=try_out,

@@ -202,7 +202,7 @@ def test_what_is_seldom_meant():
     )
     for text in (
         "--reload is for development",
-        "--forwarded-allow-ips * lets every client",
+        "--forwarded-allow-ips * lets whoever",
         "without a limit or a deadline: --timeout-head",
         "a stop may take for ever",
     ):
@@ -229,6 +229,18 @@ def test_help():
     assert status == 0
     assert lines[0] == "Usage: fastserve check [OPTIONS] APP"
     assert any("--all" in line for line in lines)
+
+
+def test_a_container(monkeypatch):
+    monkeypatch.setattr(check, "in_container", lambda: True)
+    findings = {
+        host: [item.text for item in check.check_addresses(Config("a:b", host=host, port=0))]
+        for host in ("127.0.0.1", "0.0.0.0")
+    }
+    assert findings["127.0.0.1"][1:] == [
+        "in a container, only it reaches 127.0.0.1; use --host 0.0.0.0"
+    ]
+    assert len(findings["0.0.0.0"]) == 1
 
 
 # The environment
