@@ -72,7 +72,7 @@ TABLE = (
 --reload-extra-file       use --reload-include
 --spew                    remove it; fastserve does not trace lines
 --check-config            use fastserve check
---print-config            use fastserve check --all
+--print-config            use fastserve check
 --preload                 remove it; each worker imports the application itself
 --no-sendfile             remove it; only an application that asks for it gets sendfile()
 --reuse-port              remove it; the workers share the listening sockets
