@@ -68,7 +68,8 @@ FOREIGN_HEADS = {
 `gunicorn -k uvicorn.workers.UvicornWorker -w 4 -b 0.0.0.0:80 main:app` is
 `fastserve main:app --workers 4 --host 0.0.0.0 --port 80`. Settings of a `gunicorn.conf.py` have the
 names of the options with underscores; write them into a TOML file for `--config`. The main process
-takes SIGHUP, SIGTERM, SIGTTIN and SIGTTOU as gunicorn's does.""",
+takes SIGHUP, SIGTERM, SIGTTIN and SIGTTOU as gunicorn's does. To keep gunicorn in front, use
+`-k fastserve.gunicorn.Worker`: [embedding.md](embedding.md#under-gunicorn).""",
     HYPERCORN: """## hypercorn
 
 `hypercorn main:app --bind 0.0.0.0:80` is `fastserve main:app --host 0.0.0.0 --port 80`.""",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from httpparser import __version__
 
 from .config import Config, own_words
+from .embedded import RunningServer, running
 from .errors import AppError, BindError, ConfigError, LifespanError, StartError, WorkerError
 from .server import Server
 
@@ -19,11 +20,13 @@ __all__ = [
     "Config",
     "ConfigError",
     "LifespanError",
+    "RunningServer",
     "Server",
     "StartError",
     "WorkerError",
     "__version__",
     "run",
+    "running",
 ]
 
 

@@ -83,6 +83,15 @@ class Config:
     reset_contextvars: bool = opt(
         False, "Accepted as uvicorn's: every request has contextvars of its own anyway."
     )
+    static: tuple[str, ...] = opt(
+        (),
+        "Folder of files to serve, as PREFIX=DIR; repeatable. Under PREFIX the application is not "
+        "asked, unless PREFIX is /.",
+        one=True,
+    )
+    static_max_age: int | None = opt(
+        None, "Seconds that clients may keep files of --static, as Cache-Control tells them."
+    )
 
     loop: str = opt(
         "auto",
@@ -436,6 +445,10 @@ class Config:
         if root_path and root_path[0] != "/":
             raise ConfigError("root_path", "must start with /")
         self._set("root_path", root_path)
+        if self.static:
+            from . import static
+
+            static.mounts(self.static)
         self._set("log_config", log_config.plain(self.log_config))
 
     # What programs written for uvicorn ask of its Config

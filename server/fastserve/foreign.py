@@ -71,8 +71,8 @@ TABLE = (
 --reload-engine           remove it; --reload uses watchfiles
 --reload-extra-file       use --reload-include
 --spew                    remove it; fastserve does not trace lines
---check-config            fastserve checks its options when it starts
---print-config            fastserve checks its options when it starts
+--check-config            use fastserve check
+--print-config            use fastserve check
 --preload                 remove it; each worker imports the application itself
 --no-sendfile             remove it; only an application that asks for it gets sendfile()
 --reuse-port              remove it; the workers share the listening sockets
@@ -187,10 +187,10 @@ TABLE = (
 --workers-kill-timeout    use --timeout-graceful-shutdown
 --working-dir             use --app-dir, or change the directory before the start
 --env-files               use --env-file
---static-path-route       let the proxy or the application serve files
---static-path-mount       let the proxy or the application serve files
---static-path-dir-to-file    let the proxy or the application serve files
---static-path-expires     let the proxy or the application serve files
+--static-path-route       use --static PREFIX=DIR
+--static-path-mount       use --static PREFIX=DIR
+--static-path-dir-to-file    remove it; --static serves index.html for a folder
+--static-path-expires     use --static-max-age
 --metrics                 fastserve has no exporter; see examples/metrics.py
 --no-metrics              remove it; fastserve has no exporter
 --metrics-scrape-interval    fastserve has no exporter; see examples/metrics.py

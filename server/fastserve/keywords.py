@@ -26,6 +26,8 @@ class Keywords(TypedDict, total=False):
     env_file: Path | None
     task_per_request: bool
     reset_contextvars: bool
+    static: Sequence[str] | str | None
+    static_max_age: int | None
     loop: str
     workers: int | None
     reload: bool
