@@ -1,0 +1,151 @@
+"""The upstreams: a connection pool, a health check and a circuit breaker each."""
+
+import asyncio
+import logging
+import random
+import ssl
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from .breaker import Breaker
+from .connection import Connection, TimedOut, UpstreamError
+from .observe import ATTEMPTS, UP, UPSTREAM_SECONDS
+
+logger = logging.getLogger("gateway")
+
+
+class NoUpstream(UpstreamError):
+    """All upstreams are down, or their breakers are open."""
+
+    status = 503
+
+
+class Upstream:
+    def __init__(self, url, settings):
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+            raise ValueError(f"upstreams: {url!r} is not like http://host:port")
+        self.settings = settings
+        self.ssl = ssl.create_default_context() if parts.scheme == "https" else None
+        self.address = parts.hostname, parts.port or (443 if self.ssl else 80)
+        self.name = parts.netloc  # the Host of its requests
+        self.healthy = True  # until a check says otherwise
+        self.in_flight = 0
+        self.breaker = Breaker(settings.breaker_failures, settings.breaker_pause)
+        self._idle = []  # connections, the latest used last
+        self._slots = asyncio.Semaphore(settings.connections)
+        self.seconds = UPSTREAM_SECONDS.labels(self.name)
+        self.answered = ATTEMPTS.labels(self.name, "answered")
+        UP.labels(self.name).set(1)
+
+    @property
+    def available(self):
+        return self.healthy and self.breaker.allows()
+
+    async def acquire(self):
+        """A connection, to be given back."""
+        settings = self.settings
+        if self._slots.locked():
+            await within(settings.connect_timeout, self._slots.acquire(), "no free connection")
+        else:
+            await self._slots.acquire()  # does not wait
+        try:
+            oldest = asyncio.get_running_loop().time() - settings.keep_alive
+            while self._idle:
+                connection = self._idle.pop()
+                if connection.usable and connection.idle_since > oldest:
+                    return connection
+                connection.close()
+            opened = Connection.open(*self.address, self.ssl)
+            return await within(settings.connect_timeout, opened, "connecting timed out")
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def release(self, connection):
+        self._slots.release()
+        if connection.usable and self.healthy:
+            connection.idle_since = asyncio.get_running_loop().time()
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def close(self):
+        while self._idle:
+            self._idle.pop().close()
+
+    # Health
+
+    async def check_forever(self):
+        failures = 0
+        while True:
+            problem = await self.check()
+            failures = failures + 1 if problem else 0
+            healthy = failures < (2 if self.healthy else 1)  # one lost check is no failure yet
+            if healthy != self.healthy:
+                self.healthy = healthy
+                UP.labels(self.name).set(healthy)
+                logger.warning("upstream %s is %s", self.name, problem or "healthy again")
+                if not healthy:
+                    self.close()
+            await asyncio.sleep(self.settings.health_interval)
+
+    async def check(self):
+        """What is wrong with the upstream, or None."""
+        connection = None
+        try:
+            async with asyncio.timeout(self.settings.health_timeout):
+                connection = await Connection.open(*self.address, self.ssl)
+                connection.write(
+                    b"GET %b HTTP/1.1\r\nhost: %b\r\nconnection: close\r\n\r\n"
+                    % (self.settings.health_path.encode(), self.name.encode())
+                )
+                head = await connection.read_head("GET")
+            return None if head.status < 400 else f"unhealthy: it answers {head.status}"
+        except TimeoutError:
+            return "unhealthy: no answer in time"
+        except UpstreamError as error:
+            return f"unhealthy: {error}"
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+class Upstreams:
+    def __init__(self, settings):
+        if not settings.upstreams:
+            raise ValueError("upstreams: there is none")
+        self.all = [Upstream(url, settings) for url in settings.upstreams]
+
+    def choose(self, tried=()):
+        """The available upstream with the fewest requests, rather one that was not tried yet."""
+        available = [each for each in self.all if each.available]
+        if not available:
+            raise NoUpstream("no upstream is available")
+        candidates = [each for each in available if each not in tried] or available
+        random.shuffle(candidates)
+        return min(candidates, key=lambda each: each.in_flight)
+
+    @asynccontextmanager
+    async def checked(self):
+        """While they are checked."""
+        checks = [asyncio.create_task(each.check_forever()) for each in self.all]
+        try:
+            yield self
+        finally:
+            for check in checks:
+                check.cancel()
+            await asyncio.gather(*checks, return_exceptions=True)
+            for each in self.all:
+                each.close()
+
+
+async def within(seconds, awaitable, problem):
+    """Nothing of a request is sent while it waits here."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await awaitable
+    except TimeoutError:
+        error = TimedOut(problem)
+        error.unsent = True
+        raise error from None
