@@ -10,7 +10,7 @@ Or with three upstreams to play with, on one terminal:
 It shows, one concept per file:
 
     app.py         a request from its arrival to its log line
-    settings.py    the settings: a TOML file (GATEWAY_CONFIG), the environment (GATEWAY_RATE), defaults
+    settings.py    each from GATEWAY_<NAME> or the TOML file GATEWAY_CONFIG
     connection.py  an HTTP/1.1 client connection on httpparser, with backpressure in both directions
     upstream.py    connection pool, health checks, the choice of an upstream
     breaker.py     the circuit breaker of an upstream

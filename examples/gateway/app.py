@@ -102,10 +102,8 @@ class Exchange:
                 await self.send(*entry.answer_to(request))
                 return
             await cache.invalidate(request, response.status)
-            limit = cache.limit if may_keep(request, response.status, response.headers) else 0
-            body = await self.send_response(response, limit)
-            if body is not None:
-                await cache.keep(request, response.status, response.headers, body)
+            kept = may_keep(request, response.status, response.headers)
+            await self.send_response(response, cache if kept else None)
         finally:
             response.close()
 
@@ -116,24 +114,28 @@ class Exchange:
         finally:
             response.close()
 
-    async def send_response(self, response, limit=0):
-        """Pass it on as it comes. Returns the body if it is complete and within `limit`."""
+    async def send_response(self, response, cache=None):
+        """Pass it on as it comes. It is in the cache before the client has all of it."""
+        request, status, headers = self.request, response.status, response.headers
         if response.body is not None:
-            await self.send(response.status, response.headers, response.body)
-            return response.body if len(response.body) < limit else None
-        await self.start(response.status, response.headers)
+            if cache:
+                await cache.keep(request, status, headers, response.body)
+            await self.send(status, headers, response.body)
+            return
+        await self.start(status, headers)
         kept, size = [], 0
         watch = asyncio.create_task(self.close_when_gone(response))
         try:
             async for part in response.parts():
                 size += len(part)
-                if size <= limit:
+                if cache and size <= cache.limit:
                     kept.append(part)
                 await self._send({"type": "http.response.body", "body": part, "more_body": True})
         finally:
             watch.cancel()
+        if cache and size <= cache.limit:
+            await cache.keep(request, status, headers, b"".join(kept))
         await self._send({"type": "http.response.body"})
-        return b"".join(kept) if size <= limit else None
 
     async def close_when_gone(self, response):
         """A client that leaves an endless stream must not keep the upstream at it."""

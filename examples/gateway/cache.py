@@ -1,16 +1,19 @@
 """What RFC 9111 lets a shared cache keep, and answer with.
 
 Kept are responses to GET that say how long they are fresh, and those that can be validated. A
-response that varies has an entry for each value of the fields that Vary names. Nothing stale is
+response that varies has an entry for each value of the fields that Vary names; a record under the
+URL says which these are. Nothing stale is
 answered with: it is validated first, with If-None-Match and If-Modified-Since.
 """
 
 import json
-from email.utils import parsedate_to_datetime
+import uuid
+from email.utils import formatdate, parsedate_to_datetime
 from time import time
 
 STORABLE = {200, 203, 300, 301, 308, 404, 410}
 VALIDATE_FOR = 3600  # seconds to keep a stale entry that has a validator
+UNCACHED = {b"range", b"content-length", b"transfer-encoding"}  # of the fields of a request
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -43,7 +46,7 @@ class Entry:
     def is_fresh_for(self, request):
         """RFC 9111 4.2 and 5.2.1."""
         asked = directives(request.headers)
-        if "no-cache" in asked or (b"pragma", b"no-cache") in request.headers and not asked:
+        if "no-cache" in asked or ((b"pragma", b"no-cache") in request.headers and not asked):
             return False
         left = self.lifetime - self.age
         if left <= seconds(asked, "min-fresh", 0):
@@ -71,26 +74,30 @@ class Cache:
 
     async def find(self, request):
         """The entry for a request, fresh or not."""
-        if request.method not in {"GET", "HEAD"} or b"range" in request.fields:
+        if request.method not in {"GET", "HEAD"} or request.fields.keys() & UNCACHED:
             return None
-        if request.streamed or "no-store" in directives(request.headers):
+        if "no-store" in directives(request.headers):
             return None
-        vary = await self.store.get(key_of(request))
-        if vary is None:
-            return None
-        data = await self.store.get(key_of(request, vary))
+        record = await self.store.get(key_of(request))
+        data = record and await self.store.get(key_of(request, record))
         return Entry.unpacked(data) if data else None
 
     async def keep(self, request, status, headers, body):
         """Keep a response that `may_keep`."""
+        if not any(name == b"date" for name, _ in headers):  # RFC 9110 6.6.1
+            headers = [*headers, (b"date", formatdate(usegmt=True).encode())]
         lifetime, since = freshness(headers)
         entry = Entry(status, headers, body, since, lifetime)
         stay = max(0, lifetime - entry.age) + (VALIDATE_FOR if entry.conditions() else 0)
         data = entry.packed()
         if stay > 0 and len(data) <= self.limit:
             vary = vary_of(headers)
-            await self.store.set(key_of(request), vary, stay)
-            await self.store.set(key_of(request, vary), data, stay)
+            record = await self.store.get(key_of(request))
+            if record is None or record.partition(b" ")[2] != vary:
+                # A new name for the variants: those that `invalidate` let go of stay lost.
+                record = b"%b %b" % (uuid.uuid4().hex.encode(), vary)
+            await self.store.set(key_of(request), record, stay)
+            await self.store.set(key_of(request, record), data, stay)
 
     async def refresh(self, request, entry, headers):
         """The entry after a 304, which may bring newer fields (RFC 9111 3.2)."""
@@ -110,7 +117,7 @@ class Cache:
 
 def may_keep(request, status, headers):
     """RFC 9111 3, for a shared cache."""
-    if request.method != "GET" or status not in STORABLE or b"range" in request.fields:
+    if request.method != "GET" or status not in STORABLE or request.fields.keys() & UNCACHED:
         return False
     names = {name for name, _ in headers}
     given = directives(headers)
@@ -173,16 +180,17 @@ def vary_of(headers):
     return b"*" if b"*" in names else b",".join(names)
 
 
-def key_of(request, vary=None):
-    """Of the URL; with `vary`, of the response to the request's values of these fields."""
+def key_of(request, record=None):
+    """Of a URL's record; with the record, of the response to the fields of this request."""
     key = b"%b %b%b" % (request.scheme.encode(), request.fields.get(b"host", b""), request.target)
-    if vary is None:
+    if record is None:
         return key
+    name, _, vary = record.partition(b" ")
     chosen = [
         b",".join(value.strip() for name, value in request.headers if name == wanted)
         for wanted in vary.split(b",")
     ]
-    return key + b"\n" + b"\n".join(chosen)
+    return b"\n".join([key, name, *chosen])
 
 
 def not_modified(asked, fields):

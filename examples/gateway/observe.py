@@ -28,13 +28,20 @@ logger = logging.getLogger("gateway.requests")
 
 def log_request(request, status, seconds, cached, problem):
     """One line of name=value pairs; times are milliseconds."""
-    upstreams = ",".join(each.name for each in request.tried) or "-"
-    waited = "-" if request.upstream_seconds is None else f"{request.upstream_seconds * 1000:.1f}"
-    logger.info(
-        "id=%s client=%s method=%s target=%s status=%d ms=%.1f upstream=%s upstream_ms=%s cache=%s%s",
-        request.id, request.client, request.method, request.target.decode("latin-1"), status,
-        seconds * 1000, upstreams, waited, cached or "-", f' problem="{problem}"' if problem else "",
-    )  # fmt: skip
+    waited = request.upstream_seconds
+    fields = {
+        "id": request.id,
+        "client": request.client,
+        "method": request.method,
+        "target": request.target.decode("latin-1"),
+        "status": status,
+        "ms": f"{seconds * 1000:.1f}",
+        "upstream": ",".join(each.name for each in request.tried) or "-",
+        "upstream_ms": "-" if waited is None else f"{waited * 1000:.1f}",
+        "cache": cached or "-",
+        "problem": f'"{problem}"' if problem else "-",
+    }
+    logger.info("%s", " ".join(f"{name}={value}" for name, value in fields.items()))
 
 
 def set_up_logging(requests):

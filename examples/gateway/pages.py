@@ -9,7 +9,8 @@ PAGE = """<!doctype html>
 <title>{status} {title}</title>
 <style>
 :root {{ color-scheme: light dark }}
-body {{ font: 17px/1.6 system-ui, sans-serif; max-width: 34rem; margin: 18vh auto; padding: 0 1.5rem }}
+body {{ font: 17px/1.6 system-ui, sans-serif; max-width: 34rem }}
+body {{ margin: 18vh auto; padding: 0 1.5rem }}
 b {{ font-size: 5rem; line-height: 1; letter-spacing: -.04em; opacity: .25 }}
 h1 {{ font-size: 1.6rem; margin: .5rem 0 }}
 small {{ opacity: .6 }} code {{ overflow-wrap: anywhere }}

@@ -45,9 +45,9 @@ class Request:
     async def begin_body(self):
         """Take a small body whole; of another one the first part."""
         length = self.fields.get(b"content-length")
-        if self.version.startswith("1") and length in (None, b"0"):
-            if b"transfer-encoding" not in self.fields:
-                return
+        framed = length or b"transfer-encoding" in self.fields
+        if self.version.startswith("1") and not framed:
+            return
         self.streamed = not (length and int(length) <= WHOLE)
         more = True
         while more:
