@@ -158,7 +158,7 @@ class Connection(asyncio.Protocol):
             raise self.error
         event = self.events.popleft()
         if not self.events:
-            if self.waiting_bytes > HIGH_WATER:
+            if self.waiting_bytes > HIGH_WATER and self.error is None:
                 self.transport.resume_reading()
             self.waiting_bytes = 0
         return event

@@ -14,7 +14,6 @@ import sys
 import time
 from contextlib import suppress
 
-PORTS = (9001, 9002, 9003)
 TRY = """
     curl -i http://127.0.0.1:8000/             which upstream answers
     curl -i http://127.0.0.1:8000/clock        cached for 5 seconds; see Age and Cache-Status
@@ -22,7 +21,7 @@ TRY = """
     curl -d hello http://127.0.0.1:8000/echo
     python -m websockets ws://127.0.0.1:8000/  an echo
     curl http://127.0.0.1:8000/metrics
-    for i in $(seq 100); do curl -so /dev/null -w '%{http_code} ' http://127.0.0.1:8000/; done
+    for i in $(seq 100); do curl -so /dev/null -w '%{{http_code}} ' http://127.0.0.1:8000/; done
                                                429 once the burst is used up
     kill {0}                                 one upstream dies: nobody notices
     kill -STOP {1}                           one hangs: a request waits 2 s, the next do not
@@ -88,32 +87,36 @@ PATHS = {"/clock": clock, "/events": events, "/echo": echo}
 
 def main():
     serve = [sys.executable, "-m", "fastserve"]
-    started = [
-        subprocess.Popen(
-            [*serve, f"{__spec__.name}:upstream", "--port", str(port), "--log-level", "error"]
-        )
-        for port in PORTS
-    ]
-    for port in PORTS:
+    app, quiet = "examples.gateway.demo:upstream", ("--log-level", "error")
+    ports = [free_port() for _ in range(3)]
+    upstreams = [start([*serve, app, "--port", str(port), *quiet]) for port in ports]
+    for port in ports:
         wait_for(port)
-    print(TRY.replace("{0}", str(started[0].pid)).replace("{1}", str(started[1].pid)), flush=True)
-    environment = {
-        "GATEWAY_UPSTREAMS": ",".join(f"http://127.0.0.1:{port}" for port in PORTS),
+    print(TRY.format(upstreams[0].pid, upstreams[1].pid), flush=True)
+    settings = {
+        "GATEWAY_UPSTREAMS": ",".join(f"http://127.0.0.1:{port}" for port in ports),
         "GATEWAY_FIRST_BYTE_TIMEOUT": "2",
-        **{"GATEWAY_RATE": "20", "GATEWAY_BURST": "50"},
-        **os.environ,
+        "GATEWAY_RATE": "5",
+        "GATEWAY_BURST": "30",
     }
-    command = [*serve, "examples.gateway:app", "--no-access-log"]
-    gateway = subprocess.Popen(command, env=environment)
-    started.append(gateway)
+    gateway = start([*serve, "examples.gateway:app", "--no-access-log"], {**settings, **os.environ})
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all of them
     signal.signal(signal.SIGTERM, lambda *_: gateway.terminate())
     status = gateway.wait()
-    for process in started:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        process.wait()
+    for each in upstreams:
+        each.send_signal(signal.SIGCONT)
+        each.terminate()
+        each.wait()
     sys.exit(status)
+
+
+def start(command, environment=None):
+    return subprocess.Popen(command, env=environment)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def wait_for(port):

@@ -62,5 +62,5 @@ def convert(name, kind, value):
         return value.lower() not in {"0", "false", "no", "off", ""}
     try:
         return kind(value)
-    except ValueError:
+    except (TypeError, ValueError):
         raise ValueError(f"{name}: {value!r} is not a number") from None

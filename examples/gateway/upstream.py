@@ -23,7 +23,9 @@ class NoUpstream(UpstreamError):
 class Upstream:
     def __init__(self, url, settings):
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+        origin = f"{parts.scheme}://{parts.netloc}"  # paths are passed on as they are: no prefix
+        known = parts.scheme in {"http", "https"} and parts.hostname and "@" not in origin
+        if not known or url.rstrip("/") != origin:
             raise ValueError(f"upstreams: {url!r} is not like http://host:port")
         self.settings = settings
         self.ssl = ssl.create_default_context() if parts.scheme == "https" else None
@@ -118,13 +120,16 @@ class Upstreams:
         self.all = [Upstream(url, settings) for url in settings.upstreams]
 
     def choose(self, tried=()):
-        """The available upstream with the fewest requests, rather one that was not tried yet."""
+        """The available upstream with the least to do, preferably one that was not tried yet.
+
+        Each recent failure counts like a request in progress.
+        """
         available = [each for each in self.all if each.available]
         if not available:
             raise NoUpstream("no upstream is available")
         candidates = [each for each in available if each not in tried] or available
         random.shuffle(candidates)
-        return min(candidates, key=lambda each: each.in_flight)
+        return min(candidates, key=lambda each: each.in_flight + each.breaker.failures)
 
     @asynccontextmanager
     async def checked(self):

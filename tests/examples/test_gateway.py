@@ -1,15 +1,20 @@
 """examples/gateway between a client and an upstream, all real."""
 
 import ast
+import contextlib
+import http.client
 import json
 import os
 import re
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 from raw_upstream import CLOSE, RawUpstream
-from serving import WAIT, fail_to_start
+from serving import WAIT, Command, fail_to_start
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 from websockets.sync.client import connect
 
@@ -133,6 +138,25 @@ def test_a_response_is_taken_as_fast_as_the_client_takes_it(gateway, upstream):
         assert size + sum(map(len, parts)) == 64 << 20
 
 
+def test_a_body_is_taken_as_fast_as_the_upstream_takes_it(gateway, upstream):
+    sent = []
+
+    def body():
+        for _ in range(1024):
+            sent.append(1)
+            yield b"x" * 65536
+
+    with ThreadPoolExecutor() as pool:
+        request = pool.submit(gateway.client.post, "/slow", content=body())
+        before = -1
+        while before != len(sent):  # until it has to wait
+            before = len(sent)
+            upstream.client.get("/count")
+        assert len(sent) < 512
+        upstream.client.get("/take")
+        assert request.result().text == str(64 << 20)
+
+
 def flooded(upstream):
     return ast.literal_eval(upstream.client.get("/count").text)["flooded"]
 
@@ -168,6 +192,36 @@ def test_head_has_no_body(gateway):
 def test_options_of_the_server(gateway):
     request = httpx.Request("OPTIONS", gateway.url, extensions={"target": b"*"})
     assert ast.literal_eval(gateway.client.send(request).text)["target"] == (b"*", b"")
+
+
+def test_upstreams_over_tls(serve):
+    tls = ROOT / "tests" / "server" / "tls"
+    files = ("--ssl-certfile", tls / "cert.pem", "--ssl-keyfile", tls / "key.pem")
+    secure = serve("upstream:app", *map(str, files))
+    url = secure.url.replace("http://127.0.0.1", "https://localhost")
+    settings = {"GATEWAY_UPSTREAMS": url, "GATEWAY_ATTEMPTS": "1"}
+    trusting = serve("examples.gateway:app", SSL_CERT_FILE=str(tls / "cert.pem"), **settings)
+    assert trusting.client.post("/echo", content=b"x" * 100_000).text == "x" * 100_000
+    with open_socket(trusting, "/") as client:
+        client.recv(WAIT)
+    careful = serve("examples.gateway:app", **settings)
+    assert careful.client.get("/").status_code == 502
+    careful.expect("certificate verify failed")
+
+
+def test_the_demo():
+    """Three upstreams and the gateway, ended by one signal."""
+    start = (sys.executable, "-W", "error", "-m", "examples.gateway.demo")
+    environment = {**os.environ, "FASTSERVE_PORT": "0"}
+    with Command(start=start, cwd=ROOT, env=environment) as demo:
+        url = demo.expect(r"running on (http://\S+)")[1]
+        ports = set()
+        while len(ports) < 3:
+            ports.add(httpx.get(url, timeout=WAIT, trust_env=False).text.rpartition(" ")[2])
+        first = httpx.get(f"{url}/clock", timeout=WAIT, trust_env=False)
+        assert first.headers["cache-status"] == "gateway; fwd=miss"
+        demo.signal(signal.SIGTERM)
+        assert demo.wait() == 0
 
 
 # Pages
@@ -243,9 +297,27 @@ def test_close_codes_pass(gateway, upstream):
 
 
 def test_a_refused_handshake_passes(gateway):
-    with pytest.raises(InvalidStatus) as refusal, open_socket(gateway, "/refused"):
-        pass
-    assert refusal.value.response.status_code == 403
+    connection = http.client.HTTPConnection(gateway.client.base_url.netloc.decode(), timeout=WAIT)
+    headers = {
+        "Connection": "upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    with contextlib.closing(connection):
+        connection.request("GET", "/refused", headers=headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["location"]) == (307, "/elsewhere")
+        assert answer.read() == b"there"
+
+
+def test_another_upstream_takes_a_websocket(serve, upstream):
+    with RawUpstream(CLOSE) as broken:
+        urls = f"{broken.url} {upstream.url}"
+        gateway = serve("examples.gateway:app", GATEWAY_UPSTREAMS=urls)
+        for _ in range(4):
+            with open_socket(gateway, "/") as client:
+                client.recv(WAIT)
 
 
 def test_no_upstream_for_a_websocket(serve):

@@ -161,9 +161,10 @@ def test_the_proxy_with_a_response_that_ends_with_the_connection():
 
 
 def test_the_proxy_with_a_websocket(serve):
-    chat = serve("examples.chat:app")
-    with running("proxy.py", 0, *chat.url.removeprefix("http://").split(":")) as proxy:
+    upstream = serve("upstream:app")
+    with running("proxy.py", 0, *upstream.url.removeprefix("http://").split(":")) as proxy:
         with connect(proxy.url.replace("http", "ws", 1) + "/chat", proxy=None) as client:
+            client.recv(WAIT)
             client.send("hello")
             assert client.recv(WAIT) == "hello"
         proxy.expect("^GET /chat -> 101, ", "stdout")

@@ -7,6 +7,7 @@ from apps import respond
 arrived = asyncio.Event()  # the first part of a body
 released = asyncio.Event()
 left = asyncio.Event()  # the client of /endless
+taken = asyncio.Event()  # what /slow may begin with
 counts = {}
 
 
@@ -108,10 +109,20 @@ async def flood(scope, receive, send):
         await send({"type": "http.response.body", **part})
 
 
-async def slow_reader(scope, receive, send):
-    """Takes nothing of the body until /release."""
-    await released.wait()
-    await echo(scope, receive, send)
+async def slow(scope, receive, send):
+    """Takes nothing of the body until /take; then counts it."""
+    await taken.wait()
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size += len(message["body"])
+        more = message["more_body"]
+    await respond(send, b"%d" % size)
+
+
+async def take(scope, receive, send):
+    taken.set()
+    await respond(send, b"")
 
 
 async def early(scope, receive, send):
@@ -138,7 +149,10 @@ async def say_bye(scope, receive, send):
 
 async def no_websocket(scope, receive, send):
     await receive()
-    await send({"type": "websocket.close"})
+    headers = [(b"location", b"/elsewhere"), (b"content-length", b"5")]
+    start = {"type": "websocket.http.response.start", "status": 307, "headers": headers}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": b"there"})
 
 
 async def pour(scope, receive, send):
@@ -165,7 +179,8 @@ PATHS = {
     "/left": wait_left,
     "/count": count,
     "/flood": flood,
-    "/slow": slow_reader,
+    "/slow": slow,
+    "/take": take,
     "/early": early,
 }
 WEBSOCKETS = {"/bye": say_bye, "/refused": no_websocket, "/pour": pour}
