@@ -34,7 +34,7 @@ class Gateway:
         async with AsyncExitStack() as stack:
             if self.link:
                 stack.push_async_callback(self.link.close)
-            await stack.enter_async_context(self.upstreams.checked())
+            await stack.enter_async_context(self.upstreams.watched())
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
@@ -55,10 +55,7 @@ class Exchange:
     async def run(self):
         start = perf_counter()
         try:
-            async with asyncio.timeout(self.gateway.settings.total_timeout or None):
-                await self.answer()
-        except TimeoutError:
-            await self.fail(504, "The request took too long.", "total_timeout")
+            await self.answer()
         except UpstreamError as error:
             await self.fail(error.status, REASONS[error.status], str(error))
         except (ClientGone, OSError):  # ASGI: send raises OSError once the client has gone

@@ -11,6 +11,7 @@ Reading pauses while 256 KiB wait here, and drain() waits while the upstream doe
 
 import asyncio
 from collections import deque
+from math import inf
 
 from httpparser import END, HttpParserError, ResponseParser, Trailers
 
@@ -50,6 +51,8 @@ class Connection(asyncio.Protocol):
         self.error = None  # why nothing more will come
         self.reusable = False  # the last response was complete, and let the connection open
         self.idle_since = 0.0  # loop.time() when the pool got it
+        self.deadline = inf  # loop.time() when the gateway closes it
+        self.waits_for = ""  # until then
         self._reader = None  # a future: read() waits for an event
         self._writer = None  # a future: drain() waits for room
         self._head = None
@@ -103,6 +106,13 @@ class Connection(asyncio.Protocol):
             self._reader.set_result(None)
 
     # What the gateway calls
+
+    def expect(self, what, deadline):
+        """Close the connection at the deadline, if this has not come or something else is expected.
+
+        A timer for each wait would cost more than parsing the response: see `Upstreams.sweep`.
+        """
+        self.waits_for, self.deadline = what, deadline
 
     @property
     def usable(self):

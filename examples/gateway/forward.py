@@ -10,7 +10,7 @@ from time import perf_counter
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from .connection import TimedOut, UpstreamError
+from .connection import UpstreamError
 from .observe import ATTEMPTS, RETRIES
 from .request import WHOLE, ClientGone, end_to_end
 
@@ -43,8 +43,9 @@ class Budget:
 class Response:
     """Of an upstream. Close it."""
 
-    def __init__(self, upstream, settings):
+    def __init__(self, upstream, request, settings):
         self.upstream = upstream
+        self.deadline = request.deadline
         self.settings = settings
         self.status = None
         self.headers = []
@@ -57,15 +58,14 @@ class Response:
         if self.body is not None:
             yield self.body
             return
-        try:
-            while True:
-                async with asyncio.timeout(self.settings.idle_timeout):
-                    part = await self.connection.read()
-                if part is None:
-                    break
-                yield part
-        except TimeoutError:
-            raise TimedOut("the response stalled") from None
+        while (part := await self.read()) is not None:
+            self.connection.expect("the client", self.deadline)  # whose deadlines are the server's
+            yield part
+
+    async def read(self):
+        idle = self.connection.loop.time() + self.settings.idle_timeout
+        self.connection.expect("the next part of the response", min(idle, self.deadline))
+        return await self.connection.read()
 
     def close(self):
         if self.upstream is None:
@@ -90,6 +90,8 @@ class Forwarder:
     async def forward(self, request, conditions=()):
         """The Response. Raises UpstreamError or ClientGone."""
         self.budget.earn()
+        if self.settings.total_timeout:
+            request.deadline = asyncio.get_running_loop().time() + self.settings.total_timeout
         await request.begin_body()
         try:
             # tenacity takes longer than the rest of a request: it is for those that failed.
@@ -116,7 +118,7 @@ class Forwarder:
     async def attempt(self, request, conditions):
         upstream = self.upstreams.choose(request.tried)
         request.tried.append(upstream)
-        response = Response(upstream, self.settings)
+        response = Response(upstream, request, self.settings)
         upstream.breaker.started()
         start = perf_counter()
         try:
@@ -128,7 +130,8 @@ class Forwarder:
             response.close()
             if isinstance(error, UpstreamError):
                 upstream.breaker.failed()
-                error.retryable = error.unsent or request.repeatable
+                in_time = asyncio.get_running_loop().time() < request.deadline
+                error.retryable = in_time and (error.unsent or request.repeatable)
                 ATTEMPTS.labels(upstream.name, type(error).__name__).inc()
             raise
         upstream.breaker.succeeded()
@@ -143,25 +146,20 @@ class Forwarder:
         head = request.head_for(response.upstream, conditions)
         if request.streamed:
             connection.write(head)
+            connection.expect("the request", request.deadline)
             await self.upload_until_head(request, response)
         else:
             connection.write(head + request.body)
-        try:
-            async with asyncio.timeout(settings.first_byte_timeout) as deadline:
-                head = await connection.read_head(request.method)
-                response.status, response.headers = head.status, end_to_end(head.headers)
-                bodyless = request.method == "HEAD" or head.status in {204, 304}
-                if not (bodyless or 0 <= head.content_length <= WHOLE):
-                    return
-                parts = []
-                while True:
-                    deadline.reschedule(connection.loop.time() + settings.idle_timeout)
-                    part = await connection.read()
-                    if part is None:
-                        break
-                    parts.append(part)
-        except TimeoutError:
-            raise TimedOut("it did not answer in time") from None
+        first_byte = connection.loop.time() + settings.first_byte_timeout
+        connection.expect("the response", min(first_byte, request.deadline))
+        head = await connection.read_head(request.method)
+        response.status, response.headers = head.status, end_to_end(head.headers)
+        bodyless = request.method == "HEAD" or head.status in {204, 304}
+        if not (bodyless or 0 <= head.content_length <= WHOLE):
+            return
+        parts = []
+        while (part := await response.read()) is not None:
+            parts.append(part)
         response.body = b"".join(parts)
         if request.streamed and not response.upload.done():
             return  # it answered before it had the whole request

@@ -1,7 +1,8 @@
 """A client's request, and what of it an upstream gets."""
 
 import re
-import uuid
+import secrets
+from math import inf
 
 # RFC 9110 7.6.1: fields for the next hop only, in addition to those that Connection names.
 HOP_BY_HOP = {
@@ -34,11 +35,12 @@ class Request:
         self.scheme = scope["scheme"]
         self.version = scope.get("http_version", "1.1")
         given = self.fields.get(b"x-request-id", b"")
-        self.id = given.decode() if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        self.id = given.decode() if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         self.receive = receive
         self.body = b""  # whole, or the first part of a stream
         self.streamed = False
         self.repeatable = self.method in IDEMPOTENT
+        self.deadline = inf  # loop.time() when its total_timeout is over
         self.tried = []  # upstreams
         self.upstream_seconds = None  # until the head of the last response
 

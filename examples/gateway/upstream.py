@@ -13,6 +13,8 @@ from .observe import ATTEMPTS, UP, UPSTREAM_SECONDS
 
 logger = logging.getLogger("gateway")
 
+SWEEP = 0.05  # seconds between two looks at the deadlines
+
 
 class NoUpstream(UpstreamError):
     """All upstreams are down, or their breakers are open."""
@@ -34,6 +36,7 @@ class Upstream:
         self.healthy = True  # until a check says otherwise
         self.in_flight = 0
         self.breaker = Breaker(settings.breaker_failures, settings.breaker_pause)
+        self.busy = set()  # connections
         self._idle = []  # connections, the latest used last
         self._slots = asyncio.Semaphore(settings.connections)
         self.seconds = UPSTREAM_SECONDS.labels(self.name)
@@ -45,27 +48,35 @@ class Upstream:
         return self.healthy and self.breaker.allows()
 
     async def acquire(self):
-        """A connection, to be given back."""
+        """A connection, to be released."""
         settings = self.settings
         if self._slots.locked():
             await within(settings.connect_timeout, self._slots.acquire(), "no free connection")
         else:
             await self._slots.acquire()  # does not wait
         try:
-            oldest = asyncio.get_running_loop().time() - settings.keep_alive
-            while self._idle:
-                connection = self._idle.pop()
-                if connection.usable and connection.idle_since > oldest:
-                    return connection
-                connection.close()
-            opened = Connection.open(*self.address, self.ssl)
-            return await within(settings.connect_timeout, opened, "connecting timed out")
+            connection = self._take_idle()
+            if connection is None:
+                opened = Connection.open(*self.address, self.ssl)
+                connection = await within(settings.connect_timeout, opened, "connecting timed out")
+            self.busy.add(connection)
+            return connection
         except BaseException:
             self._slots.release()
             raise
 
+    def _take_idle(self):
+        oldest = asyncio.get_running_loop().time() - self.settings.keep_alive
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and connection.idle_since > oldest:
+                return connection
+            connection.close()
+        return None
+
     def release(self, connection):
         self._slots.release()
+        self.busy.discard(connection)
         if connection.usable and self.healthy:
             connection.idle_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
@@ -131,16 +142,27 @@ class Upstreams:
         random.shuffle(candidates)
         return min(candidates, key=lambda each: each.in_flight + each.breaker.failures)
 
+    async def sweep(self):
+        """Close the connections beyond their deadlines."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP)
+            for each in self.all:
+                late = [wait for wait in each.busy if wait.deadline < loop.time()]
+                for connection in late:
+                    connection.close(TimedOut(f"{connection.waits_for}: timed out"))
+
     @asynccontextmanager
-    async def checked(self):
-        """While they are checked."""
-        checks = [asyncio.create_task(each.check_forever()) for each in self.all]
+    async def watched(self):
+        """While they are checked, and deadlines are kept."""
+        tasks = [asyncio.create_task(each.check_forever()) for each in self.all]
+        tasks.append(asyncio.create_task(self.sweep()))
         try:
             yield self
         finally:
-            for check in checks:
-                check.cancel()
-            await asyncio.gather(*checks, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             for each in self.all:
                 each.close()
 

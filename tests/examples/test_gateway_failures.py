@@ -175,7 +175,7 @@ def test_first_byte(start, raw):
     gateway = start(upstream, first_byte_timeout=0.1)
     assert gateway.client.get("/").status_code == 504
     assert len(upstream.requests) == 3
-    assert gateway.expect('status=504 .* problem="it did not answer in time"')
+    assert gateway.expect('status=504 .* problem="the response: timed out"')
 
 
 def test_idle_in_a_short_response(start, raw):
@@ -188,7 +188,7 @@ def test_idle_in_a_stream(start, raw):
     gateway = start(upstream, idle_timeout=0.1)
     with pytest.raises(httpx.RemoteProtocolError):
         gateway.client.get("/")
-    assert gateway.expect('status=200 .* problem="the response stalled"')
+    assert gateway.expect('status=200 .* problem="the next part of the response: timed out"')
 
 
 def test_an_upload_that_nobody_reads(start, raw):
@@ -199,9 +199,10 @@ def test_an_upload_that_nobody_reads(start, raw):
 
 
 def test_total(start, raw):
-    gateway = start(raw(HANG), total_timeout=0.1)
-    answer = gateway.client.get("/")
-    assert (answer.status_code, answer.json()["detail"]) == (504, "The request took too long.")
+    upstream = raw(HANG)
+    gateway = start(upstream, total_timeout=0.1)
+    assert gateway.client.get("/").status_code == 504
+    assert len(upstream.requests) == 1
     part = b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\nhel"
     gateway = start(raw([part, HANG]), total_timeout=0.1)
     with pytest.raises(httpx.RemoteProtocolError):
