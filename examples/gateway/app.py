@@ -55,9 +55,10 @@ class Exchange:
     async def run(self):
         start = perf_counter()
         try:
-            await self.answer()
-        except UpstreamError as error:
-            await self.fail(error.status, REASONS[error.status], str(error))
+            try:
+                await self.answer()
+            except UpstreamError as error:
+                await self.fail(error.status, REASONS[error.status], str(error))
         except (ClientGone, OSError):  # ASGI: send raises OSError once the client has gone
             self.problem = "the client has gone"
         seconds = perf_counter() - start

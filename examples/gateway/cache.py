@@ -88,16 +88,16 @@ class Cache:
             headers = [*headers, (b"date", formatdate(usegmt=True).encode())]
         lifetime, since = freshness(headers)
         entry = Entry(status, headers, body, since, lifetime)
-        stay = max(0, lifetime - entry.age) + (VALIDATE_FOR if entry.conditions() else 0)
+        kept_for = max(0, lifetime - entry.age) + (VALIDATE_FOR if entry.conditions() else 0)
         data = entry.packed()
-        if stay > 0 and len(data) <= self.limit:
+        if kept_for > 0 and len(data) <= self.limit:
             vary = vary_of(headers)
             record = await self.store.get(key_of(request))
             if record is None or record.partition(b" ")[2] != vary:
-                # A new name for the variants: those that `invalidate` let go of stay lost.
+                # A new name for the variants: what `invalidate` dropped does not come back.
                 record = b"%b %b" % (uuid.uuid4().hex.encode(), vary)
-            await self.store.set(key_of(request), record, stay)
-            await self.store.set(key_of(request, record), data, stay)
+            await self.store.set(key_of(request), record, kept_for)
+            await self.store.set(key_of(request, record), data, kept_for)
 
     async def refresh(self, request, entry, headers):
         """The entry after a 304, which may bring newer fields (RFC 9111 3.2)."""

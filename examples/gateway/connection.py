@@ -1,8 +1,8 @@
 """An HTTP/1.1 connection to an upstream, on httpparser: one request at a time.
 
     connection = await Connection.open("127.0.0.1", 9000)
-    connection.write(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
-    head = await connection.read_head("GET")
+    connection.begin("GET", b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+    head = await connection.read_head()
     while (part := await connection.read()) is not None:
         ...
 
@@ -119,8 +119,14 @@ class Connection(asyncio.Protocol):
         """In the pool: it can take another request."""
         return self.reusable and self.error is None
 
-    def write(self, data):
+    def begin(self, method, data):
+        """Write the head of a request, or more of it."""
         self.reusable = False
+        self.parser.method = method  # RFC 9110 9.3.2: no body follows the head in answer to HEAD
+        self.transport.write(data)
+
+    def write(self, data):
+        """More of its body."""
         self.transport.write(data)
 
     async def drain(self):
@@ -129,9 +135,8 @@ class Connection(asyncio.Protocol):
         if self.error is not None:
             raise self.error
 
-    async def read_head(self, method):
-        """The head of the final response to `method`."""
-        self.parser.method = method  # RFC 9110 9.3.2: no body follows that of HEAD
+    async def read_head(self):
+        """The head of the final response."""
         while True:
             head = await self._next_event()
             if head.status >= 200:

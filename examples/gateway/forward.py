@@ -134,7 +134,10 @@ class Forwarder:
                 error.retryable = in_time and (error.unsent or request.repeatable)
                 ATTEMPTS.labels(upstream.name, type(error).__name__).inc()
             raise
-        upstream.breaker.succeeded()
+        if response.status in UNAVAILABLE:
+            upstream.breaker.failed()
+        else:
+            upstream.breaker.succeeded()
         request.upstream_seconds = perf_counter() - start
         upstream.seconds.observe(request.upstream_seconds)
         upstream.answered.inc()
@@ -145,14 +148,14 @@ class Forwarder:
         connection, settings = response.connection, self.settings
         head = request.head_for(response.upstream, conditions)
         if request.streamed:
-            connection.write(head)
+            connection.begin(request.method, head)
             connection.expect("the request", request.deadline)
             await self.upload_until_head(request, response)
         else:
-            connection.write(head + request.body)
+            connection.begin(request.method, head + request.body)
         first_byte = connection.loop.time() + settings.first_byte_timeout
         connection.expect("the response", min(first_byte, request.deadline))
-        head = await connection.read_head(request.method)
+        head = await connection.read_head()
         response.status, response.headers = head.status, end_to_end(head.headers)
         bodyless = request.method == "HEAD" or head.status in {204, 304}
         if not (bodyless or 0 <= head.content_length <= WHOLE):

@@ -109,11 +109,12 @@ class Upstream:
         try:
             async with asyncio.timeout(self.settings.health_timeout):
                 connection = await Connection.open(*self.address, self.ssl)
-                connection.write(
+                connection.begin(
+                    "GET",
                     b"GET %b HTTP/1.1\r\nhost: %b\r\nconnection: close\r\n\r\n"
-                    % (self.settings.health_path.encode(), self.name.encode())
+                    % (self.settings.health_path.encode(), self.name.encode()),
                 )
-                head = await connection.read_head("GET")
+                head = await connection.read_head()
             return None if head.status < 400 else f"unhealthy: it answers {head.status}"
         except TimeoutError:
             return "unhealthy: no answer in time"

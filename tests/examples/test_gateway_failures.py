@@ -24,7 +24,7 @@ UNAVAILABLE = response(b"upstream's own\n", status=b"503 Service Unavailable")
 
 @pytest.fixture
 def start(serve):
-    """`start(*upstreams, **settings)`: a gateway whose upstreams stay what they are."""
+    """`start(*upstreams, **settings)`: a gateway; unless asked, no health checks and breakers."""
 
     def start(*upstreams, **settings):
         settings = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
@@ -142,6 +142,14 @@ def test_nothing_is_retried_after_a_byte_of_the_response(upstream):
 def test_interim_responses_are_dropped(upstream):
     upstream.give(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + response(b"final"))
     assert upstream.client.get("/").text == "final"
+
+
+def test_the_method_of_each_request_on_a_connection(upstream):
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+    upstream.give(head, head + b"body")
+    assert upstream.client.head("/").headers["content-length"] == "4"
+    length = {"Content-Length": str(8 * 65536)}
+    assert upstream.client.post("/", content=[b"x" * 65536] * 8, headers=length).text == "body"
 
 
 def test_connections_are_kept(upstream):
@@ -377,7 +385,7 @@ def test_waiting_ends_when_the_connection_is_lost():
         server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
         connection = await Connection.open(*server.sockets[0].getsockname())
         with pytest.raises(UpstreamError):
-            await connection.read_head("GET")
+            await connection.read_head()
         with pytest.raises(UpstreamError):
             await connection.drain()
         connection.close()
