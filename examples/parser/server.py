@@ -42,6 +42,11 @@ async def serve(reader, writer):
                 writer.write(response(error.status, f"{error}\n"))
             async with asyncio.timeout(30):
                 await writer.drain()
+        if error:  # RFC 9112 9.6: closing at once could reset the connection before it is read
+            writer.write_eof()
+            async with asyncio.timeout(2):
+                while await reader.read(65536):
+                    pass
 
 
 def response(status, text, head=None):

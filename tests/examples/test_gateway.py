@@ -258,6 +258,20 @@ def test_metrics(gateway, upstream):
     assert 'gateway_requests_total{status="200"}' in text
 
 
+def test_metrics_of_all_workers(serve, upstream, tmp_path):
+    gateway = serve(
+        "examples.gateway:app",
+        *("--workers", "2", "--no-access-log"),
+        GATEWAY_UPSTREAMS=upstream.url,
+        PROMETHEUS_MULTIPROC_DIR=str(tmp_path),
+    )
+    for _ in range(20):  # each on a connection of its own, to either worker
+        assert httpx.get(gateway.url, timeout=WAIT, trust_env=False).status_code == 200
+    for _ in range(3):
+        text = httpx.get(f"{gateway.url}/metrics", timeout=WAIT, trust_env=False).text
+        assert 'gateway_requests_total{status="200"} 20.0' in text
+
+
 # WebSockets
 
 
