@@ -25,7 +25,7 @@ class Settings:
     retry_share: float = 0.2  # at most this many retries per request in the long run,
     retry_reserve: float = 100  # and so many at once
     # Health checks and circuit breakers
-    health_path: str = "/healthz"  # on the upstreams
+    health_path: str = "/healthz"  # on the upstreams: an answer below 500 is healthy
     health_interval: float = 2  # seconds
     health_timeout: float = 1
     breaker_failures: int = 5  # one after the other, then the upstream gets no requests

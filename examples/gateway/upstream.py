@@ -115,7 +115,7 @@ class Upstream:
                     % (self.settings.health_path.encode(), self.name.encode()),
                 )
                 head = await connection.read_head()
-            return None if head.status < 400 else f"unhealthy: it answers {head.status}"
+            return None if head.status < 500 else f"unhealthy: it answers {head.status}"
         except TimeoutError:
             return "unhealthy: no answer in time"
         except UpstreamError as error:

@@ -1,4 +1,4 @@
-"""A web server in twenty lines: httpparser reads and writes HTTP, asyncio has the sockets.
+"""A web server in thirty lines: httpparser reads and writes HTTP, asyncio has the sockets.
 
     python examples/parser/server.py          # or on another port: server.py 8081
 
@@ -15,29 +15,31 @@ import sys
 
 from httpparser import END, HttpParserError, Limits, RequestHead, RequestParser, write_response_head
 
+LIMITS = Limits(body=1_000_000)
+
 
 async def serve(reader, writer):
-    parser, head, size, error = RequestParser(limits=Limits(body=1_000_000)), None, 0, None
+    parser, head, size, over, error = RequestParser(limits=LIMITS), None, 0, False, None
     with contextlib.closing(writer), contextlib.suppress(TimeoutError, ConnectionError):
-        while not error and (head is None or head.keep_alive):
+        while not over:
             async with asyncio.timeout(30):
                 data = await reader.read(65536)
-            if not data:
-                return
             try:
                 events = parser.feed(data)
-            except HttpParserError as what_is_wrong:
-                events, error = what_is_wrong.events, what_is_wrong
+            except HttpParserError as what:
+                error, events = what, what.events  # those before the error
+            over = error or not data
             for event in events:
                 if isinstance(event, RequestHead):
                     head, size = event, 0
                     if head.expect_continue:
                         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                elif isinstance(event, bytes | memoryview):
+                    size += len(event)
                 elif event is END:
                     text = f"{head.method} {head.path} with a body of {size} bytes\n"
                     writer.write(response(200, text, head))
-                else:
-                    size += len(event)
+                    over = over or not head.keep_alive
             if error:
                 writer.write(response(error.status, f"{error}\n"))
             async with asyncio.timeout(30):
@@ -50,12 +52,13 @@ async def serve(reader, writer):
 
 
 def response(status, text, head=None):
+    """To the request with this head; without one it is the last on the connection."""
     body = text.encode()
     connection = b"keep-alive" if head and head.keep_alive else b"close"
-    headers = [(b"content-length", b"%d" % len(body)), (b"connection", connection)]
-    return write_response_head(status, headers) + (
-        body if not head or head.method != "HEAD" else b""
-    )
+    fields = [(b"content-length", b"%d" % len(body)), (b"connection", connection)]
+    if head and head.method == "HEAD":
+        body = b""
+    return write_response_head(status, fields) + body
 
 
 async def main(port):

@@ -92,6 +92,13 @@ def test_the_server_closes_when_asked(server, version):
     assert b"connection: close\r\n" in answer
 
 
+def test_a_large_body_on_the_last_request_and_trailers(server):
+    chunk = b"%x\r\n%b\r\n" % (200_000, b"x" * 200_000)
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    answer = converse(server, head + chunk * 2 + b"0\r\nA: b\r\n\r\n")
+    assert answer.endswith(b"POST / with a body of 400000 bytes\n")
+
+
 # The client
 
 
