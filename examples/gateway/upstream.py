@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import ssl
+from collections import deque
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -37,7 +38,7 @@ class Upstream:
         self.in_flight = 0
         self.breaker = Breaker(settings.breaker_failures, settings.breaker_pause)
         self.busy = set()  # connections
-        self._idle = []  # connections, the latest used last
+        self._idle = deque()  # connections, the latest used last
         self._slots = asyncio.Semaphore(settings.connections)
         self.seconds = UPSTREAM_SECONDS.labels(self.name)
         self.answered = ATTEMPTS.labels(self.name, "answered")
@@ -66,13 +67,18 @@ class Upstream:
             raise
 
     def _take_idle(self):
-        oldest = asyncio.get_running_loop().time() - self.settings.keep_alive
+        self._close_old()
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable and connection.idle_since > oldest:
+            if connection.usable:
                 return connection
             connection.close()
         return None
+
+    def _close_old(self):
+        oldest = asyncio.get_running_loop().time() - self.settings.keep_alive
+        while self._idle and self._idle[0].idle_since < oldest:
+            self._idle.popleft().close()
 
     def release(self, connection):
         self._slots.release()
@@ -101,6 +107,7 @@ class Upstream:
                 logger.warning("upstream %s is %s", self.name, problem or "healthy again")
                 if not healthy:
                     self.close()
+            self._close_old()
             await asyncio.sleep(self.settings.health_interval)
 
     async def check(self):

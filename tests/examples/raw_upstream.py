@@ -29,6 +29,7 @@ class RawUpstream(socketserver.ThreadingTCPServer):
         self.give(*answers)
         self.checked = threading.Semaphore(0)  # released by each health check
         self.asked = threading.Semaphore(0)  # and by each request
+        self.closed = threading.Semaphore(0)  # and when the gateway closes a connection it used
         self.over = threading.Event()
         self.lock = threading.Lock()
 
@@ -80,6 +81,9 @@ class Session(socketserver.StreamRequestHandler):
             if answer is CLOSE or CLOSE in parts:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
+
+        if not new:
+            self.server.closed.release()
 
     def read_head(self):
         lines, length = [], 0

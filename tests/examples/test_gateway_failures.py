@@ -176,6 +176,13 @@ def test_connections_are_not_kept(upstream, answer):
     assert upstream.connections >= 2  # it may have one already
 
 
+def test_idle_connections_are_closed(start, raw):
+    upstream = raw(response(b"fine"))
+    gateway = start(upstream, keep_alive=0.05, health_interval=0.05)
+    assert gateway.client.get("/").text == "fine"
+    assert upstream.closed.acquire(timeout=WAIT)
+
+
 # Deadlines
 
 
