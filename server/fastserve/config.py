@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import log_config
 from .errors import ConfigError
-from .proxy import LOOPBACK, Proxies
+from .proxy import FORWARDED, LOOPBACK, X_FORWARDED, Proxies
 from .values import Option, check, opt, options_of, parse, parse_header
 
 if TYPE_CHECKING:
@@ -143,18 +143,35 @@ class Config:
 
     proxy_headers: bool = opt(
         True,
-        "Take the client's address and scheme from X-Forwarded-For and X-Forwarded-Proto.",
+        "Take the client's address and scheme from X-Forwarded-For and X-Forwarded-Proto, or from "
+        "Forwarded.",
         common=True,
     )
     forwarded_allow_ips: str = opt(
         LOOPBACK,
-        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted: addresses, networks, "
+        "Proxies whose headers are trusted: addresses, networks, "
         "unix (all clients of the Unix socket) or *; separate several with commas. "
         "$FORWARDED_ALLOW_IPS if that is set.",
         none=LOOPBACK,
         commas=True,
         env="FORWARDED_ALLOW_IPS",
         common=True,
+    )
+    forwarded_headers: str = opt(
+        X_FORWARDED,
+        "Headers that the proxy sets: x-forwarded (X-Forwarded-For and the like) or forwarded (RFC "
+        "7239). The others are never trusted, since the proxy lets them pass from clients.",
+        choices=(X_FORWARDED, FORWARDED),
+    )
+    forwarded_host: bool = opt(
+        False,
+        "Take the Host header too from X-Forwarded-Host and X-Forwarded-Port, or from Forwarded; "
+        "only if the proxy sets them in every request.",
+    )
+    proxy_protocol: bool = opt(
+        False,
+        "Require the PROXY protocol, version 1 or 2, on every connection; only proxies in "
+        "--forwarded-allow-ips may connect then.",
     )
     root_path: str = opt(
         "",

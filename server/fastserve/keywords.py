@@ -41,6 +41,9 @@ class Keywords(TypedDict, total=False):
     date_header: bool
     proxy_headers: bool
     forwarded_allow_ips: str | Sequence[str] | None
+    forwarded_headers: Literal["x-forwarded", "forwarded"]
+    forwarded_host: bool
+    proxy_protocol: bool
     root_path: str | None
     log_level: str | int | None
     log_config: dict[str, Any] | Path | RawConfigParser | IO[Any] | None

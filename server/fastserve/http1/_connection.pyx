@@ -184,6 +184,7 @@ cdef class Connection(Channel):
     cdef object give_way(self):
         """The connection speaks HTTP/2: let its protocol have the transport."""
         protocol = self.service.http2(self.service)
+        protocol.endpoints = self.endpoints
         transport = self.transport
         self.transport = None
         self.release()
