@@ -95,9 +95,15 @@ class Keywords(TypedDict, total=False):
     ssl_certfile: Path | None
     ssl_keyfile: Path | None
     ssl_keyfile_password: str | None
+    ssl_sni: Paths
+    ssl_reload: bool
     ssl_ca_certs: Path | None
+    ssl_crlfile: Path | None
     ssl_cert_reqs: str | int | None
     ssl_ciphers: str | None
+    ssl_ciphersuites: str | None
+    ssl_min_version: str
     ssl_version: int | None
+    ssl_context: str | None
     ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None
     timeout_tls_handshake: float | None

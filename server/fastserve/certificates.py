@@ -1,0 +1,148 @@
+"""Loading a certificate and its key, with clear words for what is wrong with them."""
+
+import contextlib
+import itertools
+import logging
+import os
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .errors import ConfigError
+from .tickets import Tickets
+from .tls_options import Pair
+
+logger = logging.getLogger("fastserve")
+
+PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
+LOCKED = re.compile(r"-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED", re.MULTILINE)
+
+
+class ServerContext(ssl.SSLContext):
+    """Knows the certificate that it presents."""
+
+    certificate: str | None = None  # PEM
+    tickets: Tickets | None = None
+
+    def load_cert_chain(self, certfile: Any, *args: Any, **kwargs: Any) -> None:
+        super().load_cert_chain(certfile, *args, **kwargs)
+        with contextlib.suppress(OSError):
+            found = PEM.search(read(certfile))
+            self.certificate = f"{found[0]}\n" if found else None
+
+
+def read(path: str | bytes | os.PathLike[str]) -> str:
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read()
+
+
+def load(context: ssl.SSLContext, pair: Pair, password: str | None) -> None:
+    """Have the context present this certificate. Raises ConfigError, and warns in the log."""
+    chain = PEM.findall(text_of(pair.option, pair.certfile))
+    if not chain:
+        raise ConfigError(pair.option, f"cannot load {pair.certfile}: no certificate in it (PEM)")
+    key = text_of(pair.key_option, pair.keyfile or pair.certfile)
+    if not KEY.search(key):
+        where = f"cannot load {pair.keyfile}: no private key in it (PEM)"
+        if pair.keyfile is None:
+            where = f"{pair.certfile} has no private key; name the file that has it"
+        raise ConfigError(pair.key_option, where)
+    # A password, even an empty one, keeps OpenSSL from asking for one on the terminal.
+    ask = (password or "").encode
+    try:
+        context.load_cert_chain(pair.certfile, pair.keyfile, ask)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise reason(error, pair, password, key, chain) from error
+    warn_of(pair.certfile, chain)
+
+
+def text_of(option: str, path: str) -> str:
+    try:
+        return read(path)
+    except OSError as error:
+        problem = f"cannot load {path}: [Errno {error.errno}] {error.strerror}"
+        raise ConfigError(option, problem) from error
+
+
+def reason(
+    error: Exception, pair: Pair, password: str | None, key: str, chain: list[str]
+) -> ConfigError:
+    """What a person has to do about it."""
+    keyfile = pair.keyfile or pair.certfile
+    if LOCKED.search(key):
+        if not password:
+            problem = f"{keyfile} is encrypted; give its password with --ssl-keyfile-password"
+            return ConfigError(pair.key_option, problem)
+        if getattr(error, "reason", "") != "KEY_VALUES_MISMATCH":
+            return ConfigError("ssl_keyfile_password", f"does not open {keyfile} ({error})")
+    if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
+        for number, certificate in enumerate(chain[1:], 2):
+            if belongs(certificate, keyfile, (password or "").encode):
+                problem = (
+                    f"certificate {number} in {pair.certfile} is that of the key; put it first"
+                )
+                return ConfigError(pair.option, problem)
+        problem = f"the key in {keyfile} is not that of the certificate in {pair.certfile}"
+        return ConfigError(pair.key_option, problem)
+    return ConfigError(pair.option, f"cannot load {' and '.join(pair.files)}: {error}")
+
+
+@contextlib.contextmanager
+def file_of(certificate: str) -> Iterator[str]:
+    """The ssl module reads files alone."""
+    import tempfile  # slow to import
+
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(f"{certificate}\n")
+        file.flush()
+        yield file.name
+
+
+def belongs(certificate: str, keyfile: str, ask: Callable[[], bytes]) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with contextlib.suppress(OSError), file_of(certificate) as path:
+        context.load_cert_chain(path, keyfile, ask)
+        return True
+    return False
+
+
+def decode(certificate: str) -> dict[str, Any]:
+    """What it says; empty if this Python cannot tell."""
+    try:
+        import _ssl  # its parser is the only one in the standard library
+
+        parser: Any = _ssl
+        with file_of(certificate) as path:
+            return dict(parser._test_decode_cert(path))
+    except (AttributeError, ImportError, OSError, ValueError):
+        return {}
+
+
+def names_in(certificate: str) -> list[str]:
+    """The DNS names that a certificate is for, in lower case. RFC 9525 6.3"""
+    alternatives = decode(certificate).get("subjectAltName", ())
+    return [value.lower() for kind, value in alternatives if kind == "DNS"]
+
+
+def warn_of(certfile: str, chain: list[str]) -> None:
+    """Log what clients will refuse, though it can be loaded."""
+    decoded = [decode(certificate) for certificate in chain]
+    for number, found in enumerate(decoded, 1):
+        which = certfile if len(chain) == 1 else f"{certfile}, certificate {number},"
+        if found and ssl.cert_time_to_seconds(found["notAfter"]) <= time.time():
+            logger.warning("%s expired on %s", which, found["notAfter"])
+        elif found and ssl.cert_time_to_seconds(found["notBefore"]) > time.time():
+            logger.warning("%s is not valid before %s", which, found["notBefore"])
+    for number, (found, issuer) in enumerate(itertools.pairwise(decoded), 1):
+        if found and issuer and found["issuer"] != issuer["subject"]:
+            logger.warning(
+                "%s: certificate %d is not the issuer of certificate %d; the order is the server's "
+                "own certificate, its issuer, and so on",
+                certfile,
+                number + 1,
+                number,
+            )
+            return
