@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-MOST_COMMAS = 4  # in the quoted strings of one element
+MOST_COMMAS = 16  # in the quoted strings of one element
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # RFC 7239 4 wants quotes around `192.0.2.1:80` and `[2001:db8::1]`; not every proxy sends them.
 VALUE = r'[^\s",;\\]+|"(?:[^"\\]|\\.)*"'
