@@ -22,6 +22,8 @@ def reload(config: Config, listener: Listener) -> None:
         listener.replace_context(server_context(config))
     except ConfigError as error:
         logger.error("%s; going on with the old certificate", error)
+    except Exception:  # of the program's own ssl_context_factory
+        logger.exception("Making the TLS context failed; going on with the old certificate")
     else:
         logger.info("Loaded the certificate; connections from now on get it")
 

@@ -687,6 +687,8 @@ cdef class Connection(Channel):
         cdef Exchange exchange = self.exchange
         if self.state <= HEAD:
             self.note_start()
+            if self.start.startswith(b"\x16\x03"):  # RFC 8446 5.1: a handshake record
+                error = Refusal(400, "the client speaks TLS, and this port does not")
         if exchange is not None:
             if exchange.called:
                 exchange.disconnect()
