@@ -165,8 +165,8 @@ class Config:
     )
     forwarded_host: bool = opt(
         False,
-        "Take the Host header too from X-Forwarded-Host and X-Forwarded-Port, or from Forwarded; "
-        "only if the proxy sets them in every request.",
+        "Replace the Host header by X-Forwarded-Host and -Port, or by the host of Forwarded; only "
+        "if the proxy sets them in every request.",
     )
     proxy_protocol: bool = opt(
         False,
@@ -354,8 +354,8 @@ class Config:
     ssl_keyfile_password: str | None = opt(None, "Password of the private key.", secret=True)
     ssl_sni: tuple[str, ...] = opt(
         (),
-        "Another certificate, for clients that ask for one of its names, or for NAME (as "
-        "*.example.org): [NAME=]CERT[,KEY]; repeatable. All others get that of --ssl-certfile.",
+        "[NAME=]CERT[,KEY]: another certificate, for clients that ask for NAME (as *.example.org) "
+        "or, without NAME, for a name in it; repeatable.",
         one=True,
     )
     ssl_reload: bool = opt(
