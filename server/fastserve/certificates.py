@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import ssl
+import stat
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -35,59 +36,60 @@ class ServerContext(ssl.SSLContext):
 
 
 def read(path: str | bytes | os.PathLike[str]) -> str:
+    """Empty for a pipe, such as the shell's <(command): it can be read once, and OpenSSL has."""
+    if stat.S_ISFIFO(os.stat(path).st_mode):
+        return ""
     with open(path, encoding="ascii", errors="replace") as file:
         return file.read()
 
 
 def load(context: ssl.SSLContext, pair: Pair, password: str | None) -> None:
     """Have the context present this certificate. Raises ConfigError, and warns in the log."""
-    chain = PEM.findall(text_of(pair.option, pair.certfile))
-    if not chain:
-        raise ConfigError(pair.option, f"cannot load {pair.certfile}: no certificate in it (PEM)")
-    key = text_of(pair.key_option, pair.keyfile or pair.certfile)
-    if not KEY.search(key):
-        where = f"cannot load {pair.keyfile}: no private key in it (PEM)"
-        if pair.keyfile is None:
-            where = f"{pair.certfile} has no private key; name the file that has it"
-        raise ConfigError(pair.key_option, where)
     # A password, even an empty one, keeps OpenSSL from asking for one on the terminal.
     ask = (password or "").encode
     try:
         context.load_cert_chain(pair.certfile, pair.keyfile, ask)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise reason(error, pair, password, key, chain) from error
-    warn_of(pair.certfile, chain)
+        raise reason(error, pair, password) from error
+    with contextlib.suppress(OSError):
+        warn_of(pair.certfile, PEM.findall(read(pair.certfile)))
 
 
-def text_of(option: str, path: str) -> str:
-    try:
-        return read(path)
-    except OSError as error:
-        problem = f"cannot load {path}: [Errno {error.errno}] {error.strerror}"
-        raise ConfigError(option, problem) from error
-
-
-def reason(
-    error: Exception, pair: Pair, password: str | None, key: str, chain: list[str]
-) -> ConfigError:
+def reason(error: Exception, pair: Pair, password: str | None) -> ConfigError:
     """What a person has to do about it."""
     keyfile = pair.keyfile or pair.certfile
-    if LOCKED.search(key):
-        if not password:
-            problem = f"{keyfile} is encrypted; give its password with --ssl-keyfile-password"
-            return ConfigError(pair.key_option, problem)
-        if getattr(error, "reason", "") != "KEY_VALUES_MISMATCH":
-            return ConfigError("ssl_keyfile_password", f"does not open {keyfile} ({error})")
-    if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
+    key_option = pair.key_option if pair.keyfile else pair.option
+    for option, path in ((pair.option, pair.certfile), (key_option, keyfile)):
+        try:
+            read(path)
+        except OSError as found:
+            return ConfigError(
+                option, f"cannot load {path}: [Errno {found.errno}] {found.strerror}"
+            )
+    chain, key = PEM.findall(read(pair.certfile)), read(keyfile)
+    mismatch = getattr(error, "reason", "") == "KEY_VALUES_MISMATCH"
+    option, problem = pair.option, f"cannot load {' and '.join(pair.files)}: {error}"
+    if not chain:
+        problem = f"cannot load {pair.certfile}: no certificate in it (PEM)"
+    elif not KEY.search(key):
+        option, problem = pair.key_option, f"cannot load {keyfile}: no private key in it (PEM)"
+        if pair.keyfile is None:
+            problem = f"{pair.certfile} has no private key; name the file that has it"
+    elif LOCKED.search(key) and not password:
+        option = pair.key_option
+        problem = f"{keyfile} is encrypted; give its password with --ssl-keyfile-password"
+    elif mismatch:
+        option = pair.key_option
+        problem = f"the key in {keyfile} is not that of the certificate in {pair.certfile}"
         for number, certificate in enumerate(chain[1:], 2):
             if belongs(certificate, keyfile, (password or "").encode):
+                option = pair.option
                 problem = (
                     f"certificate {number} in {pair.certfile} is that of the key; put it first"
                 )
-                return ConfigError(pair.option, problem)
-        problem = f"the key in {keyfile} is not that of the certificate in {pair.certfile}"
-        return ConfigError(pair.key_option, problem)
-    return ConfigError(pair.option, f"cannot load {' and '.join(pair.files)}: {error}")
+    elif LOCKED.search(key):
+        option, problem = "ssl_keyfile_password", f"does not open {keyfile} ({error})"
+    return ConfigError(option, problem)
 
 
 @contextlib.contextmanager

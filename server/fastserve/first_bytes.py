@@ -58,7 +58,8 @@ async def read_endpoints(sock: socket.socket, relays: Proxies) -> Endpoints | No
     """
     peer = sock.getpeername()
     if not relays.trust(peer):
-        raise Refused(f"{peer[0]} is not in forwarded_allow_ips")
+        word = "" if isinstance(peer, tuple) else "; add unix"
+        raise Refused(f"{name(peer)} is not in forwarded_allow_ips{word}")
     data = b""
     while True:
         more = await look(sock)
@@ -75,7 +76,7 @@ async def read_endpoints(sock: socket.socket, relays: Proxies) -> Endpoints | No
 
 
 def name(peer: object) -> str:
-    return str(peer[0]) if isinstance(peer, tuple) else "a Unix socket's client"
+    return str(peer[0]) if isinstance(peer, tuple) else "a client of the Unix socket"
 
 
 async def skip(sock: socket.socket, count: int) -> None:

@@ -155,8 +155,7 @@ def sessions_of(config: Config) -> bytes:
     digest = hashlib.sha256(repr((config.ssl_cert_reqs, config.ssl_version)).encode())
     for path in files_of(config):
         try:
-            with open(path, "rb") as file:
-                digest.update(hashlib.sha256(file.read()).digest())
+            digest.update(hashlib.sha256(certificates.read(path).encode()).digest())
         except OSError:  # gone since it was loaded
             digest.update(os.urandom(32))
     return digest.digest()

@@ -289,6 +289,16 @@ def test_a_peer_that_is_not_trusted(live):
         client.closed()
 
 
+def test_a_unix_socket_that_is_not_trusted(tmp_path, caplog):
+    server = Live(app, uds=str(tmp_path / "socket"), proxy_protocol=True)
+    with server.connect() as client, contextlib.suppress(ConnectionError):
+        client.send(v1() + GET)
+        client.closed()
+    assert server.stop() is None
+    wanted = "a client of the Unix socket is not in forwarded_allow_ips; add unix"
+    assert [line for line in caplog.messages if line.endswith(wanted)]
+
+
 @pytest.mark.parametrize("sent", [b"", b"PROXY TCP4 ", v2(INET, length=40)])
 def test_a_header_that_never_ends(live, sent):
     with live(app, proxy_protocol=True, timeout_first_byte=0.05).connect() as client:

@@ -1,6 +1,7 @@
 """TLS: certificates by name, renewal, resumption, versions, clients' certificates, clear words."""
 
 import contextlib
+import os
 import pickle
 import shutil
 import signal
@@ -553,6 +554,15 @@ def test_missing_and_other_files(tmp_path):
         problem_of(CERT, empty) == f"ssl_keyfile: cannot load {empty}: no private key in it (PEM)"
     )
     assert problem_of(CERT, tmp_path).startswith(f"ssl_keyfile: cannot load {tmp_path}: [Errno 21]")
+
+
+def test_a_key_from_a_pipe():
+    """As the shell's <(command) gives it: it can be read once."""
+    reader, writer = os.pipe()
+    with open(reader), open(writer, "wb") as pipe, open(KEY, "rb") as key:
+        pipe.write(key.read())
+        pipe.close()
+        assert server_context(Config(app, ssl_certfile=CERT, ssl_keyfile=f"/dev/fd/{reader}"))
 
 
 def test_the_key_of_another_certificate():
