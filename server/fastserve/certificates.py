@@ -9,7 +9,7 @@ import ssl
 import stat
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from .errors import ConfigError
 from .tickets import Tickets
@@ -94,13 +94,20 @@ def reason(error: Exception, pair: Pair, password: str | None) -> ConfigError:
 
 @contextlib.contextmanager
 def file_of(certificate: str) -> Iterator[str]:
-    """The ssl module reads files alone."""
+    """The ssl module reads files alone; where this one is, nothing need be writable."""
+    with open_scratch() as file:
+        file.write(f"{certificate}\n".encode())
+        file.seek(0)
+        yield f"/dev/fd/{file.fileno()}"
+
+
+def open_scratch() -> BinaryIO:
+    """A file without a name."""
+    with contextlib.suppress(AttributeError, OSError):  # Linux alone has it, and may forbid it
+        return open(os.memfd_create("certificate"), "w+b")
     import tempfile  # slow to import
 
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(f"{certificate}\n")
-        file.flush()
-        yield file.name
+    return cast(BinaryIO, tempfile.TemporaryFile())
 
 
 def belongs(certificate: str, keyfile: str, ask: Callable[[], bytes]) -> bool:

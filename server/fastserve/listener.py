@@ -184,7 +184,7 @@ class Listener:
             except TimeoutError:
                 logger.debug("A connection failed: its first bytes did not come in time")
             except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
-                logger.debug("A connection failed in its TLS handshake: %s", error)
+                logger.debug("A connection failed before its first request: %s", error)
 
     def _say_refused(self, error: Exception) -> None:
         """A scanner may cause it for ever; a wrong setting causes it for all clients."""

@@ -614,6 +614,15 @@ def test_the_order_of_a_chain(tmp_path, caplog):
     assert problem_of(chain, key) == problem
 
 
+def test_certificates_are_read_without_memfd(monkeypatch):
+    def fail(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(os, "memfd_create", fail, raising=False)
+    with open(CERT) as file:
+        assert certificates.names_in(file.read()) == ["localhost"]
+
+
 @needs_openssl
 @pytest.mark.parametrize(
     ("dates", "words"),
