@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from websockets.sync.client import connect
 
@@ -183,6 +183,7 @@ def quote(value):
     return '"' + value.replace("\\", r"\\").replace('"', r"\"") + '"'
 
 
+@settings(deadline=None)
 @given(st.lists(PARAMETERS, min_size=1, max_size=4), st.text(max_size=20))
 def test_what_proxies_add_is_read_whatever_is_before_it(added, invented):
     """But for commas beyond those that an element may have."""
@@ -192,6 +193,7 @@ def test_what_proxies_add_is_read_whatever_is_before_it(added, invented):
     assert list(elements(field))[: len(added)] == added[::-1]
 
 
+@settings(deadline=None)
 @given(st.text('for=abc",;\\ \t=', max_size=60))
 def test_any_field(field):
     for element in elements(field):

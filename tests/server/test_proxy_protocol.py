@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from live import Live, client_context
 from serving import HERE, Command
@@ -136,11 +136,13 @@ def test_pieces(data):
 STARTS = st.sampled_from([b"", b"PROXY ", b"PROXY TCP4 ", SIGNATURE, SIGNATURE + b"\x21\x11"])
 
 
+@settings(deadline=None)
 @given(STARTS, st.binary(max_size=260))
 def test_any_bytes(start, rest):
     is_same_in_pieces(start + rest)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(GOOD)), st.integers(0, 300), st.integers(0, 255))
 def test_one_wrong_byte(name, at, byte):
     data = bytearray(GOOD[name][0])
