@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import log_config
+from . import log_config, tls_options
 from .errors import ConfigError
-from .proxy import LOOPBACK, Proxies
+from .proxy import FORWARDED, LOOPBACK, X_FORWARDED, Proxies
 from .values import Option, check, opt, options_of, parse, parse_header
 
 if TYPE_CHECKING:
@@ -152,18 +152,35 @@ class Config:
 
     proxy_headers: bool = opt(
         True,
-        "Take the client's address and scheme from X-Forwarded-For and X-Forwarded-Proto.",
+        "Take the client's address and scheme from X-Forwarded-For and X-Forwarded-Proto, or from "
+        "Forwarded.",
         common=True,
     )
     forwarded_allow_ips: str = opt(
         LOOPBACK,
-        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted: addresses, networks, "
+        "Proxies whose headers are trusted: addresses, networks, "
         "unix (all clients of the Unix socket) or *; separate several with commas. "
         "$FORWARDED_ALLOW_IPS if that is set.",
         none=LOOPBACK,
         commas=True,
         env="FORWARDED_ALLOW_IPS",
         common=True,
+    )
+    forwarded_headers: str = opt(
+        X_FORWARDED,
+        "Headers that the proxy sets: x-forwarded (X-Forwarded-For and the like) or forwarded (RFC "
+        "7239). The others are never trusted, since the proxy lets them pass from clients.",
+        choices=(X_FORWARDED, FORWARDED),
+    )
+    forwarded_host: bool = opt(
+        False,
+        "Replace the Host header by X-Forwarded-Host and -Port, or by the host of Forwarded; only "
+        "if the proxy sets them in every request.",
+    )
+    proxy_protocol: bool = opt(
+        False,
+        "Require the PROXY protocol, version 1 or 2, on every connection; only proxies in "
+        "--forwarded-allow-ips may connect then.",
     )
     root_path: str = opt(
         "",
@@ -344,8 +361,20 @@ class Config:
         None, "Private key (PEM file), if not in the certificate file.", common=True
     )
     ssl_keyfile_password: str | None = opt(None, "Password of the private key.", secret=True)
+    ssl_sni: tuple[str, ...] = opt(
+        (),
+        "[NAME=]CERT[,KEY]: another certificate, for clients that ask for NAME (as *.example.org) "
+        "or, without NAME, for a name in it; repeatable.",
+        one=True,
+    )
+    ssl_reload: bool = opt(
+        False, "Load certificates again when one of their files has changed; SIGHUP does so too."
+    )
     ssl_ca_certs: str | None = opt(
         None, "CA certificates (PEM file) to verify client certificates with."
+    )
+    ssl_crlfile: str | None = opt(
+        None, "Revoked client certificates: the list (CRL, PEM file) of each CA that issues them."
     )
     ssl_cert_reqs: str = opt(
         "none",
@@ -356,11 +385,28 @@ class Config:
         none="none",
     )
     ssl_ciphers: str | None = opt(None, "TLS 1.2 ciphers, in OpenSSL's format.")
+    ssl_ciphersuites: str | None = opt(
+        None, "TLS 1.3 cipher suites, in OpenSSL's format; separate several with colons."
+    )
+    ssl_min_version: str = opt(
+        "1.2",
+        "Lowest version of TLS.",
+        choices=("1.2", "1.3"),
+        also={
+            **dict.fromkeys(("tls1.2", "tlsv1.2", "771"), "1.2"),
+            **dict.fromkeys(("tls1.3", "tlsv1.3", "772"), "1.3"),
+        },
+    )
     ssl_version: int = opt(
         17,
         "Number of a protocol of the ssl module: 17 or 2 (TLS 1.2 and later) or 5 (TLS 1.2 alone).",
         high=17,
         none=17,
+    )
+    ssl_context: str | None = opt(
+        None,
+        "MODULE:FUNCTION that returns the ssl.SSLContext; its arguments are the config and a "
+        "function that makes the default context.",
     )
     ssl_context_factory: Any = opt(  # noqa: RUF009
         None,
@@ -425,18 +471,7 @@ class Config:
     def _check_together(self) -> None:
         if self.uds is not None and self.fd is not None:
             raise ConfigError("uds", "cannot be combined with fd; use one of them")
-        if self.ssl_certfile is None and self.ssl_context_factory is None:
-            for name in ("ssl_keyfile", "ssl_ca_certs"):
-                if getattr(self, name) is not None:
-                    raise ConfigError(name, "requires ssl_certfile")
-        if (
-            self.ssl_cert_reqs != "none"
-            and self.ssl_ca_certs is None
-            and self.ssl_context_factory is None
-        ):
-            raise ConfigError("ssl_cert_reqs", "requires ssl_ca_certs, to verify clients with")
-        if self.ssl_version not in TLS_VERSIONS:
-            raise ConfigError("ssl_version", f"{self.ssl_version} is older than TLS 1.2")
+        tls_options.check(self)
         try:
             Proxies(self.forwarded_allow_ips)
         except ValueError as error:
@@ -455,7 +490,8 @@ class Config:
 
     @property
     def is_ssl(self) -> bool:
-        return self.ssl_certfile is not None or self.ssl_context_factory is not None
+        hook = self.ssl_context or self.ssl_context_factory
+        return self.ssl_certfile is not None or hook is not None
 
     @property
     def loaded(self) -> bool:
@@ -486,7 +522,6 @@ class Config:
 
 
 ADDRESS = ("host", "port", "uds", "fd")
-TLS_VERSIONS = (17, 5, 2)  # ssl.PROTOCOL_TLS_SERVER, PROTOCOL_TLSv1_2 and PROTOCOL_TLS
 
 
 _OPTIONS = tuple(options_of(Config, GROUPS))

@@ -95,7 +95,6 @@ TABLE = (
 --pythonpath              use --app-dir, or set PYTHONPATH
 --paste --paster          name the application as MODULE:ATTRIBUTE
 --paste-global            name the application as MODULE:ATTRIBUTE
---proxy-protocol          fastserve does not speak the PROXY protocol; use --forwarded-allow-ips
 --proxy-allow-from        use --forwarded-allow-ips
 --protocol                remove it; fastserve speaks HTTP
 --uwsgi-allow-from        remove it; fastserve does not speak the uwsgi protocol
@@ -110,7 +109,7 @@ TABLE = (
 --permit-unconventional-http-method    remove it; the application gets any method
 --permit-unconventional-http-version    remove it; other versions are refused
 --casefold-http-method    remove it; methods are case-sensitive
---forwarder-headers       use --forwarded-allow-ips
+--forwarder-headers       use --forwarded-headers and --forwarded-allow-ips
 --header-map              remove it; the application gets the names as they were sent
 --asgi-loop               use --loop
 --asgi-lifespan           use --lifespan
@@ -171,9 +170,9 @@ TABLE = (
 --no-log                  use --log-level critical
 --access-log-fmt          use --access-log-format text or json, or --log-config
 --ssl-certificate         use --ssl-certfile
---ssl-protocol-min        remove it; TLS 1.2 is the lowest
+--ssl-protocol-min        use --ssl-min-version
 --ssl-ca                  use --ssl-ca-certs
---ssl-crl                 use ssl_context_factory, from Python
+--ssl-crl                 use --ssl-crlfile
 --ssl-client-verify       use --ssl-cert-reqs required
 --no-ssl-client-verify    remove it
 --url-path-prefix         use --root-path
@@ -215,6 +214,7 @@ OTHER_MEANING = {
         "--config": "a Python file there, a TOML file here",
         "--log-config": "an INI file there; JSON, TOML and YAML too here",
         "--ssl-version": "a name there, a number of the ssl module here",
+        "--proxy-protocol": "`off`, `v1`, `v2` or `auto` there, a switch here",
         "--backlog": "the same; at the limit of connections, accepting pauses here",
     },
     HYPERCORN: {

@@ -43,6 +43,9 @@ class Keywords(TypedDict, total=False):
     date_header: bool
     proxy_headers: bool
     forwarded_allow_ips: str | Sequence[str] | None
+    forwarded_headers: Literal["x-forwarded", "forwarded"]
+    forwarded_host: bool
+    proxy_protocol: bool
     root_path: str | None
     log_level: str | int | None
     log_config: dict[str, Any] | Path | RawConfigParser | IO[Any] | None
@@ -94,9 +97,15 @@ class Keywords(TypedDict, total=False):
     ssl_certfile: Path | None
     ssl_keyfile: Path | None
     ssl_keyfile_password: str | None
+    ssl_sni: Paths
+    ssl_reload: bool
     ssl_ca_certs: Path | None
+    ssl_crlfile: Path | None
     ssl_cert_reqs: str | int | None
     ssl_ciphers: str | None
+    ssl_ciphersuites: str | None
+    ssl_min_version: str
     ssl_version: int | None
+    ssl_context: str | None
     ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None
     timeout_tls_handshake: float | None

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any
 
-from . import importer, logs
+from . import importer, logs, renewal
 from .access_log import open_access_log
 from .config import Config
-from .errors import ConfigError, LifespanError, StartError
+from .errors import LifespanError, StartError
 from .formatters import TRACE
 from .lifespan import Lifespan
 from .listener import Listener
@@ -198,6 +198,8 @@ class Server:
         service.start()
         undo.enter_context(loop_errors_go_first_to(listener.on_loop_error))
         await listener.open()
+        if context is not None:
+            undo.callback(loop.create_task(renewal.renew(self.config, listener)).cancel)
         self._on_listening("http" if context is None else "https")
 
     async def _abort_clients(self, service: Service, listener: Listener) -> None:
@@ -344,12 +346,7 @@ class Server:
         logger.info("Reopened the log files")
         if self._listener is None or self._listener.context is None:
             return
-        try:
-            self._listener.replace_context(server_context(self.config))
-        except ConfigError as error:
-            logger.error("%s; going on with the old certificate", error)
-        else:
-            logger.info("Loaded the certificate; connections from now on get it")
+        renewal.reload(self.config, self._listener)
 
 
 def what_is_left(service: Service) -> str:

@@ -38,8 +38,11 @@ class Service(Protocol):
     def idle(self) -> bool:
         """Whether no connection is open and no call of the app is running."""
 
-    def connection(self) -> asyncio.BaseProtocol:
-        """Create the protocol for a connection that was accepted."""
+    def connection(self, endpoints: tuple[object, object] | None = None) -> asyncio.BaseProtocol:
+        """Create the protocol for a connection that was accepted.
+
+        `endpoints` are the addresses of client and server, if the PROXY protocol has told them.
+        """
 
     def start(self) -> None:
         """Start watching the deadlines."""

@@ -20,7 +20,7 @@ import time
 import traceback
 from typing import BinaryIO
 
-from . import logs
+from . import logs, tickets
 from .config import Config
 from .errors import AppError, StartError
 from .server import ABORT_SECONDS, Server, logger
@@ -55,7 +55,7 @@ class Worker:
             undo.pop_all()
         remote.close()
         with contextlib.suppress(ConnectionError):  # it has ended; its status tells why
-            self.channel.sendall(pickle.dumps((config, fds)))
+            self.channel.sendall(pickle.dumps((config, fds, tickets.shared())))
         self.channel.setblocking(False)
 
     @property
@@ -208,10 +208,11 @@ def main() -> int:
         faulthandler.enable(stacks)
     try:
         with channel.makefile("rb") as stream:
-            config, fds = pickle.load(stream)
+            config, fds, secret = pickle.load(stream)
     except EOFError:
         return START_FAILED  # the supervisor has ended already
     logs.configure(config)
+    tickets.adopt(secret)
     sockets = [socket.socket(fileno=fd) for fd in fds]
     for sock in sockets:
         sock.set_inheritable(False)

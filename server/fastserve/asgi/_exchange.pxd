@@ -22,6 +22,7 @@ cdef class Channel:
     # What every scope on this carrier says.
     cdef dict scope  # borrowed from the service: the template of its scopes
     cdef object client  # owned: (host, port), [path, None] or None
+    cdef public tuple endpoints  # owned: client and server by the PROXY protocol, or None
     cdef list server  # owned: [path, None] of a Unix socket, else None: the template has it
     cdef dict tls  # owned: the tls extension, or None
     cdef bint proxied  # the peer is a trusted proxy

@@ -559,16 +559,24 @@ cdef str describe_carrier(Channel channel, object transport):
     """Fill in what every scope on a connection says; its scheme."""
     cdef Service service = channel.service
     cdef str scheme = "http"
-    channel.client = address(transport.get_extra_info("peername"))
     tls = transport.get_extra_info("ssl_object")
     if tls is not None:
         scheme = "https"
         channel.tls = describe(tls, service.server_certificate)
-    server = address(transport.get_extra_info("sockname"))
+    server = None
+    if channel.endpoints is None:
+        channel.client = address(transport.get_extra_info("peername"))
+        channel.proxied = service.proxies is not None and service.proxies.trust(channel.client)
+    else:
+        channel.client, server = channel.endpoints
+        channel.proxied = (
+            service.proxies is not None and service.proxies.trust_behind(channel.client)
+        )
+    if server is None:
+        server = address(transport.get_extra_info("sockname"))
     if type(server) is list:
         channel.server = server
     channel.scope = service.scope_of(server, scheme)
-    channel.proxied = service.proxies is not None and service.proxies.trust(channel.client)
     return scheme
 
 
@@ -608,9 +616,11 @@ cdef bint is_forwarded(list headers) except -1:
     for i in range(len(headers)):
         name = first_of(item_of(headers, i), 0)
         length = size_of(name)
-        if length == 15 or length == 17:  # x-forwarded-for, x-forwarded-proto
+        if 15 <= length <= 17:  # x-forwarded-for, -host, -port, -proto
             if memcmp(PyBytes_AS_STRING(<object> name), b"x-forwarded-", 12) == 0:
                 return True
+        elif length == 9 and memcmp(PyBytes_AS_STRING(<object> name), b"forwarded", 9) == 0:
+            return True
     return False
 
 

@@ -46,7 +46,10 @@ cdef class Service:
         self.timed = access_log is not None and access_log.timed
         self.parser_factory = parser_factory
         trusts_proxies = config.proxy_headers and config.forwarded_allow_ips
-        self.proxies = Proxies(config.forwarded_allow_ips) if trusts_proxies else None
+        if trusts_proxies:
+            self.proxies = Proxies(
+                config.forwarded_allow_ips, config.forwarded_headers, config.forwarded_host
+            )
         self.logger = logging.getLogger("fastserve")
         self.context = contextvars.copy_context()
         self.runner = Runner(loop, self.context, config.task_per_request)
@@ -118,9 +121,15 @@ cdef class Service:
                 self.scopes[key] = scope
         return scope
 
-    def connection(self):
-        """A new protocol: the factory for `loop.create_server()`."""
-        return self.protocol(self)
+    def connection(self, endpoints=None):
+        """A new protocol: the factory for `loop.create_server()`.
+
+        `endpoints` are the addresses of client and server, if the PROXY protocol has told them.
+        """
+        protocol = self.protocol(self)
+        if endpoints is not None:
+            protocol.endpoints = endpoints
+        return protocol
 
     def reload_certificate(self):
         """Show the certificate as it is in its file now to later connections."""

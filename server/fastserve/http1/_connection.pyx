@@ -184,6 +184,7 @@ cdef class Connection(Channel):
     cdef object give_way(self):
         """The connection speaks HTTP/2: let its protocol have the transport."""
         protocol = self.service.http2(self.service)
+        protocol.endpoints = self.endpoints
         transport = self.transport
         self.transport = None
         self.release()
@@ -686,6 +687,8 @@ cdef class Connection(Channel):
         cdef Exchange exchange = self.exchange
         if self.state <= HEAD:
             self.note_start()
+            if self.start.startswith(b"\x16\x03"):  # RFC 8446 5.1: a handshake record
+                error = Refusal(400, "the client speaks TLS, and this port does not")
         if exchange is not None:
             if exchange.called:
                 exchange.disconnect()

@@ -36,6 +36,7 @@ cdef class Connection:
     cdef Session session  # owned until the connection is lost
     cdef Shared shared  # owned
     cdef Channel origin  # owned: what the scopes of all streams say
+    cdef public tuple endpoints  # owned: client and server by the PROXY protocol, or None
     cdef str client_text  # owned: the client for the access log; made when it is first needed
 
     cdef State state

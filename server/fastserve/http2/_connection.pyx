@@ -162,6 +162,7 @@ cdef class Connection:
         cdef RequestReader session = RequestReader.__new__(RequestReader)
         self.transport = transport
         transport.set_write_buffer_limits(high=service.write_high_water)
+        self.origin.endpoints = self.endpoints
         describe_carrier(self.origin, transport)
         session.connection = self
         self.session = session
