@@ -348,7 +348,7 @@ def test_memory_does_not_grow_with_the_input(serve, content):
     before = memory(command.process.pid)
     response = command.client.post("/transform?to=file", content=gzip.compress(content, 1))
     assert response.json()["decoded"] == len(content)
-    assert memory(command.process.pid) - before < 40 << 20
+    assert memory(command.process.pid) - before < 20 << 20
 
 
 def pool_of(command):
