@@ -13,7 +13,7 @@ from .transform import Result, transform_batch
 
 
 class WorkerDied(Exception):
-    """A process of the pool ended in the middle of its work, and others lost theirs."""
+    """A process of the pool ended in the middle of its work, or cannot start."""
 
 
 class Pool:
@@ -37,15 +37,13 @@ class Pool:
         except BrokenProcessPool:
             self._replace(executor)
             raise WorkerDied("a process of the pool died; try again") from None
+        except OSError as error:
+            raise WorkerDied(f"there can be no more processes: {error.strerror}") from None
 
     def _replace(self, broken: Executor) -> None:
         if self._executor is broken:  # else another batch has replaced it already
             self._executor = self._start()
             broken.shutdown(wait=False)
-
-    @property
-    def pids(self) -> list[int]:
-        return list(self._executor._processes or ())
 
     async def close(self) -> None:
         await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)

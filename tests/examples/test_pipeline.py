@@ -59,6 +59,7 @@ def decode(pieces):
         (gzip.compress(bytes(STEP)), bytes(STEP)),
         (gzip.compress(bytes(STEP + 1)), bytes(STEP + 1)),
     ],
+    ids=["nothing", "plain", "a byte", "gzip", "empty", "members", "padding", "step", "more"],
 )
 def test_decoding(data, content, size):
     assert decode(data[at : at + size] for at in range(0, len(data), size)) == content
@@ -73,6 +74,7 @@ def test_decoding(data, content, size):
         (gzip.compress(b"one\n") + b"nonsense", "damaged"),
         (gzip.compress(b"one\n")[:-8] + bytes(8), "damaged"),
     ],
+    ids=["cut", "magic", "head", "second", "sum"],
 )
 def test_what_cannot_be_decoded(data, problem):
     with pytest.raises(BadInput, match=problem):
@@ -138,6 +140,7 @@ def test_a_record():
         (LINE.replace(b'" Ann@example.org"', b"[]"), "cannot be used (AttributeError)"),
         (LINE.replace(b"+02:00", b""), "time has no time zone"),
     ],
+    ids=range(10),
 )
 def test_bad_lines(line, reason):
     result = transform_batch(LINE + b"\n" + line.rstrip(b"\n") + b"\n")
@@ -286,6 +289,7 @@ def test_progress_as_events(pipeline):
         (gzip.compress(CONTENT)[:-10], "the gzip data ends too early"),
         (b"\x1f\x8b" + CONTENT, "damaged"),
     ],
+    ids=["cut", "damaged"],
 )
 def test_damaged_input(pipeline, content, error):
     response = pipeline.client.post(
