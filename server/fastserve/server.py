@@ -14,6 +14,7 @@ from typing import Any
 
 from . import importer, logs, renewal
 from .access_log import open_access_log
+from .banner import announce
 from .config import Config
 from .errors import LifespanError, StartError
 from .formatters import TRACE
@@ -262,8 +263,7 @@ class Server:
         self._stop.set()
 
     def _on_listening(self, scheme: str) -> None:
-        for sock in self.sockets:
-            logger.info("fastserve running on %s (Press CTRL+C to quit)", url(sock, scheme))
+        announce(self.config, [url(sock, scheme) for sock in self.sockets])
 
     async def _drain(self, service: Service, listener: Listener) -> None:
         """Finish what is in progress, as far as `timeout_graceful_shutdown` allows."""

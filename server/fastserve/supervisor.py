@@ -18,6 +18,7 @@ from dataclasses import replace
 from functools import partial
 
 from . import logs, sockets
+from .banner import announce
 from .config import Config
 from .errors import WorkerError
 from .loops import choose_loop
@@ -192,9 +193,8 @@ class Supervisor:
         if not self._served:
             self._served = True
             scheme = "https" if self._config.is_ssl else "http"
-            for sock in self._sockets:
-                url = sockets.url(sock, scheme)
-                logger.info("fastserve running on %s (Press CTRL+C to quit)", url)
+            addresses = [sockets.url(sock, scheme) for sock in self._sockets]
+            announce(self._config, addresses, self._target)
         if worker.replaces is not None:
             self._stop_worker(worker.replaces)
             worker.replaces = None
