@@ -17,7 +17,7 @@ from typing import Any
 from .config import Config
 from .errors import BindError
 from .service import Service
-from .sockets import bind_error
+from .sockets import bind_error, uses_tls
 
 logger = logging.getLogger("fastserve")
 
@@ -59,9 +59,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._servers: list[asyncio.Server] = []
         self._reading: list[socket.socket] = []
-        self._accepts_itself = context is not None or isinstance(
-            self._loop, asyncio.SelectorEventLoop
-        )
+        self._selects = isinstance(self._loop, asyncio.SelectorEventLoop)
         self._making: set[asyncio.Task[Any]] = set()  # connections, with TLS their handshakes
         self._new = 0  # accepted, but not yet known to the service
         self._uncounted = 0  # accepted since descriptors were counted
@@ -93,8 +91,9 @@ class Listener:
 
     async def _listen(self, sock: socket.socket) -> None:
         sock.listen(self._backlog)
-        if self._accepts_itself:
-            self._loop.add_reader(sock.fileno(), self._accept_some, sock)
+        secure = uses_tls(sock, self.context is not None)
+        if secure or self._selects:
+            self._loop.add_reader(sock.fileno(), self._accept_some, sock, secure)
             self._reading.append(sock)
             return
         create: Any = self._loop.create_server
@@ -130,7 +129,7 @@ class Listener:
         self._loop.call_soon(close_servers, self._servers)
         self._servers, self._reading = [], []
 
-    def _accept_some(self, sock: socket.socket) -> None:
+    def _accept_some(self, sock: socket.socket, secure: bool) -> None:
         """The socket has clients waiting."""
         for _ in range(ACCEPTS_PER_TURN):
             if self.paused or self._closed:
@@ -144,15 +143,15 @@ class Listener:
                     raise
                 self._pause("no file descriptor is free (%s)", error.strerror)
                 return
-            task = self._loop.create_task(self._make(client))
+            task = self._loop.create_task(self._make(client, secure))
             self._making.add(task)
             task.add_done_callback(self._making.discard)
             self._check_room()
 
-    async def _make(self, client: socket.socket) -> None:
+    async def _make(self, client: socket.socket, secure: bool) -> None:
         client.setblocking(False)
         options: dict[str, Any] = {}
-        if self.context is not None:
+        if secure:
             options = {"ssl": self.context, "ssl_handshake_timeout": self._handshake_timeout}
         try:
             await self._loop.connect_accepted_socket(self._service.connection, client, **options)
