@@ -22,8 +22,13 @@ UVICORN_PREFIX = "UVICORN_"
 
 def main() -> None:
     """Run the command. An error is one line on standard error and exit status 1 or 2."""
+    name = "".join(sys.argv[1:2])
     try:
-        status = command.main(prog_name="fastserve", standalone_mode=False)
+        if name in COMMANDS:
+            program = f"fastserve {name}"
+            status = COMMANDS[name].main(sys.argv[2:], prog_name=program, standalone_mode=False)
+        else:
+            status = command.main(prog_name="fastserve", standalone_mode=False)
     except click.NoSuchOption as error:
         found = answer(error.option_name)
         stop(f"{error.option_name}: {found}" if found else error.format_message(), 2)
@@ -137,6 +142,8 @@ def metavar(option: Option) -> str:
     if option.choices:
         extra = "|MODULE:ATTRIBUTE" if option.rules.get("open") else ""
         return f"[{'|'.join(option.choices)}{extra}]"
+    if "read" in option.rules:
+        return "TEXT"
     return {bool: "", int: "INTEGER", float: "NUMBER"}.get(option.type, "TEXT")
 
 
@@ -223,9 +230,46 @@ def switch(flag: str, word: str) -> str:
     return flag if BOOLS[word.lower()] else f"--no-{flag[2:]}"
 
 
+def upgrade(pid: int | None, pid_file: str | None, timeout: float) -> None:
+    """Have a running server start its command again; the new process takes over its sockets.
+
+    PID or --pid-file names the main process. With --pid-file this waits for the new process.
+    """
+    from . import upgrade_request
+
+    if (pid is None) == (pid_file is None):
+        raise click.UsageError("give either PID or --pid-file")
+    if pid_file is not None:
+        click.echo(upgrade_request.upgrade(pid_file, timeout))
+    elif pid is not None:
+        click.echo(upgrade_request.ask(pid))
+
+
+COMMANDS = {
+    "upgrade": click.Command(
+        "upgrade",
+        callback=upgrade,
+        help=upgrade.__doc__,
+        params=[
+            click.Argument(["pid"], required=False, type=click.IntRange(1)),
+            click.Option(
+                ["--pid-file"], envvar=f"{ENV_PREFIX}PID_FILE", help="The server's --pid-file."
+            ),
+            click.Option(
+                ["--timeout"],
+                type=click.FloatRange(0),
+                default=130.0,
+                show_default=True,
+                help="Seconds to wait for the new process.",
+            ),
+        ],
+    )
+}
+
 EPILOG = f"""
 `fastserve --help GROUP` shows all options of a group: {", ".join(TITLES)}; `fastserve --help all`
 shows every option. Options can be set in the environment too: --port is {ENV_PREFIX}PORT.
+`fastserve upgrade --help` says how a new process takes over from a running one.
 """
 
 command = Command(

@@ -14,7 +14,7 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 MIB = 1024 * 1024
 # Between two replacements for memory, if the workers grow too large soon after they are ready:
 # the limit is too low then, and replacing them again and again would only take time.
-BACKOFF = (0.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+BACKOFF = (0.0, 0.0, 0.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 SOON_SECONDS = 60.0
 
 
@@ -62,9 +62,10 @@ class Retirement:
         self._memory_from = now + wait
         most = f"worker_max_memory is {self._most / MIB:.0f} MiB"
         reason = f"uses {memory / MIB:.0f} MiB ({most})"
-        if soon:
-            reason += f" {now - worker.ready_at:.0f} s after its start; the next not within "
-            reason += f"{wait:g} s: is the limit too low?"
+        if wait:
+            reason += f" {now - worker.ready_at:.0f} s after its start, as those before did: is "
+            reason += f"the limit too low? The next is replaced in {wait:g} s at the earliest;"
+            reason += " this one now"
         return reason
 
 
