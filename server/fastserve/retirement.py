@@ -43,9 +43,10 @@ class Retirement:
                 continue
             if worker.ready_at + self._lifetime_of(worker) <= now:
                 yield worker, f"has served for {now - worker.ready_at:.0f} s (worker_lifetime)"
-            elif self._most and now >= self._memory_from:
-                memory = memory_of(worker.pid) or 0
-                if memory > self._most:
+            elif self._most and (memory := memory_of(worker.pid) or 0) > self._most:
+                if worker.too_large_at is None:
+                    worker.too_large_at = now
+                if now >= self._memory_from:
                     yield worker, self._memory_reason(worker, memory, now)
 
     def _lifetime_of(self, worker: Worker) -> float:
@@ -56,16 +57,16 @@ class Retirement:
         return self._lifetime + worker.extra_lifetime
 
     def _memory_reason(self, worker: Worker, memory: int, now: float) -> str:
-        soon = now - worker.ready_at < SOON_SECONDS
+        grew_in = (worker.too_large_at or now) - worker.ready_at
+        soon = grew_in < SOON_SECONDS
         self._too_soon = self._too_soon + 1 if soon else 0
         wait = BACKOFF[min(self._too_soon, len(BACKOFF) - 1)]
         self._memory_from = now + wait
         most = f"worker_max_memory is {self._most / MIB:.0f} MiB"
         reason = f"uses {memory / MIB:.0f} MiB ({most})"
         if wait:
-            reason += f" {now - worker.ready_at:.0f} s after its start, as those before did: is "
-            reason += f"the limit too low? The next is replaced in {wait:g} s at the earliest;"
-            reason += " this one now"
+            reason += f" {grew_in:.0f} s after its start, as those before: is the limit too low? "
+            reason += f"None is replaced for that in the next {wait:g} s"
         return reason
 
 

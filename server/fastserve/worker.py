@@ -46,6 +46,7 @@ class Worker:
         self.replaces: Worker | None = None  # to be stopped once this one is ready
         self.worn = False  # to be replaced: for its requests, its age or its memory
         self.started_at = self.seen_at = self.ready_at = time.monotonic()
+        self.too_large_at: float | None = None  # when it was first seen above worker_max_memory
         self.extra_lifetime: float | None = None  # seconds; drawn when it is first asked for
         fds = [sock.fileno() for sock in sockets]
         addresses = [sock.address for sock in sockets if isinstance(sock, ListeningSocket)]

@@ -92,7 +92,8 @@ def replace_all(served, load, hangups, upgrades):
 
 
 def grow(served, load):
-    """One worker grows past the limit."""
+    """One worker grows past the limit: not one that is about to end."""
+    served.until(lambda: len(served.pids()) == WORKERS + 1, SLOW)
 
     def ask():
         grown = []
