@@ -69,8 +69,8 @@ def drop(config: Config) -> None:
     if wanted is None:
         return
     os.setgroups(wanted.groups)
-    os.setresgid(wanted.gid, wanted.gid, wanted.gid)
-    os.setresuid(wanted.uid, wanted.uid, wanted.uid)
+    os.setgid(wanted.gid)  # as root: the real, the effective and the saved one
+    os.setuid(wanted.uid)
     if wanted.user is not None:
         os.environ["HOME"] = wanted.user.pw_dir
         os.environ["USER"] = os.environ["LOGNAME"] = wanted.user.pw_name

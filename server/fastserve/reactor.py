@@ -1,8 +1,4 @@
-"""A small event loop for the supervisor: descriptors, timers, and signals as events.
-
-Its names are those of asyncio's loops. It has no tasks, and the signal handlers of the process
-stay out of asyncio's way, which the supervisor does without.
-"""
+"""The supervisor's event loop: descriptors, timers and signals. Its names are those of asyncio."""
 
 import contextlib
 import functools

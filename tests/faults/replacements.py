@@ -91,6 +91,14 @@ def replace_all(served, load, hangups, upgrades):
             load.faults.append(f"{len(served.pids())} processes are left")
 
 
+def upgrade_one_process(served, load, upgrades):
+    with visitors(served, load):
+        for _ in range(upgrades):
+            served.wait_for(load, "has taken over", 1, lambda: served.signal(signal.SIGUSR2))
+            if not served.until(lambda: len(served.pids()) == 1, SLOW):
+                load.faults.append(f"{len(served.pids())} processes are left")
+
+
 def grow(served, load):
     """One worker grows past the limit: not one that is about to end."""
     served.until(lambda: len(served.pids()) == WORKERS + 1, SLOW)
@@ -114,13 +122,14 @@ def outlive(served, load, lives):
 def run(server, long):
     hangups, upgrades, lives = (15, 5, 10) if long else (1, 1, 2)
     faults, done, again = [], 0, 0
-    for options, tls, action, args in (
-        (LIMIT, False, replace_all, (hangups, upgrades)),
-        (LIFETIME, True, outlive, (lives,)),
+    for options, workers, tls, action, args in (
+        (LIMIT, WORKERS, False, replace_all, (hangups, upgrades)),
+        (LIFETIME, WORKERS, True, outlive, (lives,)),
+        ((), 1, False, upgrade_one_process, (upgrades,)),
     ):
         with (
             tempfile.TemporaryDirectory() as folder,
-            Replaced(folder, *options, workers=WORKERS, tls=tls) as served,
+            Replaced(folder, *options, workers=workers, tls=tls) as served,
         ):
             load, _ = asyncio.run(
                 play(
@@ -137,7 +146,7 @@ def run(server, long):
         done += load.done.total()
     figure = (
         f"{len(faults)} faults in {done} requests and messages over HTTP/1.1 and HTTP/2, {again} "
-        f"sent again, in {hangups} restarts, 2 ends by worker_max_memory, {upgrades} upgrades and "
+        f"sent again, in {hangups} restarts, 2 ends by worker_max_memory, {2 * upgrades} upgrades and "
         f"{lives} ends by worker_lifetime"
     )
     figure += "".join(f"\n  {fault}" for fault in faults[:20])

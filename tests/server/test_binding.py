@@ -1,8 +1,10 @@
 """Where the server listens: `--bind`, sockets that systemd passes, descriptors that are inherited."""
 
+import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import ssl
 import stat
@@ -176,13 +178,13 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 """
 
 
-def activated(sockets, *args):
+def activated(sockets, *args, **options):
     """The command as systemd starts it, with these sockets."""
     # High numbers, of which none is in the way.
     fds = [os.dup2(sock.fileno(), 100 + at) for at, sock in enumerate(sockets)]
     start = (sys.executable, "-c", ACTIVATE, ",".join(map(str, fds)), *PYTHON[1:])
     try:
-        return Command(*args, start=start, pass_fds=fds)
+        return Command(*args, start=start, pass_fds=fds, **options)
     finally:
         for fd in fds:
             os.close(fd)
@@ -205,6 +207,26 @@ def test_sockets_of_systemd_are_found(workers, tmp_path):
             command.signal(15)
             assert command.wait() == 0
         assert (tmp_path / "a.sock").exists()  # it is systemd's
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_upgrade_keeps_the_sockets_of_systemd(workers):
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        port = given.getsockname()[1]
+        args = "apps:app", "--workers", workers
+        with activated([given], *args, start_new_session=True) as command:
+            try:
+                assert urls(command, 1) == [f"http://127.0.0.1:{port}"]
+                command.signal(signal.SIGUSR2)
+                assert urls(command, 1) == [f"http://127.0.0.1:{port}"]
+                new = int(command.expect(r"Process (\d+) has taken over; stopping")[1])
+                assert command.process.wait(30) == 0
+                assert get(port) == (200, "hello")
+                os.kill(new, signal.SIGTERM)
+                assert command.wait() == 0
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(command.process.pid, signal.SIGKILL)
 
 
 def test_other_options_go_before_the_sockets_of_systemd():
