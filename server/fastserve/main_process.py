@@ -40,7 +40,6 @@ class MainProcess:
 
     def __init__(self, config: Config, *, embedded: bool = False) -> None:
         self._config = config
-        self._embedded = embedded
         self._folder = started_in()
         self._notifier = Notifier({} if embedded else os.environ)
         self._inheritance = Inheritance() if embedded else inherit()

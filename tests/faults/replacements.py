@@ -22,6 +22,7 @@ from served import WAIT, Served
 LIMIT = ("--worker-max-memory", "120M")
 QUIET = ("--no-access-log", "--ws-ping-interval", 0)
 LIFETIME = ("--worker-lifetime", 3, "--worker-lifetime-jitter", 2)
+READY = r"Worker \d+ is ready"
 SLOW = 2 * WAIT  # two cores start many processes here, under load
 
 
@@ -79,10 +80,9 @@ def visitors(served, load):
 
 def replace_all(served, load, hangups, upgrades):
     with visitors(served, load):
+        served.until(lambda: served.count(READY) == WORKERS)
         for _ in range(hangups):
-            served.wait_for(
-                load, r"Worker \d+ is ready", WORKERS, lambda: served.signal(signal.SIGHUP)
-            )
+            served.wait_for(load, READY, WORKERS, lambda: served.signal(signal.SIGHUP))
         grow(served, load)
         for _ in range(upgrades):
             served.wait_for(load, "has taken over", 1, lambda: served.signal(signal.SIGUSR2))
@@ -108,9 +108,9 @@ def grow(served, load):
         while not grown or grown.count(grown[-1]) < 2:
             grown.append(served.get("/grow"))
 
-    ready = served.count(r"Worker \d+ is ready")
+    ready = served.count(READY)
     served.wait_for(load, r"MiB \(worker_max_memory", 1, ask)
-    if not served.until(lambda: served.count(r"Worker \d+ is ready") > ready, SLOW):
+    if not served.until(lambda: served.count(READY) > ready, SLOW):
         load.faults.append("the worker that had grown was not replaced")
 
 
