@@ -74,12 +74,12 @@ class MainProcess:
         if not self._inheritance:
             return
         logger.info("Taking over from process %d", os.getppid())
-        self._inheritance.complete(self._status)
-        if self._pid_file is not None:
+        if self._pid_file is not None:  # first: who sees that we have taken over may look there
             try:
                 self._pid_file.write(takes_over=True)
             except ConfigError as error:
                 logger.error("%s", error)
+        self._inheritance.complete(self._status)
 
     def on_reload(self) -> None:
         self._reloading = True
