@@ -98,6 +98,7 @@ def test_workers_become_the_user_and_the_main_process_does_not(folder):
         assert ids_of(command.process.pid)[0] == ["0"] * 4
         command.signal(signal.SIGHUP)  # a new worker reads the key as well
         command.expect(r"Worker \d+ is ready")
+        command.expect("INFO: Stopping$")
         assert int(get(port, "/pid")[1]) != worker
         command.signal(signal.SIGTERM)
         assert command.wait() == 0
