@@ -81,8 +81,8 @@ class Supervisor:
         self._sockets = self._main.bind()
         numbers = [number for number in self._on_signal if number != FILES_CHANGED]
         try:
-            self._main.write_pid_file()
             with self._reactor.signals(numbers, self._obey) as wake, watch(wake):
+                self._main.write_pid_file()  # now that its readers may send signals
                 self._fill()
                 self._watch_workers(time.monotonic())
                 self._retire_workers()
