@@ -66,13 +66,14 @@ FOREIGN_HEADS = {
     GUNICORN: """## gunicorn
 
 `gunicorn -k uvicorn.workers.UvicornWorker -w 4 -b 0.0.0.0:80 main:app` is
-`fastserve main:app --workers 4 --host 0.0.0.0 --port 80`. Settings of a `gunicorn.conf.py` have the
+`fastserve main:app --workers 4 --bind 0.0.0.0:80`. Settings of a `gunicorn.conf.py` have the
 names of the options with underscores; write them into a TOML file for `--config`. The main process
-takes SIGHUP, SIGTERM, SIGTTIN and SIGTTOU as gunicorn's does. To keep gunicorn in front, use
+takes SIGHUP, SIGTERM, SIGTTIN and SIGTTOU as gunicorn's does. SIGUSR2 needs no SIGTERM after it:
+the old process stops by itself once the new one is ready. To keep gunicorn in front, use
 `-k fastserve.gunicorn.Worker`: [embedding.md](embedding.md#under-gunicorn).""",
     HYPERCORN: """## hypercorn
 
-`hypercorn main:app --bind 0.0.0.0:80` is `fastserve main:app --host 0.0.0.0 --port 80`.""",
+`hypercorn main:app --bind 0.0.0.0:80` is `fastserve main:app --bind 0.0.0.0:80`.""",
     GRANIAN: """## granian
 
 `granian --interface asgi main:app` is `fastserve main:app`; `GRANIAN_PORT` is `FASTSERVE_PORT`.""",

@@ -145,13 +145,12 @@ def check_app(config: Config) -> Iterator[Finding]:
 
 
 def check_addresses(config: Config) -> Iterator[Finding]:
-    scheme = "https" if config.is_ssl else "http"
     try:
         bound = sockets.bind(config)
     except BindError as error:
         yield taken(error, str(config.app))
         return
-    places = [sockets.url(sock, scheme) for sock in bound]
+    places = [sockets.url_of(sock, config) for sock in bound]
     names = [sock.getsockname()[0] for sock in bound if sock.family != socket.AF_UNIX]
     sockets.close(bound)
     for place in places:

@@ -170,6 +170,8 @@ def metavar(option: Option) -> str:
     if option.choices:
         extra = "|MODULE:ATTRIBUTE" if option.rules.get("open") else ""
         return f"[{'|'.join(option.choices)}{extra}]"
+    if "read" in option.rules:
+        return "TEXT"
     return {bool: "", int: "INTEGER", float: "NUMBER"}.get(option.type, "TEXT")
 
 
@@ -262,10 +264,26 @@ def switch(flag: str, word: str) -> str:
     return flag if BOOLS[word.lower()] else f"--no-{flag[2:]}"
 
 
+def upgrade(pid: int | None, pid_file: str | None, timeout: float) -> None:
+    """Have a running server start its command again; the new process takes over its sockets.
+
+    PID or --pid-file names the main process. With --pid-file this waits for the new process.
+    """
+    from . import upgrade_request
+
+    if (pid is None) == (pid_file is None):
+        raise click.UsageError("give either PID or --pid-file")
+    if pid_file is not None:
+        click.echo(upgrade_request.upgrade(pid_file, timeout))
+    elif pid is not None:
+        click.echo(upgrade_request.ask(pid))
+
+
 EPILOG = f"""
 `fastserve --help GROUP` shows all options of a group: {", ".join(TITLES)}; `fastserve --help all`
 shows every option. Options can be set in the environment too: --port is {ENV_PREFIX}PORT.
 `fastserve check APP` tries the options without serving.
+`fastserve upgrade --help` says how a new process takes over from a running one.
 """
 
 
@@ -316,6 +334,24 @@ COMMANDS: dict[str, click.Command] = {
         params=[
             *parameters(),
             click.Option(["every", "--all"], is_flag=True, help="Show every option."),
+        ],
+    ),
+    "upgrade": click.Command(
+        "upgrade",
+        callback=upgrade,
+        help=upgrade.__doc__,
+        params=[
+            click.Argument(["pid"], required=False, type=click.IntRange(1)),
+            click.Option(
+                ["--pid-file"], envvar=f"{ENV_PREFIX}PID_FILE", help="The server's --pid-file."
+            ),
+            click.Option(
+                ["--timeout"],
+                type=click.FloatRange(0),
+                default=130.0,
+                show_default=True,
+                help="Seconds to wait for the new process.",
+            ),
         ],
     ),
 }

@@ -7,9 +7,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import log_config, tls_options
+from .addresses import addresses
 from .errors import ConfigError
 from .proxy import FORWARDED, LOOPBACK, X_FORWARDED, Proxies
-from .values import Option, check, opt, options_of, parse, parse_header
+from .values import (
+    Option,
+    check,
+    opt,
+    options_of,
+    parse,
+    parse_header,
+    parse_mode,
+    parse_size,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -54,6 +64,14 @@ class Config:
     port: int = opt(8000, "Port to listen on; 0 picks a free one.", high=65535, common=True)
     uds: str | None = opt(None, "Unix socket to listen on instead of host and port.", common=True)
     fd: int | None = opt(None, "Inherited file descriptor to listen on instead of host and port.")
+    bind: tuple[str, ...] = opt(
+        (),
+        "Address to listen on instead of host and port; repeatable: HOST:PORT, http://HOST:PORT or "
+        "https://HOST:PORT (plain or TLS, whatever the others are), "
+        "unix:PATH?mode=660&owner=NAME&group=NAME&tls=on, fd://N.",
+        one=True,
+        common=True,
+    )
     backlog: int = opt(2048, "Connections that may wait in the kernel to be accepted.", low=1)
 
     app_dir: str = opt(
@@ -127,6 +145,34 @@ class Config:
         one=True,
     )
     reload_delay: float = opt(0.25, "Seconds without a change before the restart.", low=0.01)
+    worker_max_memory: int = opt(
+        0,
+        "Resident memory above which a worker is replaced, once its successor is ready: bytes, or "
+        "as 512M or 2G. 0: no limit.",
+        read=parse_size,
+    )
+    worker_lifetime: float = opt(
+        0.0, "Seconds after which a worker is replaced, once its successor is ready. 0: never."
+    )
+    worker_lifetime_jitter: float = opt(
+        0.0, "Add up to this many seconds to worker_lifetime, at random for each worker."
+    )
+    pid_file: str | None = opt(
+        None, "File to write the number of the main process to, for `kill` and `fastserve upgrade`."
+    )
+    process_name: str | None = opt(
+        None, "Name of the processes in ps, instead of APP; needs setproctitle."
+    )
+    user: str | None = opt(
+        None, "User that the workers become, name or number, when the server is started as root."
+    )
+    group: str | None = opt(None, "Group that the workers get, name or number; else the user's.")
+    umask: int | None = opt(
+        None,
+        "Permissions that new files are not to have, in octal, as 027.",
+        read=parse_mode,
+        high=0o777,
+    )
     callback_notify: Any = opt(  # noqa: RUF009
         None, "Coroutine function to call every `timeout_notify` seconds.", python_only=True
     )
@@ -471,6 +517,7 @@ class Config:
     def _check_together(self) -> None:
         if self.uds is not None and self.fd is not None:
             raise ConfigError("uds", "cannot be combined with fd; use one of them")
+        self._check_bind()
         tls_options.check(self)
         try:
             Proxies(self.forwarded_allow_ips)
@@ -485,6 +532,30 @@ class Config:
 
             static.mounts(self.static)
         self._set("log_config", log_config.plain(self.log_config))
+
+    def _check_bind(self) -> None:
+        for name in ADDRESS if self.bind else ():
+            if getattr(self, name) != _BY_NAME[name].default:
+                raise ConfigError("bind", f"cannot be combined with {name}; name all with bind")
+        try:
+            found = addresses(self)
+        except ValueError as error:
+            raise ConfigError("bind", str(error)) from None
+        if any(address.tls for address in found) and not self.is_ssl:
+            raise ConfigError("bind", "TLS requires ssl_certfile")
+
+    @property
+    def needs_supervisor(self) -> str:
+        """The option that asks for worker processes; empty when none does."""
+        wanted = {
+            "reload": self.reload,
+            "workers": self.workers > 1,
+            "worker_max_memory": self.worker_max_memory,
+            "worker_lifetime": self.worker_lifetime,
+            "user": self.user is not None,
+            "group": self.group is not None,
+        }
+        return next((name for name, value in wanted.items() if value), "")
 
     # What programs written for uvicorn ask of its Config
 

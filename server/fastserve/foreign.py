@@ -28,7 +28,7 @@ TABLE = (
         """
 -h                        use --help
 -v                        use --version
--b --bind                 use --host and --port, --uds or --fd
+-b                        use --bind
 -w                        use --workers
 -k --worker-class         remove it; every worker runs an event loop, and --loop says which
 --max-requests            use --limit-max-requests
@@ -42,10 +42,10 @@ TABLE = (
 --ciphers                 use --ssl-ciphers
 -c                        use --config with a TOML file
 -D --daemon               remove it; systemd or another supervisor keeps the process
--p --pid                  remove it; a supervisor knows the process without a file
--u --user                 start the process as that user: User= of systemd, USER of a Dockerfile
--g --group                start the process with that group: Group= of systemd
--m --umask                set it where the process starts: UMask= of systemd, umask of a shell
+-p --pid                  use --pid-file
+-u                        use --user
+-g                        use --group
+-m                        use --umask
 --access-logfile          use --access-log and redirect standard output, or --log-config
 --access-logformat        use --access-log-format text or json, or --log-config
 --error-logfile --log-file    redirect standard error, or use --log-config
@@ -79,7 +79,7 @@ TABLE = (
 --chdir                   use --app-dir, or change the directory before the start
 -e --env                  use --env-file, or set the variable before the start
 --worker-tmp-dir          remove it; workers report over a socket
---initgroups              start the process as that user, by systemd or a Dockerfile
+--initgroups              remove it; --user brings the groups of the user
 --disable-redirect-access-to-syslog    use --log-config
 --capture-output          redirect standard output and standard error
 --logger-class            use --log-config
@@ -91,7 +91,7 @@ TABLE = (
 -R --enable-stdio-inheritance    remove it; workers have standard output and standard error
 --dogstatsd-tags          fastserve sends no metrics; see examples/metrics.py
 --enable-backlog-metric   fastserve sends no metrics; see examples/metrics.py
--n --name                 remove it; fastserve does not set the name of its processes
+-n --name                 use --process-name
 --pythonpath              use --app-dir, or set PYTHONPATH
 --paste --paster          name the application as MODULE:ATTRIBUTE
 --paste-global            name the application as MODULE:ATTRIBUTE
@@ -129,7 +129,7 @@ TABLE = (
     *rows(
         "hypercorn",
         """
---insecure-bind           start a second fastserve for it
+--insecure-bind           use --bind http://HOST:PORT beside --bind https://HOST:PORT
 --quic-bind               fastserve does not speak HTTP/3
 --keyfile-password        use --ssl-keyfile-password
 --verify-mode             use --ssl-cert-reqs
@@ -143,7 +143,7 @@ TABLE = (
     *rows(
         "granian",
         """
---uds-permissions         set the permissions of its folder; the socket has 0666
+--uds-permissions         use --bind unix:PATH?mode=660
 --no-ws                   use --ws none
 --blocking-threads        remove it; for WSGI, a2wsgi has its threads
 --blocking-threads-idle-timeout    remove it; for WSGI, a2wsgi has its threads
@@ -179,10 +179,10 @@ TABLE = (
 --respawn-failed-workers  remove it; a worker that ends is replaced
 --no-respawn-failed-workers    use --workers 1, and a supervisor for it
 --respawn-interval        remove it; see docs/reliability.md
---rss-sample-interval     limit the memory with systemd or a container
---rss-samples             limit the memory with systemd or a container
---workers-lifetime        send SIGHUP, which replaces the workers
---workers-max-rss         limit the memory with systemd or a container
+--rss-sample-interval     remove it; see --worker-max-memory
+--rss-samples             remove it; see --worker-max-memory
+--workers-lifetime        use --worker-lifetime
+--workers-max-rss         use --worker-max-memory, as 512M
 --workers-kill-timeout    use --timeout-graceful-shutdown
 --working-dir             use --app-dir, or change the directory before the start
 --env-files               use --env-file
@@ -202,8 +202,6 @@ TABLE = (
 --reload-tick             use --reload-delay, in seconds
 --reload-ignore-worker-failure    remove it; a failed start waits for a change
 --no-reload-ignore-worker-failure    remove it; a failed start waits for a change
---process-name            remove it; fastserve does not set the name of its processes
---pid-file                remove it; a supervisor knows the process without a file
 """,
     ),
 )

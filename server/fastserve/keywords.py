@@ -18,6 +18,7 @@ class Keywords(TypedDict, total=False):
     port: int
     uds: Path | None
     fd: int | None
+    bind: str | Sequence[str] | None
     backlog: int
     app_dir: Path | None
     factory: bool
@@ -35,6 +36,14 @@ class Keywords(TypedDict, total=False):
     reload_includes: Paths
     reload_excludes: Paths
     reload_delay: float
+    worker_max_memory: int | str | None
+    worker_lifetime: float | None
+    worker_lifetime_jitter: float | None
+    pid_file: Path | None
+    process_name: str | None
+    user: str | None
+    group: str | None
+    umask: int | str | None
     callback_notify: Callable[[], Awaitable[None]] | None
     timeout_notify: float
     http: str

@@ -21,7 +21,7 @@ from .first_bytes import NotTLS, Refused, expect_tls, read_endpoints, refuse_htt
 from .proxy import Proxies
 from .proxy_protocol import NotProxyProtocol
 from .service import Service
-from .sockets import bind_error
+from .sockets import bind_error, uses_tls
 
 logger = logging.getLogger("fastserve")
 
@@ -67,11 +67,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._servers: list[asyncio.Server] = []
         self._reading: list[socket.socket] = []
-        self._accepts_itself = (
-            context is not None
-            or self._relays is not None
-            or isinstance(self._loop, asyncio.SelectorEventLoop)
-        )
+        self._selects = isinstance(self._loop, asyncio.SelectorEventLoop)
         self._making: set[asyncio.Task[Any]] = set()  # connections: PROXY header, TLS handshake
         self._new = 0  # accepted, but not yet known to the service
         self._uncounted = 0  # accepted since descriptors were counted
@@ -103,8 +99,9 @@ class Listener:
 
     async def _listen(self, sock: socket.socket) -> None:
         sock.listen(self._backlog)
-        if self._accepts_itself:
-            self._loop.add_reader(sock.fileno(), self._accept_some, sock)
+        secure = uses_tls(sock, self.context is not None)
+        if secure or self._selects or self._relays is not None:
+            self._loop.add_reader(sock.fileno(), self._accept_some, sock, secure)
             self._reading.append(sock)
             return
         create: Any = self._loop.create_server
@@ -140,7 +137,7 @@ class Listener:
         self._loop.call_soon(close_servers, self._servers)
         self._servers, self._reading = [], []
 
-    def _accept_some(self, sock: socket.socket) -> None:
+    def _accept_some(self, sock: socket.socket, secure: bool) -> None:
         """The socket has clients waiting."""
         for _ in range(ACCEPTS_PER_TURN):
             if self.paused or self._closed:
@@ -154,12 +151,12 @@ class Listener:
                     raise
                 self._pause("no file descriptor is free (%s)", error.strerror)
                 return
-            task = self._loop.create_task(self._make(client))
+            task = self._loop.create_task(self._make(client, secure))
             self._making.add(task)
             task.add_done_callback(self._making.discard)
             self._check_room()
 
-    async def _make(self, client: socket.socket) -> None:
+    async def _make(self, client: socket.socket, secure: bool) -> None:
         client.setblocking(False)
         factory: Any = self._service.connection
         options: dict[str, Any] = {}
@@ -170,7 +167,7 @@ class Listener:
                     async with asyncio.timeout(self._first_byte_timeout):
                         endpoints = await read_endpoints(client, self._relays)
                     factory = functools.partial(factory, endpoints)
-                if self.context is not None:
+                if secure:
                     async with asyncio.timeout(self._handshake_timeout) as deadline:
                         await expect_tls(client)
                     options = {"ssl": self.context, "ssl_handshake_timeout": left(deadline)}

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -16,13 +16,15 @@ from . import importer, logs, renewal
 from .access_log import open_access_log
 from .banner import announce
 from .config import Config
-from .errors import LifespanError, StartError
+from .draining import drain, first
+from .errors import ConfigError, LifespanError, StartError
 from .formatters import TRACE
 from .lifespan import Lifespan
 from .listener import Listener
 from .loops import choose_loop, loop_factory
+from .main_process import UPGRADE_SIGNAL, MainProcess
 from .service import Service, make_service
-from .sockets import bind, close, url
+from .sockets import close, url_of
 from .terminal import Terminal
 from .tls import server_context
 from .trace import traced
@@ -32,12 +34,9 @@ logger = logging.getLogger("fastserve")
 
 # What calls of the app have to end once they are cancelled; those that ignore it are left.
 ABORT_SECONDS = 5.0
-WARN_SECONDS = 5.0  # what they have before that, once they are told (http.disconnect)
 SERVED_SECONDS = 0.5  # how often they are counted
-# Turns of the loop from accept() to connection_made(): until then the service has no connection.
-ACCEPT_TURNS = 5
-HANDSHAKE_SECONDS = 1.0  # what TLS handshakes in progress have at a stop
-QUIET_SECONDS = 1.0  # a stop that takes no longer needs no explanation
+
+CAPTURING: "list[Server]" = []  # those whose handlers the signals have, the last one first in line
 
 
 class Server:
@@ -50,6 +49,7 @@ class Server:
     """
 
     stop_signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+    is_worker = False  # with a supervisor, which is the main process
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -60,11 +60,14 @@ class Server:
         self._abort = asyncio.Event()  # do not wait for it either
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signals: list[int] = []
+        self._previous: dict[int, Any] = {}  # the handlers that were there
         self._passes_signals_on = True
         self._app: ASGIApp | None = None
         self._service: Service | None = None
         self._listener: Listener | None = None
         self._undo: contextlib.AsyncExitStack | None = None  # of what startup() has made
+        self._main: MainProcess | None = None  # unless this is a worker
+        self._context: ssl.SSLContext | None = None  # if it had to be made before the start
         self._terminal = Terminal()
 
     @property
@@ -126,6 +129,9 @@ class Server:
         """Serve in a loop of our own; a stop signal makes this return."""
         logs.configure(self.config)
         self._passes_signals_on = False
+        if not self.is_worker:
+            in_thread = threading.current_thread() is not threading.main_thread()
+            self._main = MainProcess(self.config, embedded=in_thread)
         with self.capture_signals():  # a module may run a loop of its own when it is imported
             self._app = importer.load(self.config)
         with asyncio.Runner(loop_factory=loop_factory(choose_loop(self.config.loop))) as runner:
@@ -168,9 +174,8 @@ class Server:
             app = self._app = self._app or importer.load(self.config)
             if logs.level_of(self.config) <= TRACE:
                 app = traced(app)
-            context = server_context(self.config)
-            self.sockets = bind(self.config) if sockets is None else sockets
-            undo.callback(close, self.sockets)
+            context = self._context or server_context(self.config)
+            self._bind(sockets, undo)
             lifespan = Lifespan(app, self.config.lifespan)
             undo.push_async_callback(lifespan.close)
             if not await first(lifespan.startup(), self._stop):
@@ -180,6 +185,27 @@ class Server:
             await self._accept_clients(app, context, lifespan.state, undo)
             self.started = True
             self._undo = undo.pop_all()
+
+    def load_certificate(self) -> None:
+        """Now, not when it starts. Raises ConfigError."""
+        self._context = server_context(self.config)
+
+    def _bind(self, sockets: list[socket.socket] | None, undo: contextlib.AsyncExitStack) -> None:
+        """Bind, unless there are sockets, and say to others which process serves them."""
+        if self.is_worker:
+            self.sockets = sockets or []
+            undo.callback(close, self.sockets)
+            return
+        if self.config.user is not None or self.config.group is not None:
+            name = "user" if self.config.user is not None else "group"
+            raise ConfigError(name, "needs fastserve.run(), which starts workers with it")
+        if self._passes_signals_on or self._main is None:
+            self._main = MainProcess(self.config, embedded=True)
+        main = self._main
+        undo.callback(main.close)
+        self.sockets = main.bind() if sockets is None else sockets
+        undo.callback(close, self.sockets)
+        main.write_pid_file()
 
     async def _accept_clients(
         self,
@@ -202,6 +228,9 @@ class Server:
         if context is not None:
             undo.callback(loop.create_task(renewal.renew(self.config, listener)).cancel)
         self._on_listening("http" if context is None else "https")
+        if self._main is not None:
+            self._main.on_serving(self.sockets, loop)
+            self._main.on_complete()
 
     async def _abort_clients(self, service: Service, listener: Listener) -> None:
         self._service = self._listener = None
@@ -244,11 +273,15 @@ class Server:
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is in progress, stop the app and close the sockets."""
+        if self._main is not None:
+            self._main.on_stopping()
         try:
             if self._service is not None and self._listener is not None:
                 self._listener.close()
                 close(self.sockets)  # or clients would queue in the kernel for nobody
-                await self._drain(self._service, self._listener)
+                logger.info("Stopping")
+                force = self._how_to_force()
+                await drain(self._service, self._listener, self.config, self._abort, force)
         finally:
             await self._end()
 
@@ -263,42 +296,7 @@ class Server:
         self._stop.set()
 
     def _on_listening(self, scheme: str) -> None:
-        announce(self.config, [url(sock, scheme) for sock in self.sockets])
-
-    async def _drain(self, service: Service, listener: Listener) -> None:
-        """Finish what is in progress, as far as `timeout_graceful_shutdown` allows."""
-        logger.info("Stopping")
-        service.drain()
-        for _ in range(ACCEPT_TURNS):
-            await asyncio.sleep(0)
-        if service.idle and not listener.handshakes:
-            return
-        loop = asyncio.get_running_loop()
-        timeout = self.config.timeout_graceful_shutdown
-        timers = [
-            loop.call_later(QUIET_SECONDS, self._say_what_is_left, service),
-            loop.call_later(HANDSHAKE_SECONDS, listener.abort),
-        ]
-        if timeout:
-            timers.append(loop.call_later(max(timeout - WARN_SECONDS, timeout / 2), service.warn))
-        closing = loop.create_task(listener.end_tls())
-        try:
-            if not await first(self._finish(service, listener), self._abort, timeout):
-                logger.warning("Closing %s", what_is_left(service))
-        finally:
-            closing.cancel()
-            for timer in timers:
-                timer.cancel()
-
-    async def _finish(self, service: Service, listener: Listener) -> None:
-        while not service.idle or listener.handshakes:
-            await listener.wait_handshakes()
-            await service.wait_closed()
-
-    def _say_what_is_left(self, service: Service) -> None:
-        timeout = self.config.timeout_graceful_shutdown
-        limit = "without a limit" if timeout is None else f"up to {timeout:g} s"
-        logger.info("Waiting %s for %s; %s", limit, what_is_left(service), self._how_to_force())
+        announce(self.config, [url_of(sock, self.config) for sock in self.sockets])
 
     def _how_to_force(self) -> str:
         return "press CTRL+C again to close them now"
@@ -319,15 +317,22 @@ class Server:
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread may set handlers
             return
-        previous = {number: signal.signal(number, self.handle_exit) for number in self.stop_signals}
+        previous: dict[int, Any] = {
+            number: signal.signal(number, self.handle_exit) for number in self.stop_signals
+        }
         # A program around the server, and nohup, have their own idea of it.
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
             previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_hangup)
+        if self._main is not None and signal.getsignal(UPGRADE_SIGNAL) is signal.SIG_DFL:
+            previous[UPGRADE_SIGNAL] = signal.signal(UPGRADE_SIGNAL, self._on_upgrade)
+        self._previous = previous
+        CAPTURING.append(self)
         try:
             yield
         finally:
+            CAPTURING.remove(self)
             for number, handler in previous.items():
-                signal.signal(number, handler)
+                give_back(number, handler, self)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A stop signal has come."""
@@ -340,8 +345,23 @@ class Server:
         elif self._loop is not None:
             self._loop.call_soon_threadsafe(self._reload)
 
+    def _on_upgrade(self, number: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._upgrade)
+
+    def _upgrade(self) -> None:
+        if self._main is not None and self._loop is not None:
+            self._main.upgrade(self.sockets, self._loop, self.request_stop)
+
     def _reload(self) -> None:
         """Take up the files that may have changed: certificates, and logs that were moved."""
+        if self._main is None:
+            return self._reload_files()
+        self._main.on_reload()
+        self._reload_files()
+        return self._main.on_reloaded()
+
+    def _reload_files(self) -> None:
         logs.reopen()
         logger.info("Reopened the log files")
         if self._listener is None or self._listener.context is None:
@@ -349,11 +369,13 @@ class Server:
         renewal.reload(self.config, self._listener)
 
 
-def what_is_left(service: Service) -> str:
-    """As a person would say it, for the log."""
-    counts = (len(service.connections), "connection"), (len(service.websockets), "WebSocket")
-    parts = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count]
-    return " and ".join(parts) or "calls of the application"
+def give_back(number: int, handler: Any, server: Server) -> None:
+    """Have the signal handled as before this server; servers may end in any order."""
+    for later in CAPTURING:
+        if getattr(later._previous.get(number), "__self__", None) is server:
+            later._previous[number] = handler
+            return
+    signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -375,23 +397,3 @@ def loop_errors_go_first_to(handler: Callable[[dict[str, Any]], bool]) -> Iterat
         yield
     finally:
         loop.set_exception_handler(previous)
-
-
-async def first(
-    work: Coroutine[Any, Any, None], event: asyncio.Event, timeout: float | None = None
-) -> bool:
-    """Whether the work ends before the event is set and `timeout` seconds pass.
-
-    Otherwise the work is cancelled.
-    """
-    task = asyncio.ensure_future(work)
-    waiter = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait([task, waiter], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            return False
-        task.result()
-        return True
-    finally:
-        waiter.cancel()
-        task.cancel()

@@ -18,12 +18,14 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from typing import BinaryIO
 
-from . import logs, tickets
+from . import logs, privileges, tickets, titles
 from .config import Config
 from .errors import AppError, StartError
 from .server import ABORT_SECONDS, Server, logger
+from .sockets import ListeningSocket
 
 READY = b"R"
 BEAT = b"B"
@@ -37,14 +39,17 @@ ORPHAN_SECONDS = 5.0  # without a supervisor, an event loop that hangs so long e
 class Worker:
     """A child process as the supervisor sees it. Raises OSError when it cannot be started."""
 
-    def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
+    def __init__(self, config: Config, sockets: Sequence[socket.socket]) -> None:
         self.ready = False
         self.stopping = False
         self.killed = False  # because it hangs
         self.replaces: Worker | None = None  # to be stopped once this one is ready
-        self.max_requests_reached = False
-        self.started_at = self.seen_at = time.monotonic()
+        self.worn = False  # to be replaced: for its requests, its age or its memory
+        self.started_at = self.seen_at = self.ready_at = time.monotonic()
+        self.too_large_at: float | None = None  # when it was first seen above worker_max_memory
+        self.extra_lifetime: float | None = None  # seconds; drawn when it is first asked for
         fds = [sock.fileno() for sock in sockets]
+        addresses = [sock.address for sock in sockets if isinstance(sock, ListeningSocket)]
         with contextlib.ExitStack() as undo:
             self.channel, remote = map(undo.enter_context, socket.socketpair())
             self._stacks = undo.enter_context(open_stacks())
@@ -55,7 +60,7 @@ class Worker:
             undo.pop_all()
         remote.close()
         with contextlib.suppress(ConnectionError):  # it has ended; its status tells why
-            self.channel.sendall(pickle.dumps((config, fds, tickets.shared())))
+            self.channel.sendall(pickle.dumps((config, fds, addresses, tickets.shared())))
         self.channel.setblocking(False)
 
     @property
@@ -127,6 +132,7 @@ class WorkerServer(Server):
     # CTRL+C goes to all processes of the terminal; the supervisor passes it on as SIGTERM. That may
     # come twice as well: systemd sends it to every process of a service.
     stop_signals = (signal.SIGTERM,)
+    is_worker = True
 
     def __init__(self, config: Config, channel: socket.socket) -> None:
         super().__init__(config)
@@ -197,9 +203,23 @@ def patience(config: Config) -> float:
     return graceful + (graceful or ABORT_SECONDS) + 2 * ABORT_SECONDS
 
 
+def serve(config: Config, channel: socket.socket, sockets: Sequence[socket.socket]) -> None:
+    """Raises StartError."""
+    server = WorkerServer(config, channel)
+    try:
+        if privileges.identity(config) is not None:
+            server.load_certificate()  # while we may still read the key
+            privileges.drop(config)
+    finally:
+        logs.configure(config)  # now, so that files of the log belong to the user
+    titles.set_title(config, "worker")
+    server.run(list(sockets))
+
+
 def main() -> int:
     # A handler, not SIG_IGN, which the app's own child processes would inherit.
-    signal.signal(signal.SIGINT, lambda number, frame: None)
+    for number in (signal.SIGINT, signal.SIGUSR2):  # meant for the supervisor
+        signal.signal(number, lambda number, frame: None)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
     stacks = int(sys.argv[2])
@@ -208,16 +228,16 @@ def main() -> int:
         faulthandler.enable(stacks)
     try:
         with channel.makefile("rb") as stream:
-            config, fds, secret = pickle.load(stream)
+            config, fds, addresses, secret = pickle.load(stream)
     except EOFError:
         return START_FAILED  # the supervisor has ended already
-    logs.configure(config)
     tickets.adopt(secret)
-    sockets = [socket.socket(fileno=fd) for fd in fds]
-    for sock in sockets:
+    sockets = [ListeningSocket(fileno=fd) for fd in fds]
+    for sock, address in zip(sockets, addresses, strict=True):
         sock.set_inheritable(False)
+        sock.address = address
     try:
-        WorkerServer(config, channel).run(sockets)
+        serve(config, channel, sockets)
     except StartError as error:
         if isinstance(error, AppError) and error.__cause__ is not None:
             logger.error("%s", "".join(traceback.format_exception(error.__cause__)).rstrip())
