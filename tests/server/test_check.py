@@ -138,7 +138,7 @@ def test_certificates(tmp_path):
     assert "for localhost, 127.0.0.1; valid until Oct 28 07:24:41 2126 GMT (" in line
     other = HERE / "tls" / "key2.pem"
     (problem,) = errors("apps:app", "--port", 0, "--ssl-certfile", CERT, "--ssl-keyfile", other)
-    assert problem.startswith("--ssl-certfile: ")
+    assert problem.startswith("--ssl-keyfile: ")
     (problem,) = errors("apps:app", "--port", 0, "--ssl-certfile", tmp_path / "none.pem")
     assert "No such file or directory" in problem
     client = ("--ssl-ca-certs", CERT, "--ssl-cert-reqs", "required")
