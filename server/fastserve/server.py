@@ -318,14 +318,21 @@ class Server:
             yield  # only the main thread may set handlers
             return
         previous = {number: signal.signal(number, self.handle_exit) for number in self.stop_signals}
-        # A program around the server, and nohup, have their own idea of it.
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-            previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_hangup)
+        # A program around the server, and nohup, have their own idea of these.
+        ours = {signal.SIGHUP: self._on_hangup, signal.SIGUSR1: self._on_reopen}
+        for number, handler in list(ours.items()):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, handler)
+            else:
+                del ours[number]
         try:
             yield
         finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+            for number, former in previous.items():
+                signal.signal(number, former)
+            for number, handler in ours.items():
+                if signal.getsignal(number) == handler:  # the app may have set its own
+                    signal.signal(number, signal.SIG_DFL)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A stop signal has come."""
@@ -337,6 +344,10 @@ class Server:
             self.handle_exit(number, frame)
         elif self._loop is not None:
             self._loop.call_soon_threadsafe(self._reload)
+
+    def _on_reopen(self, number: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(logs.reopen)
 
     def _reload(self) -> None:
         """Take up the files that may have changed: certificates, and logs that were moved."""

@@ -3,7 +3,7 @@ from typing import final
 
 from typing_extensions import disjoint_base
 
-__all__ = ("Entry", "quoted")
+__all__ = ("Entry", "find", "quoted")
 
 @final
 @disjoint_base
@@ -39,4 +39,5 @@ class Entry:
     @property
     def request_line(self) -> str: ...
 
+def find(headers: Iterable[tuple[bytes, bytes]] | None, wanted: bytes) -> bytes | None: ...
 def quoted(text: bytes, most: int = 3500) -> str: ...

@@ -4,7 +4,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
-__all__ = ("Entry", "quoted")
+__all__ = ("Entry", "find", "quoted")
 
 cdef extern from "Python.h":
     str PyUnicode_New(Py_ssize_t, Py_UCS4)
@@ -124,6 +124,16 @@ def quoted(bytes text not None, Py_ssize_t most=TARGET_CHARACTERS):
     """With all that could forge a log line as \\xNN, cut to about so many characters."""
     cdef str whole = escaped(text[:most + 1])
     return whole if len(whole) <= most else f"{whole[:most]}..."
+
+
+def find(object headers, bytes wanted not None):
+    """The value of the first field of this name, given in lower case; None: there is none."""
+    if headers is None:
+        return None
+    for name, value in headers:
+        if len(name) == len(wanted) and (name == wanted or name.lower() == wanted):
+            return bytes(value)
+    return None
 
 
 cdef str escaped(bytes text):

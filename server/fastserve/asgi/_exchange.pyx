@@ -21,6 +21,7 @@ import sys
 from asyncio import CancelledError, current_task
 from time import perf_counter_ns
 
+from fastserve.asgi._entry import quoted
 from fastserve.asgi.files import open_path, part_of
 from fastserve.asgi.tls_scope import describe
 from fastserve.errors import ClientDisconnected, Refusal
@@ -299,7 +300,7 @@ cdef class Exchange(Job):
         if self.status < 200:
             raise ValueError(f"{self.status} is not a final status")
         self.has_trailers = flag(message, "trailers")
-        if self.channel.service.keeps_headers and headers is not None:
+        if self.channel.service.wants_response_headers and headers is not None:
             headers = self.headers = list(headers)
         # RFC 9110 9.3.2, 15.3.5, 15.3.6 and 15.4.5
         self.has_content = not (
@@ -596,7 +597,8 @@ cdef int name_client(Channel channel, object client) except -1:
     """For the access log: the client is this, and not always the peer."""
     if client is not channel.client or channel.forwarded:
         channel.forwarded = client is not channel.client
-        channel.client_text = text_of(client)
+        # An address, but others' word for it: no line may be forged whatever it is.
+        channel.client_text = quoted(text_of(client).encode("utf-8", "backslashreplace"))
     return 0
 
 
@@ -653,7 +655,7 @@ cdef Entry record_websocket(Exchange exchange, int status):
     entry.method = "WebSocket"
     entry.websocket = "accepted"
     write_entry(service, entry)
-    if not service.keeps_headers:
+    if not service.wants_headers:
         entry.headers = None  # they would be kept for as long as it is open
     return entry
 
