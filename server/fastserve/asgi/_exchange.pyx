@@ -455,8 +455,10 @@ cdef class Exchange(Job):
                 self.log_failure(error)
             record(self, CLIENT_LEFT)
             return self.complete()
-        if error is None and not self.disconnected:  # else it was told to end, at a stop
+        if error is None and not self.disconnected:
             error = RuntimeError("the app returned before its response was complete")
+        elif error is None and not channel.service.draining:  # else it was told to end, at a stop
+            record(self, CLIENT_LEFT)
         if error is not None:
             self.log_failure(error)
         return self.fail()
@@ -655,6 +657,9 @@ cdef Entry record_websocket(Exchange exchange, int status):
     entry.method = "WebSocket"
     entry.websocket = "accepted"
     write_entry(service, entry)
+    entry = entry_of(exchange, status)
+    entry.method = "WebSocket"
+    entry.websocket = "closed"
     if not service.wants_headers:
         entry.headers = None  # they would be kept for as long as it is open
     return entry
@@ -662,8 +667,7 @@ cdef Entry record_websocket(Exchange exchange, int status):
 
 cdef int record_close(Service service, Entry entry, int code, double seconds) except -1:
     """A WebSocket that was accepted has ended."""
-    if service.access_log is not None and entry is not None:
-        entry.websocket = "closed"
+    if entry is not None:
         entry.status = code
         entry.elapsed = <int64_t> (seconds * 1e9)
         write_entry(service, entry)

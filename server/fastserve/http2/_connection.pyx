@@ -389,8 +389,7 @@ cdef class Connection:
         """What is known of the request whose fields were refused, as HTTP/1 would have it."""
         cdef Session session = self.session
         return b" ".join((
-            (session.method or "-").encode(), EMPTY if session.path is None else session.path,
-            b"HTTP/2",
+            (session.method or "-").encode(), session.path or b"-", b"HTTP/2",
         ))
 
     cdef int answer(self, Stream stream, int status, str text, object headers,
