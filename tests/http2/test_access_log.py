@@ -28,7 +28,7 @@ REFUSALS = {
     "a large body": ({"method": b"POST", "data": b"a" * 99}, {"limit_body": 9}, "POST /a?b", 413),
     "large fields": ({"fields": ((b"a", b"a" * 2000),)}, {"limit_field": 1000}, "GET /a?b", 431),
     "a long target": ({}, {"limit_request_line": 64}, "GET - HTTP/2", 414),
-    "a bad target": ({"path": b"a?b"}, {}, "GET a?b HTTP/2", 400),
+    "two hosts": ({"path": b"/a%00?b", "fields": ((b"host", b"x"),)}, {}, "GET /a%00?b", 400),
 }
 
 
