@@ -127,6 +127,11 @@ def reopen() -> None:
                 logger.error("Cannot reopen %s: %s", handler.baseFilename, error.strerror)
 
 
+def reopen_on_signal(number: int, frame: object) -> None:
+    """A signal handler. The lock of the writers is one that a thread may take twice."""
+    reopen()
+
+
 def _reopen(handler: logging.FileHandler) -> None:
     if handler.stream is None:  # opened by its first message
         return

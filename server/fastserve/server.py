@@ -21,6 +21,7 @@ from .lifespan import Lifespan
 from .listener import Listener
 from .loops import choose_loop, loop_factory
 from .service import Service, make_service
+from .signals import handled
 from .sockets import bind, close, url
 from .terminal import Terminal
 from .tls import server_context
@@ -317,22 +318,11 @@ class Server:
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread may set handlers
             return
-        previous = {number: signal.signal(number, self.handle_exit) for number in self.stop_signals}
+        always = dict.fromkeys(self.stop_signals, self.handle_exit)
         # A program around the server, and nohup, have their own idea of these.
-        ours = {signal.SIGHUP: self._on_hangup, signal.SIGUSR1: self._on_reopen}
-        for number, handler in list(ours.items()):
-            if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, handler)
-            else:
-                del ours[number]
-        try:
+        otherwise = {signal.SIGHUP: self._on_hangup, signal.SIGUSR1: logs.reopen_on_signal}
+        with handled(always, otherwise):
             yield
-        finally:
-            for number, former in previous.items():
-                signal.signal(number, former)
-            for number, handler in ours.items():
-                if signal.getsignal(number) == handler:  # the app may have set its own
-                    signal.signal(number, signal.SIG_DFL)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A stop signal has come."""
@@ -344,10 +334,6 @@ class Server:
             self.handle_exit(number, frame)
         elif self._loop is not None:
             self._loop.call_soon_threadsafe(self._reload)
-
-    def _on_reopen(self, number: int, frame: FrameType | None) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(logs.reopen)
 
     def _reload(self) -> None:
         """Take up the files that may have changed: certificates, and logs that were moved."""

@@ -210,7 +210,7 @@ def patience(config: Config) -> float:
 def main() -> int:
     # A handler, not SIG_IGN, which the app's own child processes would inherit.
     signal.signal(signal.SIGINT, lambda number, frame: None)
-    signal.signal(signal.SIGUSR1, lambda number, frame: logs.reopen())
+    signal.signal(signal.SIGUSR1, logs.reopen_on_signal)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
     stacks = int(sys.argv[2])
