@@ -7,15 +7,16 @@ import logging
 import os
 import pickle
 import signal
+import sys
 
 import pytest
 from serving import HERE, Command, get
 
-from fastserve import Config, LifespanError, Server
+from fastserve import Config, ConfigError, LifespanError, Server
 from fastserve.access_log import FilteredAccessLog, open_access_log
 from fastserve.asgi._entry import Entry
 from fastserve.formatters import AccessFormatter, DefaultFormatter, wants_colors
-from fastserve.log_config import rename_sections, with_our_loggers
+from fastserve.log_config import load, read, rename_sections, with_our_loggers
 from fastserve.trace import traced
 
 
@@ -93,6 +94,20 @@ def test_an_ini_file():
     assert parser["logger_a"]["qualname"] == "fastserve"
     assert parser["logger_b"]["qualname"] == "fastserve.access"
     assert parser["formatter_c"]["class"] == "fastserve.formatters.DefaultFormatter"
+
+
+def test_a_yaml_file(tmp_path):
+    path = tmp_path / "log.yaml"
+    path.write_text("version: 1\nloggers:\n  fastserve: {level: INFO}\n")
+    assert read(str(path)) == {"version": 1, "loggers": {"fastserve": {"level": "INFO"}}}
+
+
+def test_a_yaml_file_without_pyyaml(tmp_path, monkeypatch):
+    path = tmp_path / "log.yml"
+    path.write_text("version: 1\n")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ConfigError, match=r"PyYAML is not installed; pip install '.*\[yaml\]'$"):
+        load(str(path), None)
 
 
 def test_an_open_file_is_read_at_once():
