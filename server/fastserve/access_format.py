@@ -56,23 +56,26 @@ def stamper(pattern: str, *, utc: bool = False) -> Callable[[], str]:
 
 def text_line(*, colors: bool = False) -> Line:
     """As uvicorn's, after the time and the process."""
-    stamp = stamper(f"{TIME} [{os.getpid()}]")
+    from .asgi._entry import TextLine
+
+    begin = f"{TIME} [{os.getpid()}] "
+    stamp = stamper(begin)
+    usual = TextLine(lambda second: time.strftime(begin, time.localtime(second))).line
 
     def text(entry: "Entry") -> str:
-        if entry.websocket != "closed":
-            return f'{stamp()} {entry.client or "-"} - "{entry.request_line}" {entry.status}\n'
-        return f'{stamp()} {entry.client or "-"} - "{entry.request_line}" {closing(entry)}\n'
+        return usual(entry) or other_text(entry)
 
-    def colored_text(entry: "Entry") -> str:
-        closed = entry.websocket == "closed"
-        status = closing(entry) if closed else colored_status(entry.status, str(entry.status))
-        return f'{stamp()} {entry.client or "-"} - "{BOLD}{entry.request_line}{RESET}" {status}\n'
+    def other_text(entry: "Entry") -> str:
+        """What that cannot write, and it in colours."""
+        status = str(entry.status)
+        if entry.websocket == "closed":
+            status = f"closed {status} after {entry.elapsed / NANOSECONDS:.3f} s"
+        elif colors:
+            status = colored_status(entry.status, status)
+        line = f"{BOLD}{entry.request_line}{RESET}" if colors else entry.request_line
+        return f'{stamp()}{entry.client or "-"} - "{line}" {status}\n'
 
-    return colored_text if colors else text
-
-
-def closing(entry: "Entry") -> str:
-    return f"closed {entry.status} after {entry.elapsed / NANOSECONDS:.3f} s"
+    return other_text if colors else text
 
 
 def json_line() -> Line:
