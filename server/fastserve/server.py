@@ -24,6 +24,7 @@ from .listener import Listener
 from .loops import choose_loop, loop_factory
 from .main_process import UPGRADE_SIGNAL, MainProcess
 from .service import Service, make_service
+from .signals import handled
 from .sockets import close, url_of
 from .terminal import Terminal
 from .tls import server_context
@@ -35,8 +36,6 @@ logger = logging.getLogger("fastserve")
 # What calls of the app have to end once they are cancelled; those that ignore it are left.
 ABORT_SECONDS = 5.0
 SERVED_SECONDS = 0.5  # how often they are counted
-
-CAPTURING: "list[Server]" = []  # those whose handlers the signals have, the last one first in line
 
 
 class Server:
@@ -60,7 +59,6 @@ class Server:
         self._abort = asyncio.Event()  # do not wait for it either
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signals: list[int] = []
-        self._previous: dict[int, Any] = {}  # the handlers that were there
         self._passes_signals_on = True
         self._app: ASGIApp | None = None
         self._service: Service | None = None
@@ -317,22 +315,13 @@ class Server:
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread may set handlers
             return
-        previous: dict[int, Any] = {
-            number: signal.signal(number, self.handle_exit) for number in self.stop_signals
-        }
-        # A program around the server, and nohup, have their own idea of it.
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-            previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_hangup)
-        if self._main is not None and signal.getsignal(UPGRADE_SIGNAL) is signal.SIG_DFL:
-            previous[UPGRADE_SIGNAL] = signal.signal(UPGRADE_SIGNAL, self._on_upgrade)
-        self._previous = previous
-        CAPTURING.append(self)
-        try:
+        always = dict.fromkeys(self.stop_signals, self.handle_exit)
+        # A program around the server, and nohup, have their own idea of these.
+        otherwise = {signal.SIGHUP: self._on_hangup, signal.SIGUSR1: logs.reopen_on_signal}
+        if self._main is not None:
+            otherwise[UPGRADE_SIGNAL] = self._on_upgrade
+        with handled(always, otherwise):
             yield
-        finally:
-            CAPTURING.remove(self)
-            for number, handler in previous.items():
-                give_back(number, handler, self)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A stop signal has come."""
@@ -367,15 +356,6 @@ class Server:
         if self._listener is None or self._listener.context is None:
             return
         renewal.reload(self.config, self._listener)
-
-
-def give_back(number: int, handler: Any, server: Server) -> None:
-    """Have the signal handled as before this server; servers may end in any order."""
-    for later in CAPTURING:
-        if getattr(later._previous.get(number), "__self__", None) is server:
-            later._previous[number] = handler
-            return
-    signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """Several worker processes on the same sockets: start, restart, reload, stop.
 
 Signals: SIGTERM and SIGINT stop, a second one aborts and a third kills; SIGHUP replaces the
-workers one by one without downtime; SIGTTIN and SIGTTOU add and remove a worker; SIGUSR2 starts a
-new supervisor, which takes over.
+workers one by one without downtime; SIGUSR1 opens the log files anew that were moved; SIGTTIN and
+SIGTTOU add and remove a worker; SIGUSR2 starts a new supervisor, which takes over.
 
 A worker that does not start in time, or whose event loop hangs, is killed and replaced.
 """
@@ -62,6 +62,7 @@ class Supervisor:
             signal.SIGINT: self._stop,
             signal.SIGTERM: self._stop,
             signal.SIGHUP: self._hang_up,
+            signal.SIGUSR1: self._reopen_logs,
             signal.SIGTTIN: self._add_one,
             signal.SIGTTOU: self._remove_one,
             signal.SIGCHLD: self._reap,
@@ -306,10 +307,15 @@ class Supervisor:
     def _hang_up(self) -> None:
         if self._terminal.is_gone():
             return self._stop()
-        with privileges.as_user(self._config):
-            logs.reopen()
+        self._reopen_logs()
         self._main.on_reload()
         return self._replace_all()
+
+    def _reopen_logs(self) -> None:
+        with privileges.as_user(self._config):
+            logs.reopen()
+        for worker in self._workers:
+            worker.reopen_logs()
 
     def _upgrade(self) -> None:
         self._main.upgrade(self._sockets, self._reactor, self._stop)

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from serving import without_stamps
 from websockets.sync.client import connect
 
 from fastserve import Config, ConfigError
@@ -338,6 +339,6 @@ def test_the_access_log_names_the_client(live, capfd):
         client.send(b"GET /own HTTP/1.1\r\nHost: h\r\n\r\n")
         client.response()
     server.stop()
-    first, second = capfd.readouterr().out.splitlines()
+    first, second = without_stamps(capfd.readouterr().out.splitlines())
     assert first.startswith("192.0.2.7:0 ")
     assert second.startswith("127.0.0.1:")

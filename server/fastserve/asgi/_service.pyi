@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import disjoint_base
 
-from fastserve.access_log import AccessLog, FilteredAccessLog
+from fastserve.access_log import Log
 from fastserve.config import Config
 from fastserve.types import ASGIApp
 
@@ -18,7 +18,7 @@ class Service:
     config: Config
     loop: AbstractEventLoop
     logger: Logger
-    access_log: AccessLog | FilteredAccessLog | None
+    access_log: Log | None
     context: Context
     parser_factory: Callable[..., Any] | None
     http2: Callable[[Service], BaseProtocol] | None
@@ -39,7 +39,7 @@ class Service:
         protocol: Callable[[Service], BaseProtocol],
         *,
         state: dict[str, Any] | None = None,
-        access_log: AccessLog | FilteredAccessLog | None = None,
+        access_log: Log | None = None,
         parser_factory: Callable[..., Any] | None = None,
         http2: Callable[[Service], BaseProtocol] | None = None,
     ) -> Service: ...

@@ -9,6 +9,7 @@ from fastserve.asgi._task cimport Runner
 
 from fastserve.asgi.tls_scope import server_certificate
 from fastserve.proxy import Proxies
+from fastserve.repeats import REPEATS
 
 __all__ = ("Service",)
 
@@ -30,7 +31,7 @@ cdef class Service:
 
     `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `protocol` makes a connection from a
     service, `state` is the lifespan's state or None when the app has no lifespan, `access_log` has
-    `record(…)` or is None, `parser_factory` is None for llhttp, `http2` makes the protocol of a
+    `record(entry)` or is None, `parser_factory` is None for llhttp, `http2` makes the protocol of a
     connection that turns out to speak HTTP/2, None when it is off.
     """
 
@@ -43,7 +44,10 @@ cdef class Service:
         self.loop = loop
         self.state = state
         self.access_log = access_log
-        self.timed = access_log is not None and access_log.timed
+        if access_log is not None:
+            self.timed = access_log.timed
+            self.wants_headers = access_log.wants_headers
+            self.wants_response_headers = access_log.wants_response_headers
         self.parser_factory = parser_factory
         trusts_proxies = config.proxy_headers and config.forwarded_allow_ips
         if trusts_proxies:
@@ -158,6 +162,7 @@ cdef class Service:
             connection.sweep()
         for session in tuple(self.websockets):
             session.sweep(self.now)
+        REPEATS.tell()
 
     def drain(self):
         """Close idle connections in a second, busy ones after their response, WebSockets with 1012.
@@ -187,6 +192,7 @@ cdef class Service:
             self.timer.cancel()
             self.timer = None
         self.runner.close()
+        REPEATS.tell(at_end=True)
 
     async def wait_closed(self):
         """Wait until `idle`."""

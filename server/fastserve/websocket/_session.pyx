@@ -10,7 +10,8 @@ Inbox of messages that wait for the app; and a KeepAlive, which knows when to pi
 cimport cython
 
 from httpparser cimport RequestHead
-from fastserve.asgi._exchange cimport Channel, Exchange, make
+from fastserve.asgi._entry cimport Entry
+from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
 from fastserve.websocket._protocol cimport Protocol
@@ -19,6 +20,7 @@ from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
 
 from fastserve.errors import ClientDisconnected
+from fastserve.repeats import MAY_REPEAT
 from fastserve.websocket.deflate import negotiate
 from fastserve.websocket.events import Close, Ping, ProtocolError
 from fastserve.websocket.handshake import accept
@@ -299,6 +301,8 @@ cdef class Session:
     cdef KeepAlive keepalive  # owned
     cdef double deadline  # of its end on the wire once it has ended; 0 until sweep() sets it
     cdef bint spoke  # a message was sent since the last Ping
+    cdef Entry entry  # owned: for the access log; None if there is none
+    cdef double opened_at  # coarse_time()
 
     # the app
     cdef Phase phase  # what the app has done
@@ -416,6 +420,10 @@ cdef class Session:
         self.handshake = None
         if self.disconnect is None:
             self.disconnect = (1006, "")
+        if self.protocol is not None:
+            record_close(
+                self.service, self.entry, self.disconnect[0], coarse_time() - self.opened_at
+            )
         self._wake_receivers(False)
         self.stream.uncongest()
         self._forget()
@@ -489,7 +497,9 @@ cdef class Session:
         if error is not None:
             self._log(error)
         elif self.phase < OPEN and self.disconnect is None and not task.cancelled():
-            self.service.logger.error("the WebSocket app returned without answering the handshake")
+            self.service.logger.error(
+                "the WebSocket app returned without answering the handshake", extra=MAY_REPEAT
+            )
         if self.disconnect is None:
             if self.phase < OPEN:
                 self._end_handshake().fail()
@@ -504,7 +514,9 @@ cdef class Session:
         if isinstance(error, ClientDisconnected):
             return 0  # ASGI: what send() raised after a disconnect is not an error
         if isinstance(error.__context__, ClientDisconnected):
-            self.service.logger.warning("the WebSocket app ended with %r after its client", error)
+            self.service.logger.warning(
+                "the WebSocket app ended with %r after its client", error, extra=MAY_REPEAT
+            )
         else:
             self.service.logger.error("the WebSocket app failed", exc_info=error)
         return 0
@@ -658,6 +670,8 @@ cdef class Session:
         self.stream.put(head)
         self.handshake = None
         self.phase = OPEN
+        self.opened_at = coarse_time()
+        self.entry = record_websocket(answer, 200 if answer.head.version == "2" else 101)
         self.protocol = Protocol(
             max_size=config.ws_max_size, max_fragments=config.ws_max_fragments, deflate=deflate
         )
