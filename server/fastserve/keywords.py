@@ -47,6 +47,8 @@ class Keywords(TypedDict, total=False):
     access_log: bool
     access_log_format: Literal["text", "json"]
     use_colors: bool | None
+    metrics: str | int | None
+    drain_delay: float | None
     limit_request_line: int
     limit_field: int
     limit_fields: int

@@ -18,12 +18,15 @@ import tempfile
 import threading
 import time
 import traceback
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from . import logs
 from .config import Config
 from .errors import AppError, StartError
 from .server import ABORT_SECONDS, Server, logger
+
+if TYPE_CHECKING:
+    from .asgi._counters import Counters
 
 READY = b"R"
 BEAT = b"B"
@@ -44,16 +47,26 @@ class Worker:
         self.replaces: Worker | None = None  # to be stopped once this one is ready
         self.max_requests_reached = False
         self.started_at = self.seen_at = time.monotonic()
+        self.counters: Counters | None = None  # memory that it counts in
         fds = [sock.fileno() for sock in sockets]
         with contextlib.ExitStack() as undo:
             self.channel, remote = map(undo.enter_context, socket.socketpair())
             self._stacks = undo.enter_context(open_stacks())
             passed = [remote.fileno(), self._stacks.fileno()]
+            if config.metrics is not None:
+                from . import metrics
+
+                counts = metrics.shared_file()
+                undo.callback(os.close, counts)
+                self.counters = metrics.counters_in(counts)
+                passed.append(counts)
             # -P: a file in the current folder is not a module of the standard library.
             command = [sys.executable, "-P", "-m", "fastserve.worker", *map(str, passed)]
             self._process = subprocess.Popen(command, pass_fds=[*fds, *passed])
             undo.pop_all()
         remote.close()
+        if self.counters is not None:
+            os.close(counts)
         with contextlib.suppress(ConnectionError):  # it has ended; its status tells why
             self.channel.sendall(pickle.dumps((config, fds)))
         self.channel.setblocking(False)
@@ -128,8 +141,9 @@ class WorkerServer(Server):
     # come twice as well: systemd sends it to every process of a service.
     stop_signals = (signal.SIGTERM,)
 
-    def __init__(self, config: Config, channel: socket.socket) -> None:
+    def __init__(self, config: Config, channel: socket.socket, counters: "Counters | None") -> None:
         super().__init__(config)
+        self._counters = counters
         self._channel = channel
         thread = threading.Thread(target=self._obey, name="fastserve supervisor", daemon=True)
         thread.start()
@@ -157,6 +171,12 @@ class WorkerServer(Server):
 
     def _how_to_force(self) -> str:
         return f"send SIGTERM again to the main process ({os.getppid()}) to close them now"
+
+    def _open_metrics(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()  # the supervisor serves them
+
+    def _may_delay(self) -> bool:
+        return False  # the supervisor has waited already
 
     # In a thread of its own, for an event loop that hangs obeys nobody
 
@@ -204,6 +224,12 @@ def main() -> int:
     channel.set_inheritable(False)
     stacks = int(sys.argv[2])
     os.set_inheritable(stacks, False)
+    counters = None
+    if len(sys.argv) > 3:
+        from .metrics import counters_in
+
+        counters = counters_in(int(sys.argv[3]))
+        os.close(int(sys.argv[3]))
     if not faulthandler.is_enabled():  # else the user has asked for it on standard error
         faulthandler.enable(stacks)
     try:
@@ -216,7 +242,7 @@ def main() -> int:
     for sock in sockets:
         sock.set_inheritable(False)
     try:
-        WorkerServer(config, channel).run(sockets)
+        WorkerServer(config, channel, counters).run(sockets)
     except StartError as error:
         if isinstance(error, AppError) and error.__cause__ is not None:
             logger.error("%s", "".join(traceback.format_exception(error.__cause__)).rstrip())

@@ -1,6 +1,7 @@
 from posix.time cimport clock_gettime, clockid_t, timespec
 
 from httpparser cimport Limits, Output
+from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._task cimport Runner
 
 cdef extern from *:
@@ -27,6 +28,7 @@ cdef class Service:
     cdef readonly object loop
     cdef readonly object logger
     cdef readonly object access_log  # None: off
+    cdef readonly Counters counters  # owned; None: metrics are off
     cdef bint timed  # it wants to know how long a request took
     cdef readonly object context  # each request runs in a copy of it
     cdef readonly object parser_factory  # None: llhttp

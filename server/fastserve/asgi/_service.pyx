@@ -5,12 +5,15 @@ import logging
 from urllib.parse import quote
 
 from httpparser cimport Limits, Output
+from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._task cimport Runner
 
 from fastserve.asgi.tls_scope import server_certificate
 from fastserve.proxy import Proxies
 
 __all__ = ("Service",)
+
+SWEEP_SECONDS = 1.0
 
 
 class NoParameters(dict):
@@ -31,11 +34,12 @@ cdef class Service:
     `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `protocol` makes a connection from a
     service, `state` is the lifespan's state or None when the app has no lifespan, `access_log` has
     `record(…)` or is None, `parser_factory` is None for llhttp, `http2` makes the protocol of a
-    connection that turns out to speak HTTP/2, None when it is off.
+    connection that turns out to speak HTTP/2, None when it is off; `counters` is None when metrics
+    are off.
     """
 
     def __cinit__(self, app, config, loop, protocol, *, state=None, access_log=None,
-                  parser_factory=None, http2=None):
+                  parser_factory=None, http2=None, counters=None):
         self.protocol = protocol
         self.http2 = http2
         self.app = app
@@ -43,6 +47,7 @@ cdef class Service:
         self.loop = loop
         self.state = state
         self.access_log = access_log
+        self.counters = counters
         self.timed = access_log is not None and access_log.timed
         self.parser_factory = parser_factory
         trusts_proxies = config.proxy_headers and config.forwarded_allow_ips
@@ -139,12 +144,17 @@ cdef class Service:
     def start(self):
         """Begin to sweep: one coarse timer serves the deadlines of all connections."""
         self.now = self.loop.time()
-        self.timer = self.loop.call_later(1.0, self.sweep)
+        self.timer = self.loop.call_later(SWEEP_SECONDS, self.sweep)
+        if self.counters is not None:
+            self.counters.beat(0)
 
     def sweep(self):
         """Once a second: end what is past its deadline."""
-        self.now = self.loop.time()
-        self.timer = self.loop.call_later(1.0, self.sweep)
+        now = self.loop.time()
+        if self.counters is not None:
+            self.counters.beat(now - self.now - SWEEP_SECONDS)
+        self.now = now
+        self.timer = self.loop.call_later(SWEEP_SECONDS, self.sweep)
         for connection in tuple(self.connections):
             connection.sweep()
         for session in tuple(self.websockets):
