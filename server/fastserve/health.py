@@ -48,7 +48,8 @@ class Health:
             if process.ready and not process.stopping and not self._hangs(process):
                 self._was_ready = True
                 return None
-        return "no worker is ready" if self._was_ready else "starting"
+        otherwise = "no worker is ready" if self._was_ready else "starting"
+        return self.problem_of_life() or otherwise
 
     def _hangs(self, process: ServingProcess) -> bool:
         """Whether its event loop has not run for longer than timeout_worker_healthcheck."""

@@ -188,8 +188,6 @@ class Server:
             undo.push_async_callback(self._shut_down, lifespan)
             await self._accept_clients(app, context, lifespan.state, undo)
             self.started = True
-            if self._process is not None:
-                self._process.ready = True
             self._undo = undo.pop_all()
 
     def _open_metrics(self) -> contextlib.AbstractContextManager[None]:
@@ -224,6 +222,8 @@ class Server:
         service.start()
         undo.enter_context(loop_errors_go_first_to(listener.on_loop_error))
         await listener.open()
+        if self._process is not None:
+            self._process.ready = True
         self._on_listening("http" if context is None else "https")
 
     async def _abort_clients(self, service: Service, listener: Listener) -> None:

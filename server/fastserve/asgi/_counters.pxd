@@ -51,6 +51,11 @@ cdef class Counters:
     cdef Counts *counts  # borrowed from `memory`
     cdef object memory  # owned: a memoryview, which keeps the buffer in its place
 
+    cdef inline int connected(self, bint tls) noexcept:
+        """A client has connected."""
+        self.counts.totals.connections[tls] += 1
+        return 0
+
     cdef int answered(self, str method, int status, int64_t elapsed_ns) except -1
     cdef int refused(self, int status) except -1
     cdef int beat(self, double lag) noexcept

@@ -411,7 +411,7 @@ cdef class Exchange(Job):
         """Call the app, which runs until it waits for something."""
         cdef Exchange kept = self  # no-cython-lint: the channel may let go of it meanwhile
         self.called = True
-        self.channel.service.active += 1
+        self.channel.service.enter()
         return self.channel.service.runner.run(self)
 
     cdef object start(self):
@@ -472,6 +472,7 @@ cdef class Exchange(Job):
         return self.channel.answer(self, status, text)
 
     cdef int log_failure(self, object error) except -1:
+        self.channel.service.count_failure()
         self.channel.service.logger.error(
             "the app failed in %s %s", self.head.method, printable(self.head.path), exc_info=error,
         )

@@ -80,13 +80,39 @@ cdef class Service:
         """A deadline that the sweep will see passed; 0: none."""
         return self.now + seconds + 1 if seconds else 0
 
+    cdef inline int enter(self) noexcept:
+        """A request's app is called."""
+        self.active += 1
+        if self.counters is not None:
+            self.counters.counts.levels.requests = self.active
+        return 0
+
     cdef inline int leave(self) except -1:
         """A request's app has returned."""
         self.active -= 1
+        if self.counters is not None:
+            self.counters.counts.levels.requests = self.active
         if self.closed is not None:
             self.notice()
         return 0
 
+    cdef inline int count_received(self, Py_ssize_t size) noexcept:
+        if self.counters is not None:
+            self.counters.counts.totals.bytes_received += size
+        return 0
+
+    cdef inline int count_failure(self) noexcept:
+        """The app has raised."""
+        if self.counters is not None:
+            self.counters.counts.totals.failures += 1
+        return 0
+
+    cdef inline int count_sent(self, Py_ssize_t size) noexcept:
+        if self.counters is not None:
+            self.counters.counts.totals.bytes_sent += size
+        return 0
+
     cdef dict scope_of(self, object server, str scheme)
+    cdef int remember(self, object connection) except -1
     cdef int forget(self, object connection) except -1
     cpdef notice(self)

@@ -199,8 +199,17 @@ cdef class Service:
                 if self.closed is closed:  # a second caller may wait by now
                     self.closed = None
 
+    cdef int remember(self, object connection) except -1:
+        """A connection is open."""
+        self.connections.add(connection)
+        if self.counters is not None:
+            self.counters.counts.levels.connections = len(self.connections)
+        return 0
+
     cdef int forget(self, object connection) except -1:
         self.connections.discard(connection)
+        if self.counters is not None:
+            self.counters.counts.levels.connections = len(self.connections)
         self.notice()
         return 0
 
