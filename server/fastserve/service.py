@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .access_log import AccessLog, FilteredAccessLog
+from .access_log import Log
 from .config import Config
 from .errors import ConfigError
 from .types import ASGIApp
@@ -74,7 +74,7 @@ def make_service(
     config: Config,
     loop: asyncio.AbstractEventLoop,
     state: dict[str, Any],
-    access_log: AccessLog | FilteredAccessLog | None,
+    access_log: Log | None,
     counters: "Counters | None" = None,
 ) -> Service:
     from .asgi import Service as HttpService

@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import disjoint_base
 
-from fastserve.access_log import AccessLog, FilteredAccessLog
+from fastserve.access_log import Log
 from fastserve.asgi._counters import Counters
 from fastserve.config import Config
 from fastserve.types import ASGIApp
@@ -19,7 +19,7 @@ class Service:
     config: Config
     loop: AbstractEventLoop
     logger: Logger
-    access_log: AccessLog | FilteredAccessLog | None
+    access_log: Log | None
     counters: Counters | None
     context: Context
     parser_factory: Callable[..., Any] | None
@@ -41,7 +41,7 @@ class Service:
         protocol: Callable[[Service], BaseProtocol],
         *,
         state: dict[str, Any] | None = None,
-        access_log: AccessLog | FilteredAccessLog | None = None,
+        access_log: Log | None = None,
         parser_factory: Callable[..., Any] | None = None,
         http2: Callable[[Service], BaseProtocol] | None = None,
         counters: Counters | None = None,

@@ -33,7 +33,7 @@ cdef class Service:
 
     `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `protocol` makes a connection from a
     service, `state` is the lifespan's state or None when the app has no lifespan, `access_log` has
-    `record(…)` or is None, `parser_factory` is None for llhttp, `http2` makes the protocol of a
+    `record(entry)` or is None, `parser_factory` is None for llhttp, `http2` makes the protocol of a
     connection that turns out to speak HTTP/2, None when it is off; `counters` is None when metrics
     are off.
     """
@@ -48,7 +48,8 @@ cdef class Service:
         self.state = state
         self.access_log = access_log
         self.counters = counters
-        self.timed = access_log is not None and access_log.timed
+        self.timed = counters is not None or access_log is not None and access_log.timed
+        self.keeps_headers = access_log is not None and access_log.keeps_headers
         self.parser_factory = parser_factory
         trusts_proxies = config.proxy_headers and config.forwarded_allow_ips
         self.proxies = Proxies(config.forwarded_allow_ips) if trusts_proxies else None

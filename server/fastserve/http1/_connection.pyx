@@ -33,8 +33,8 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport CONTINUE, SWITCH, Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport (
-    COMPLETE, HEAD_GIVEN, Channel, Exchange, admit, describe_carrier, new_exchange, record,
-    text_of,
+    CLIENT_LEFT, COMPLETE, HEAD_GIVEN, Channel, Exchange, admit, describe_carrier, new_exchange,
+    record, record_refusal, text_of,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
@@ -53,7 +53,7 @@ from httpparser.errors import HttpParserError
 __all__ = ("Connection",)
 
 cdef enum:
-    START = 16  # bytes that tell the method, after the empty line of RFC 9112 2.2
+    START = 256  # bytes that tell the method, after the empty line of RFC 9112 2.2, for the log too
     TURN_REQUESTS = 64
     WORTH_NO_COPY = 16384  # larger bodies are given to the transport as they are
     LINGER_BYTES = 1048576
@@ -215,6 +215,8 @@ cdef class Connection(Channel):
         cdef Exchange exchange = self.exchange
         self.release()
         if exchange is not None:
+            if exchange.phase != COMPLETE:
+                record(exchange, CLIENT_LEFT)
             exchange.disconnect()
         if self.senders is not None:
             self.senders.wake_all()
@@ -243,6 +245,7 @@ cdef class Connection(Channel):
         self.state = CLOSED
         self.gone = True
         self.exchange = None
+        self.arrived = None
         self.pending = None
         self.parts = None
         if self.parser is not None:
@@ -327,6 +330,7 @@ cdef class Connection(Channel):
     cdef int begin_request(self, RequestHead head) except -1:
         cdef Service service = self.service
         self.state = REQUEST
+        self.arrived = head
         self.deadline = 0
         self.thrown_away = 0
         self.body_bytes = 0
@@ -346,11 +350,7 @@ cdef class Connection(Channel):
             self.keep_alive = False  # the parser reads nothing after it
         else:
             self.exchange = new_exchange(self, head)
-        if self.proxied and service.access_log is not None:
-            client = self.exchange.scope["client"]  # the proxy's word for it, if it gave one
-            if client is not self.client or self.forwarded:
-                self.forwarded = client is not self.client
-                self.client_text = text_of(client)
+        self.arrived = None
         return 0
 
     cdef int take_body(self, const char *at, size_t length) except -1:
@@ -641,7 +641,7 @@ cdef class Connection(Channel):
     cdef int finished(self, Exchange exchange) except -1:
         if self.exchange is not exchange:
             return 0
-        self.log(exchange)
+        record(exchange, exchange.status)
         if exchange.continue_wanted:
             self.keep_alive = False  # whether the body still comes cannot be known
         if self.in_step:
@@ -661,7 +661,7 @@ cdef class Connection(Channel):
         return self.writer.answer(self.output(), &request, status, text, headers)
 
     cdef int cut(self, Exchange exchange) except -1:
-        self.log(exchange)
+        record(exchange, exchange.status)
         return self.close()
 
     cdef object upgrade(self, Exchange exchange, object session, object fields):
@@ -681,14 +681,6 @@ cdef class Connection(Channel):
         self.release()
         return transport, head, early
 
-    cdef int log(self, Exchange exchange) except -1:
-        self.service.served += 1
-        if self.service.access_log is None:
-            return 0
-        if self.client_text is None:
-            self.client_text = text_of(self.client)
-        return record(exchange, self.client_text)
-
     # -- the end -------------------------------------------------------------------------------
 
     cdef int refuse(self, object error) except -1:
@@ -697,6 +689,7 @@ cdef class Connection(Channel):
         if self.state <= HEAD:
             self.note_start()
         if exchange is not None:
+            record_refusal(self, exchange, None, None, error.status)
             if exchange.called:
                 exchange.disconnect()
                 if exchange.phase > HEAD_GIVEN:
@@ -710,6 +703,9 @@ cdef class Connection(Channel):
         """A response of the server's own to a request that no exchange answers."""
         self.write_answer(status, text, headers)
         self.service.logger.debug("refused %s: %d %s", text_of(self.client), status, text)
+        if self.exchange is None:
+            record_refusal(self, None, self.arrived, self.start, status)
+            self.arrived = None
         return self.linger()
 
     cdef int note_start(self) except -1:

@@ -37,8 +37,8 @@ from httpparser.http2 cimport (
     Session, Stream, sendable,
 )
 from fastserve.asgi._exchange cimport (
-    COMPLETE, EXPECT_TRAILERS, Channel, Exchange, admit, describe_carrier, new_exchange, record,
-    text_of,
+    CLIENT_LEFT, COMPLETE, EXPECT_TRAILERS, Channel, Exchange, admit, describe_carrier,
+    new_exchange, record, record_refusal, text_of,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
@@ -163,6 +163,7 @@ cdef class Connection:
         self.transport = transport
         transport.set_write_buffer_limits(high=service.write_high_water)
         describe_carrier(self.origin, transport)
+        self.origin.client_text = text_of(self.origin.client)
         session.connection = self
         self.session = session
         session.setup(False, service.limits, self.shared.options)
@@ -275,6 +276,7 @@ cdef class Connection:
         channel.server = origin.server
         channel.tls = origin.tls
         channel.proxied = origin.proxied
+        channel.client_text = origin.client_text
         channel.counts_apps = True
         channel.connection = self
         channel.stream = stream
@@ -303,7 +305,7 @@ cdef class Connection:
                     raise Refusal(501, "the protocol is not known")
                 channel.exchange = open_handshake(channel, head)
             except Refusal as error:
-                return self.refuse(stream, error)
+                return self.refuse(stream, error, head)
             stream.tunnel = True
         if not stream.ended and not stream.tunnel:
             channel.body_since = service.now
@@ -336,10 +338,6 @@ cdef class Connection:
                 channel.left()
                 self.refuse(channel.stream, error)
                 continue
-            if channel.proxied and self.service.access_log is not None:
-                client = channel.exchange.scope["client"]  # the proxy's word for it, if it gave one
-                if client is not channel.client:
-                    channel.client_text = text_of(client)
             channel.running = True
             self.running += 1
             channel.exchange.call()
@@ -366,23 +364,27 @@ cdef class Connection:
                 channel.deliver()
         return 0
 
-    cdef int refuse(self, Stream stream, object error) except -1:
-        """A request that cannot be accepted, or not to its end."""
+    cdef int refuse(self, Stream stream, object error, RequestHead head=None) except -1:
+        """A request that cannot be accepted, or not to its end; `head` if it has no exchange."""
         cdef StreamChannel channel = stream.owner
         cdef Exchange exchange = None if channel is None else channel.exchange
         cdef bint is_head = self.session.method == "HEAD"
         if channel is not None and channel.gone:
             return 0  # it is refused already
         if stream.answered:
+            if exchange is not None:
+                record_refusal(channel, exchange, None, None, error.status)
             return stream.reset(CANCEL)
         if channel is None:
             channel = self.add_channel(stream)  # its answer has a deadline as any other has
         if exchange is not None:
             is_head = exchange.head.method == "HEAD"
             channel.exchange = None
+        record_refusal(
+            channel, exchange, head, None if exchange is not None else self.start(), error.status
+        )
+        if exchange is not None:
             if exchange.called:
-                exchange.status = error.status
-                self.log(channel, exchange)
                 exchange.disconnect()
             stream.drop_head()
         channel.gone = True
@@ -390,6 +392,14 @@ cdef class Connection:
             "refused %s: %d %s", text_of(self.origin.client), error.status, error
         )
         return self.answer(stream, error.status, str(error), getattr(error, "headers", ()), is_head)
+
+    cdef bytes start(self):
+        """What is known of the request whose fields were refused, as HTTP/1 would have it."""
+        cdef Session session = self.session
+        return b" ".join((
+            (session.method or "-").encode(), EMPTY if session.path is None else session.path,
+            b"HTTP/2",
+        ))
 
     cdef int answer(self, Stream stream, int status, str text, object headers,
                     bint is_head) except -1:
@@ -488,16 +498,6 @@ cdef class Connection:
             self.incomplete_until = self.service.after(self.service.timeout_head)
         self.begun_input = True
         return 0
-
-    cdef int log(self, StreamChannel channel, Exchange exchange) except -1:
-        self.service.served += 1
-        if self.service.access_log is None:
-            return 0
-        if self.client_text is None:
-            self.client_text = text_of(self.origin.client)
-        return record(
-            exchange, self.client_text if channel.client_text is None else channel.client_text
-        )
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -754,7 +754,7 @@ cdef class StreamChannel(Channel):
     cdef int finished(self, Exchange exchange) except -1:
         if self.exchange is not exchange:  # the client left before
             return 0
-        self.connection.log(self, exchange)
+        record(exchange, exchange.status)
         if self.stream.closed:
             self.exchange = None
         elif not self.gone:
@@ -769,7 +769,7 @@ cdef class StreamChannel(Channel):
         return self.finished(exchange)
 
     cdef int cut(self, Exchange exchange) except -1:
-        self.connection.log(self, exchange)
+        record(exchange, exchange.status)
         self.stream.reset(INTERNAL_ERROR)
         return self.connection.plan_turn()
 
@@ -839,8 +839,11 @@ cdef class StreamChannel(Channel):
         if self.protocol is not None:
             self.connection.fed.append(self)
             self.connection.plan_turn()
-        elif exchange is not None and exchange.called and exchange.phase != COMPLETE:
-            exchange.disconnect()
+        elif exchange is not None and exchange.phase != COMPLETE:
+            if self.gone:
+                record(exchange, CLIENT_LEFT)
+            if exchange.called:
+                exchange.disconnect()
         return 0 if self.senders is None else self.senders.wake_all()
 
     cdef int has_room(self) except -1:

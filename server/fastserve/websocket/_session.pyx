@@ -12,7 +12,8 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 
 from httpparser cimport RequestHead
 from fastserve.asgi._counters cimport Counters
-from fastserve.asgi._exchange cimport Channel, Exchange, make
+from fastserve.asgi._entry cimport Entry
+from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
 from fastserve.websocket._protocol cimport Protocol
@@ -308,6 +309,8 @@ cdef class Session:
     cdef KeepAlive keepalive  # owned
     cdef double deadline  # of its end on the wire once it has ended; 0 until sweep() sets it
     cdef bint spoke  # a message was sent since the last Ping
+    cdef Entry entry  # owned: for the access log; None if there is none
+    cdef double opened_at  # coarse_time()
 
     # the app
     cdef Phase phase  # what the app has done
@@ -430,6 +433,10 @@ cdef class Session:
         self.handshake = None
         if self.disconnect is None:
             self.disconnect = (1006, "")
+        if self.protocol is not None:
+            record_close(
+                self.service, self.entry, self.disconnect[0], coarse_time() - self.opened_at
+            )
         self._wake_receivers(False)
         self.stream.uncongest()
         self._forget()
@@ -677,6 +684,8 @@ cdef class Session:
         self.stream.put(head)
         self.handshake = None
         self.phase = OPEN
+        self.opened_at = coarse_time()
+        self.entry = record_websocket(answer, 200 if answer.head.version == "2" else 101)
         self.protocol = Protocol(
             max_size=config.ws_max_size, max_fragments=config.ws_max_fragments, deflate=deflate
         )
