@@ -368,7 +368,7 @@ class Server:
         """Whether SIGTERM is to wait for `drain_delay`; a second signal does not."""
         return (
             bool(self.config.drain_delay)
-            and self.started
+            and self._listener is not None
             and not (self._draining or self._should_exit)
         )
 

@@ -56,6 +56,22 @@ cdef class Counters:
         self.counts.totals.connections[tls] += 1
         return 0
 
+    cdef inline int opened_websocket(self) noexcept:
+        """The app has accepted it."""
+        self.counts.totals.websockets += 1
+        self.counts.levels.websockets += 1
+        return 0
+
+    cdef inline int closed_websocket(self) noexcept:
+        """One that was accepted has ended."""
+        self.counts.levels.websockets -= 1
+        return 0
+
+    cdef inline int refused_websocket(self) noexcept:
+        """The app has not accepted it."""
+        self.counts.totals.websockets_refused += 1
+        return 0
+
     cdef int answered(self, str method, int status, int64_t elapsed_ns) except -1
     cdef int refused(self, int status) except -1
     cdef int beat(self, double lag) noexcept
