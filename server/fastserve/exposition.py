@@ -1,6 +1,7 @@
 """The metrics as Prometheus reads them. docs/metrics.md explains each."""
 
 import platform
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,10 @@ from .health import ServingProcess
 from .metrics import Metrics
 
 PREFIX = "fastserve_"
+# An entry without a version, or with version 1.
+OPENMETRICS = re.compile(
+    r"application/openmetrics-text(?!\s*;[^,]*version)|application/openmetrics-text[^,]*version=1\."
+)
 Labels = tuple[str, ...]
 Samples = Iterable[tuple[Labels, float]]
 
@@ -238,5 +243,7 @@ class Exposition:
         """The text and its type: OpenMetrics if `accept` names it, else Prometheus' own."""
         from prometheus_client.exposition import choose_encoder
 
-        encode, content_type = choose_encoder(accept)
+        # Never what the client wrote: prometheus_client fails at versions that are no numbers.
+        is_open = OPENMETRICS.search(accept) is not None
+        encode, content_type = choose_encoder("application/openmetrics-text" if is_open else "")
         return encode(self._registry), content_type
