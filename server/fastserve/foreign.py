@@ -49,8 +49,8 @@ TABLE = (
 --access-logfile          use --access-log and redirect standard output, or --log-config
 --access-logformat        use --access-log-format text or json, or --log-config
 --error-logfile --log-file    redirect standard error, or use --log-config
---statsd-host             fastserve sends no metrics; see examples/metrics.py
---statsd-prefix           fastserve sends no metrics; see examples/metrics.py
+--statsd-host             fastserve sends no metrics; use --metrics, for Prometheus to fetch them
+--statsd-prefix           fastserve sends no metrics; use --metrics, for Prometheus to fetch them
 """,
     ),
     *rows(
@@ -89,8 +89,8 @@ TABLE = (
 --log-syslog-prefix       use --log-config with a SysLogHandler
 --log-syslog-facility     use --log-config with a SysLogHandler
 -R --enable-stdio-inheritance    remove it; workers have standard output and standard error
---dogstatsd-tags          fastserve sends no metrics; see examples/metrics.py
---enable-backlog-metric   fastserve sends no metrics; see examples/metrics.py
+--dogstatsd-tags          fastserve sends no metrics; use --metrics, for Prometheus to fetch them
+--enable-backlog-metric   fastserve sends no metrics; use --metrics, for Prometheus to fetch them
 -n --name                 remove it; fastserve does not set the name of its processes
 --pythonpath              use --app-dir, or set PYTHONPATH
 --paste --paster          name the application as MODULE:ATTRIBUTE
@@ -191,11 +191,10 @@ TABLE = (
 --static-path-mount       let the proxy or the application serve files
 --static-path-dir-to-file    let the proxy or the application serve files
 --static-path-expires     let the proxy or the application serve files
---metrics                 fastserve has no exporter; see examples/metrics.py
---no-metrics              remove it; fastserve has no exporter
---metrics-scrape-interval    fastserve has no exporter; see examples/metrics.py
---metrics-address         fastserve has no exporter; see examples/metrics.py
---metrics-port            fastserve has no exporter; see examples/metrics.py
+--no-metrics              remove it; metrics are off without --metrics
+--metrics-scrape-interval    remove it; every scrape has the counts of now
+--metrics-address         use --metrics HOST:PORT
+--metrics-port            use --metrics PORT
 --reload-paths            use --reload-dir
 --reload-ignore-dirs      use --reload-exclude
 --reload-ignore-patterns  use --reload-exclude
@@ -226,6 +225,7 @@ OTHER_MEANING = {
         "--http": "the version there, the parser here",
         "--interface": "`asgi3` and `wsgi` here; rsgi is granian's own",
         "--loop": "rloop and winloop are not offered",
+        "--metrics": "a switch there; an address here, `[HOST:]PORT`",
     },
 }
 

@@ -10,7 +10,7 @@ import threading
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import importer, logs
 from .access_log import open_access_log
@@ -19,18 +19,15 @@ from .errors import ConfigError, LifespanError, StartError
 from .formatters import TRACE
 from .lifespan import Lifespan
 from .listener import Listener
+from .loop_errors import loop_errors_go_first_to
 from .loops import choose_loop, loop_factory
+from .monitor import Monitor
 from .service import Service, make_service
 from .sockets import bind, close, url
 from .terminal import Terminal
 from .tls import server_context
 from .trace import traced
 from .types import ASGIApp
-
-if TYPE_CHECKING:
-    from .asgi._counters import Counters
-    from .health import Health
-    from .metrics import ThisProcess
 
 logger = logging.getLogger("fastserve")
 
@@ -70,10 +67,7 @@ class Server:
         self._listener: Listener | None = None
         self._undo: contextlib.AsyncExitStack | None = None  # of what startup() has made
         self._terminal = Terminal()
-        self._draining = False  # --drain-delay
-        self._counters: Counters | None = None
-        self._health: Health | None = None
-        self._process: ThisProcess | None = None  # as the metrics see it
+        self._monitor = Monitor(config)
 
     @property
     def ports(self) -> list[int]:
@@ -179,7 +173,7 @@ class Server:
             context = server_context(self.config)
             self.sockets = bind(self.config) if sockets is None else sockets
             undo.callback(close, self.sockets)
-            undo.enter_context(self._open_metrics())
+            undo.enter_context(self._monitor.open())
             lifespan = Lifespan(app, self.config.lifespan)
             undo.push_async_callback(lifespan.close)
             if not await first(lifespan.startup(), self._stop):
@@ -189,20 +183,6 @@ class Server:
             await self._accept_clients(app, context, lifespan.state, undo)
             self.started = True
             self._undo = undo.pop_all()
-
-    def _open_metrics(self) -> contextlib.AbstractContextManager[None]:
-        """Serve /metrics, /live and /ready, if they are on. Raises ConfigError and BindError."""
-        if self.config.metrics is None:
-            return contextlib.nullcontext()
-        from .metrics import Metrics, ThisProcess, private_counters
-        from .metrics_server import serving
-
-        metrics = Metrics(self.config, has_workers=False)
-        self._counters = private_counters()
-        self._process = ThisProcess(self._counters)
-        self._health = metrics.health
-        metrics.worker_started(self._process)
-        return serving(self.config.metrics, metrics)
 
     async def _accept_clients(
         self,
@@ -215,15 +195,14 @@ class Server:
         access_log = open_access_log(self.config, loop)
         if access_log is not None:
             undo.callback(access_log.close)
-        service = make_service(app, self.config, loop, state, access_log, self._counters)
+        service = make_service(app, self.config, loop, state, access_log, self._monitor.counters)
         listener = Listener(self.sockets, service, self.config, context)
         self._service, self._listener = service, listener
         undo.push_async_callback(self._abort_clients, service, listener)
         service.start()
         undo.enter_context(loop_errors_go_first_to(listener.on_loop_error))
         await listener.open()
-        if self._process is not None:
-            self._process.ready = True
+        self._monitor.on_ready()
         self._on_listening("http" if context is None else "https")
 
     async def _abort_clients(self, service: Service, listener: Listener) -> None:
@@ -267,8 +246,7 @@ class Server:
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is in progress, stop the app and close the sockets."""
-        if self._health is not None:
-            self._health.stopping = True
+        self._monitor.on_stop()
         try:
             if self._service is not None and self._listener is not None:
                 self._listener.close()
@@ -358,31 +336,15 @@ class Server:
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A stop signal has come."""
         self._signals.append(sig)
-        if sig == signal.SIGTERM and self._may_delay():
-            self._draining = True
-            self._call_soon(self._serve_on)
+        loop = self._loop
+        if sig == signal.SIGTERM and loop is not None and self._monitor.delays_stop():
+            begin = self._monitor.begin_delay
+            loop.call_soon_threadsafe(begin, loop.call_later, self._stop_after_delay)
         else:
             self.request_stop()
 
-    def _may_delay(self) -> bool:
-        """Whether SIGTERM is to wait for `drain_delay`; a second signal does not."""
-        return (
-            bool(self.config.drain_delay)
-            and self._listener is not None
-            and not (self._draining or self._should_exit)
-        )
-
-    def _serve_on(self) -> None:
-        """Go on serving while load balancers learn from /ready that this server will stop."""
-        assert self._loop is not None
-        logger.info("Serving for %g s more (drain_delay), then stopping", self.config.drain_delay)
-        if self._health is not None:
-            self._health.draining = True
-        self._loop.call_later(self.config.drain_delay, self._end_delay)
-
-    def _end_delay(self) -> None:
-        if not self._should_exit:
-            self.request_stop()
+    def _stop_after_delay(self) -> None:
+        self.should_exit = True
 
     def _on_hangup(self, number: int, frame: FrameType | None) -> None:
         if self._terminal.is_gone():
@@ -409,27 +371,6 @@ def what_is_left(service: Service) -> str:
     counts = (len(service.connections), "connection"), (len(service.websockets), "WebSocket")
     parts = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count]
     return " and ".join(parts) or "calls of the application"
-
-
-@contextlib.contextmanager
-def loop_errors_go_first_to(handler: Callable[[dict[str, Any]], bool]) -> Iterator[None]:
-    """Ask this handler about errors of the running loop before the one that was there."""
-    loop = asyncio.get_running_loop()
-    previous = loop.get_exception_handler()
-
-    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if handler(context):
-            return
-        if previous is None:
-            loop.default_exception_handler(context)
-        else:
-            previous(loop, context)
-
-    loop.set_exception_handler(handle)
-    try:
-        yield
-    finally:
-        loop.set_exception_handler(previous)
 
 
 async def first(

@@ -16,19 +16,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from . import logs, sockets
 from .config import Config
 from .errors import WorkerError
 from .loops import choose_loop
+from .monitor import Monitor
 from .server import ABORT_SECONDS
 from .terminal import Terminal
 from .watch import FILES_CHANGED, open_watch
 from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
-
-if TYPE_CHECKING:
-    from .metrics import Metrics
 
 logger = logging.getLogger("fastserve")
 
@@ -59,8 +56,7 @@ class Supervisor:
         self._stops = 0
         self._problem: str | None = None
         self._terminal = Terminal()
-        self._draining = False  # --drain-delay
-        self._metrics: Metrics | None = None
+        self._monitor = Monitor(config)
         self._selector = selectors.DefaultSelector()
         self._on_signal: dict[int, Callable[[], None]] = {
             signal.SIGINT: self._stop,
@@ -81,7 +77,7 @@ class Supervisor:
         watch = open_watch(self._config)
         self._sockets = sockets.bind(self._config)
         try:
-            with self._signals() as wake, watch(wake), self._open_metrics():
+            with self._signals() as wake, watch(wake), self._monitor.open(has_workers=True):
                 self._fill()
                 self._watch_workers(time.monotonic())
                 while self._workers or not self._stops:
@@ -96,16 +92,6 @@ class Supervisor:
             sockets.close(self._sockets)
         if self._problem is not None:
             raise WorkerError(self._problem)
-
-    def _open_metrics(self) -> contextlib.AbstractContextManager[None]:
-        """Serve /metrics, /live and /ready, if they are on. Raises ConfigError and BindError."""
-        if self._config.metrics is None:
-            return contextlib.nullcontext()
-        from .metrics import Metrics
-        from .metrics_server import serving
-
-        self._metrics = Metrics(self._config, has_workers=True)
-        return serving(self._config.metrics, self._metrics)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[socket.socket]:
@@ -156,8 +142,7 @@ class Supervisor:
         self._failed_spawns = 0
         worker.replaces = replaces
         self._workers.append(worker)
-        if self._metrics is not None:
-            self._metrics.worker_started(worker)
+        self._monitor.worker_started(worker)
         read = selectors.EVENT_READ
         self._selector.register(worker.channel, read, partial(self._on_channel, worker))
         return True
@@ -209,6 +194,7 @@ class Supervisor:
         logger.info("Worker %d is ready", worker.pid)
         if not self._served:
             self._served = True
+            self._monitor.on_ready()
             scheme = "https" if self._config.is_ssl else "http"
             for sock in self._sockets:
                 url = sockets.url(sock, scheme)
@@ -235,8 +221,7 @@ class Supervisor:
 
     def _forget(self, worker: Worker) -> None:
         self._workers.remove(worker)
-        if self._metrics is not None:
-            self._metrics.worker_ended(worker, exit_reason(worker, bool(self._stops)))
+        self._monitor.worker_ended(worker, worker.exit_reason(bool(self._stops)))
         with contextlib.suppress(KeyError):
             self._selector.unregister(worker.channel)
         for other in self._workers:
@@ -286,23 +271,13 @@ class Supervisor:
 
     def _terminate(self) -> None:
         """SIGTERM: stop, after `drain_delay`; a second signal ends that."""
-        delay = self._config.drain_delay
-        if not delay or self._draining or self._stops or not self._served:
+        if not self._monitor.delays_stop():
             return self._stop()
-        logger.info("Serving for %g s more (drain_delay), then stopping", delay)
-        self._draining = True
-        if self._metrics is not None:
-            self._metrics.health.draining = True
-        return self._later(delay, self._end_delay)
-
-    def _end_delay(self) -> None:
-        if not self._stops:
-            self._stop()
+        return self._monitor.begin_delay(self._later, self._stop)
 
     def _stop(self) -> None:
         self._stops += 1
-        if self._metrics is not None:
-            self._metrics.health.stopping = True
+        self._monitor.on_stop()
         self._to_replace.clear()
         if self._stops == 1:
             logger.info("Stopping %d workers", len(self._workers))
@@ -412,15 +387,6 @@ class Supervisor:
                 worker.stop()
                 self._later(RELOAD_SECONDS, partial(self._abort, worker))
         self._reap()
-
-
-def exit_reason(worker: Worker, stops: bool) -> str:
-    """Why it has ended, for the metrics: one of EXIT_REASONS."""
-    if worker.killed and not worker.stopping:
-        return "hung" if worker.ready else "not_started"
-    if worker.stopping or stops:
-        return "max_requests" if worker.max_requests_reached else "asked"
-    return "crashed"
 
 
 def log_stacks(worker: Worker) -> None:

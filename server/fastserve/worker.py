@@ -18,11 +18,13 @@ import tempfile
 import threading
 import time
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from . import logs
 from .config import Config
 from .errors import AppError, StartError
+from .monitor import Monitor
 from .server import ABORT_SECONDS, Server, logger
 
 if TYPE_CHECKING:
@@ -107,6 +109,14 @@ class Worker:
         self.channel.close()
         self._stacks.close()
 
+    def exit_reason(self, is_stop: bool) -> str:
+        """Why it has ended, as the metrics have it; `is_stop`: all workers were asked to."""
+        if self.killed and not self.stopping:
+            return "hung" if self.ready else "not_started"
+        if self.stopping or is_stop:
+            return "max_requests" if self.max_requests_reached else "asked"
+        return "crashed"
+
     def read_words(self) -> bytes | None:
         """READY, BEAT and MAX_REQUESTS, or nothing yet; None at the end of the stream."""
         try:
@@ -143,7 +153,8 @@ class WorkerServer(Server):
 
     def __init__(self, config: Config, channel: socket.socket, counters: "Counters | None") -> None:
         super().__init__(config)
-        self._counters = counters
+        # What else there is to monitoring, the supervisor does.
+        self._monitor = Monitor(replace(config, metrics=None, drain_delay=0), counters)
         self._channel = channel
         thread = threading.Thread(target=self._obey, name="fastserve supervisor", daemon=True)
         thread.start()
@@ -171,12 +182,6 @@ class WorkerServer(Server):
 
     def _how_to_force(self) -> str:
         return f"send SIGTERM again to the main process ({os.getppid()}) to close them now"
-
-    def _open_metrics(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()  # the supervisor serves them
-
-    def _may_delay(self) -> bool:
-        return False  # the supervisor has waited already
 
     # In a thread of its own, for an event loop that hangs obeys nobody
 

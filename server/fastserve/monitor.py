@@ -1,0 +1,95 @@
+"""What is asked of the main process from outside: metrics, health, and to stop after a while."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from .config import Config
+
+if TYPE_CHECKING:
+    from .asgi._counters import Counters
+    from .health import ServingProcess
+    from .metrics import Metrics, ThisProcess
+
+logger = logging.getLogger("fastserve")
+
+
+class Monitor:
+    """Of the supervisor, or of the server itself. Does nothing unless the options ask for it.
+
+    `counters` is where a server without workers counts, or a worker, which gives them; None: it
+    does not count.
+    """
+
+    def __init__(self, config: Config, counters: "Counters | None" = None) -> None:
+        self.counters = counters
+        self._config = config
+        self._serves = False
+        self._was_delayed = False
+        self._metrics: Metrics | None = None
+        self._process: ThisProcess | None = None
+
+    @contextlib.contextmanager
+    def open(self, *, has_workers: bool = False) -> Iterator[None]:
+        """Serve /metrics, /live and /ready. Raises ConfigError and BindError."""
+        if self._config.metrics is None:
+            yield
+            return
+        from .metrics import Metrics, ThisProcess, private_counters
+        from .metrics_server import serving
+
+        self._metrics = Metrics(self._config, has_workers=has_workers)
+        if not has_workers:
+            self.counters = private_counters()
+            self._process = ThisProcess(self.counters)
+            self._metrics.worker_started(self._process)
+        with serving(self._config.metrics, self._metrics):
+            yield
+
+    # What the process tells
+
+    def on_ready(self) -> None:
+        """Clients are accepted: by this process, or by its first worker."""
+        self._serves = True
+        if self._process is not None:
+            self._process.ready = True
+
+    def on_stop(self) -> None:
+        """The stop has begun."""
+        self._serves = False
+        if self._metrics is not None:
+            self._metrics.health.stopping = True
+
+    def worker_started(self, worker: "ServingProcess") -> None:
+        if self._metrics is not None:
+            self._metrics.worker_started(worker)
+
+    def worker_ended(self, worker: "ServingProcess", reason: str) -> None:
+        """`reason` is one of EXIT_REASONS."""
+        if self._metrics is not None:
+            self._metrics.worker_ended(worker, reason)
+
+    # --drain-delay
+
+    def delays_stop(self) -> bool:
+        """Whether SIGTERM has to wait; true once, so that a second one ends it."""
+        if self._was_delayed or not self._serves:
+            return False
+        self._was_delayed = bool(self._config.drain_delay)
+        return self._was_delayed
+
+    def begin_delay(
+        self, later: Callable[[float, Callable[[], None]], object], stop: Callable[[], None]
+    ) -> None:
+        """Go on serving while load balancers learn from /ready that this server will stop."""
+
+        def end() -> None:
+            if self._serves:  # else it was stopped meanwhile
+                stop()
+
+        seconds = self._config.drain_delay
+        if self._metrics is not None:
+            self._metrics.health.draining = True
+        logger.info("Serving for %g s more (drain_delay), then stopping", seconds)
+        later(seconds, end)
