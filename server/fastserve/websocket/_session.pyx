@@ -429,11 +429,12 @@ cdef class Session:
 
     def connection_lost(self, exc):
         """The end on the wire; the app may still take what had arrived."""
+        cdef bint was_open = self.stream.transport is not None  # and is told this once
         self.stream.lose()
         self.handshake = None
         if self.disconnect is None:
             self.disconnect = (1006, "")
-        if self.protocol is not None:
+        if was_open:
             record_close(
                 self.service, self.entry, self.disconnect[0], coarse_time() - self.opened_at
             )
