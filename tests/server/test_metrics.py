@@ -1,7 +1,9 @@
 """/metrics: what is counted equals what clients have sent, in one process and over workers."""
 
 import contextlib
+import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -428,3 +430,39 @@ def test_every_metric_is_collected_and_documented_once():
         assert name not in found
         found[name] = family.type, family.documentation
     assert found == {each.full_name: (each.kind, each.help) for each in FAMILIES}
+
+
+DOCS = HERE.parents[1] / "docs"
+
+
+def test_the_documented_table():
+    rows = [
+        [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
+        for line in (DOCS / "metrics.md").read_text().splitlines()
+        if line.startswith("| `fastserve_")
+    ]
+    assert rows == [
+        [each.full_name, each.kind, ", ".join(each.labels), each.help] for each in FAMILIES
+    ]
+
+
+def names_in(text):
+    """Every metric that the text names, without what histograms add to theirs."""
+    found = re.findall(r"\bfastserve_\w+", text)
+    return {re.sub("_(bucket|sum|count)$", "", name) for name in found}
+
+
+@pytest.mark.parametrize("file", ["metrics.md", "grafana/fastserve.json"])
+def test_what_is_shown_exists(file):
+    assert names_in((DOCS / file).read_text()) <= {each.full_name for each in FAMILIES}
+
+
+def test_the_dashboard():
+    """Every query is of its own job, and every metric is in one of them or known by another."""
+    dashboard = json.loads((DOCS / "grafana" / "fastserve.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    assert all('job="$job"' in query for query in queries)
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    shown = names_in(" ".join(queries))
+    missing = {each.full_name for each in FAMILIES} - shown
+    assert missing == {"fastserve_worker_pid"}

@@ -4,6 +4,7 @@ Scraped by Prometheus, if it is installed, and by a thread with prometheus_clien
 """
 
 import collections
+import json
 import re
 import shutil
 import signal
@@ -14,7 +15,7 @@ from http.client import HTTPConnection
 import pytest
 from prometheus import PROGRAM, Prometheus
 from scraping import side_of
-from serving import WAIT, Command
+from serving import HERE, WAIT, Command
 
 from fastserve.exposition import FAMILIES
 
@@ -120,6 +121,13 @@ def test_counters_equal_what_clients_sent(command):
     assert scraper.backwards == []
 
 
+def dashboard_queries():
+    """Those of docs/grafana, with a value for each variable of Grafana's."""
+    text = (HERE.parents[1] / "docs" / "grafana" / "fastserve.json").read_text()
+    text = text.replace("$__rate_interval", "1m").replace("$job", "fastserve")
+    return [target["expr"] for panel in json.loads(text)["panels"] for target in panel["targets"]]
+
+
 @pytest.mark.skipif(PROGRAM is None, reason="prometheus is not installed")
 def test_prometheus_has_the_same(command):
     side = side_of(command)
@@ -151,5 +159,7 @@ def test_prometheus_has_the_same(command):
                 resets = prometheus.query(f"resets({family.full_name}[1h])")
                 assert resets
                 assert not any(resets.values()), family
+        for query in dashboard_queries():
+            prometheus.query(query)
         exits = prometheus.query('fastserve_worker_exits_total{reason="asked"}')
         assert exits.popitem()[1] == 2 * RESTARTS
