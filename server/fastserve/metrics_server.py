@@ -83,12 +83,15 @@ class MetricsServer:
             timeout_head=SECONDS,
             timeout_body=SECONDS,
             timeout_send=SECONDS,
-            # Prometheus asks every 15 s or so, on the same connection.
-            timeout_keep_alive=60,
+            timeout_keep_alive=20,  # Prometheus asks every 15 s unless told otherwise
         )
+        self.sockets: list[socket.socket] = []
         try:
-            self.sockets = sockets.bind(self._config)
-        except BindError as error:
+            self.sockets += sockets.bind(self._config)
+            for sock in self.sockets:
+                sock.listen(MAX_CLIENTS)
+        except (BindError, OSError) as error:
+            sockets.close(self.sockets)
             reason = error.__cause__ or error
             problem = getattr(reason, "strerror", None) or reason
             raise BindError(f"metrics: cannot bind {address}: {problem}") from error
@@ -98,7 +101,6 @@ class MetricsServer:
 
     def start(self) -> None:
         for sock in self.sockets:
-            sock.listen(MAX_CLIENTS)
             where = sockets.url(sock, "http")
             logger.info("Metrics and health checks on %s (/metrics, /live, /ready)", where)
         self._thread.start()

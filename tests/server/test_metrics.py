@@ -385,8 +385,12 @@ def test_what_is_not_an_address(text):
         Config("app", metrics=text)
 
 
-def test_a_number_is_a_port():
+def test_a_number_is_a_port(tmp_path):
     assert Config("app", metrics=9100).metrics == "9100"
+    file = tmp_path / "fastserve.toml"
+    file.write_text("metrics = 0\n")
+    with Command("apps:app", "--port", 0, "--config", file) as command:
+        assert side_of(command).health("/live") == (200, "live")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
