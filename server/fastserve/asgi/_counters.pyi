@@ -1,6 +1,6 @@
 from typing import Any, final
 
-from typing_extensions import Buffer, disjoint_base
+from typing_extensions import Buffer
 
 __all__ = (
     "COUNTERS_SIZE",
@@ -20,7 +20,6 @@ REFUSAL_STATUSES: tuple[int, ...]
 STATUS_NAMES: tuple[str, ...]
 
 @final
-@disjoint_base
 class Counters:
     def __new__(cls, memory: Buffer) -> Counters: ...
     def read(self) -> dict[str, dict[str, Any]]: ...

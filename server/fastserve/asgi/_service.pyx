@@ -5,7 +5,6 @@ import logging
 from urllib.parse import quote
 
 from httpparser cimport Limits, Output
-from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._task cimport Runner
 
 from fastserve.asgi.tls_scope import server_certificate
