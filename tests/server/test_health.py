@@ -6,7 +6,7 @@ import time
 
 import pytest
 from scraping import side_of
-from serving import Command, Hold, get, send_get
+from serving import WAIT, Command, Hold, get, send_get
 
 from fastserve import Config
 from fastserve.asgi._counters import Counters
@@ -183,6 +183,41 @@ def test_a_server_that_has_not_started_does_not_wait(serve):
     command.expect("starting", "stdout")
     command.signal(signal.SIGTERM)
     assert command.wait() == 0
+
+
+def test_a_server_that_hangs_says_so():
+    with Command(
+        "apps:app", "--port", 0, "--metrics", 0, "--timeout-worker-healthcheck", 1
+    ) as command:
+        side = side_of(command)
+        connection = send_get(command.port(), "/hang")
+        command.expect("hanging", "stdout")
+        deadline = time.monotonic() + WAIT
+        while side.health("/live") == (200, "live"):
+            assert time.monotonic() < deadline
+        problem = "no event loop has run for 1 s"
+        assert side.health("/live") == side.health("/ready") == (503, problem)
+        assert side.scrape()["requests_in_progress",] == 1
+        connection.close()
+
+
+def test_workers_that_hang_are_counted():
+    with Command(
+        *("apps:app", "--port", 0, "--workers", 2, "--metrics", 0),
+        *("--timeout-worker-healthcheck", 1),
+    ) as command:
+        side = side_of(command)
+        port = command.port()
+        command.expect("is ready")
+        connection = send_get(port, "/hang")
+        command.expect("hangs: its event loop has not run for 1 s")
+        command.expect("is ready")
+        assert side.scrape().of("worker_exits_total") == {("hung",): 1}
+        assert side.health("/live") == (200, "live")
+        assert side.health("/ready") == (200, "ready")
+        connection.close()
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
 
 
 def test_workers_are_replaced_during_a_drain_delay():
