@@ -4,15 +4,16 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from . import logs
-from .access_format import json_format, text_format
+from .access_format import Format, make_format
 from .config import Config
 from .formatters import wants_colors
-from .logs import LineWriter, is_standard
+from .log_file import LogFile
+from .logs import LineWriter, is_file, is_standard
 
 if TYPE_CHECKING:
     from .asgi._entry import Entry
@@ -30,8 +31,12 @@ class Log(Protocol):
         """Whether it uses `elapsed`; if not, nobody reads the clock for it."""
 
     @property
-    def keeps_headers(self) -> bool:
-        """Whether it uses the fields of a response, and those of a WebSocket to its end."""
+    def wants_headers(self) -> bool:
+        """Whether it uses the fields of a request."""
+
+    @property
+    def wants_response_headers(self) -> bool:
+        """Whether it uses those that the app gives a response."""
 
     def record(self, entry: "Entry") -> None:
         """Add a line for this."""
@@ -43,23 +48,23 @@ class Log(Protocol):
 def open_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> Log | None:
     """The log that `access_log` and `access_log_format` choose; None if it is off.
 
-    It writes to standard output, or to the handlers of the logger "fastserve.access" if it has any:
-    its own or, with `log_config`, those of its parents. What a program does to uvicorn's logger
-    "uvicorn.access" (handlers, filters, a level) is done to ours.
+    It writes to `access_log_file`, or to the handlers of the logger "fastserve.access" if it has
+    any: its own or, with `log_config`, those of its parents; else to standard output. What a
+    program does to uvicorn's logger "uvicorn.access" (handlers, filters, a level) is done to ours.
     """
     if not config.access_log or logs.level_of(config) > logging.INFO:
         return None
     loggers = [logging.getLogger(f"{package}.access") for package in ("fastserve", "uvicorn")]
     if any(each.disabled or each.level > logging.INFO for each in loggers):
         return None
-    for each in loggers:
+    file = None
+    if is_file(config.access_log_file):
+        file = LogFile("access_log_file", config.access_log_file)
+    for each in loggers if file is None else ():
         if each.handlers or (config.log_config != "" and each.hasHandlers()):
             return LoggerAccessLog(each)
-    if config.access_log_format == "json":
-        log = AccessLog(loop, json_format())
-        log.timed = True
-    else:
-        log = AccessLog(loop, text_format(wants_colors(config.use_colors, 1)))
+    colors = wants_colors(config.use_colors, 1 if file is None else file.fd)
+    log = AccessLog(loop, make_format(config.access_log_format, colors=colors), file)
     filters = [item for each in loggers for item in each.filters]
     return FilteredAccessLog(log, filters) if filters else log
 
@@ -71,20 +76,21 @@ class AccessLog:
     clean stop loses no line.
     """
 
-    timed = False
-    keeps_headers = False
-
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        line: Callable[["Entry"], str],
-        stream: TextIO | None = None,
+        form: Format,
+        target: LogFile | TextIO | None = None,
     ) -> None:
+        """To standard output without `target`, which is closed with the log if it is a file."""
         self._loop = loop
-        self._line = line
-        self._stream = stream
-        self._writer: LineWriter | None = None  # for the real standard output
-        if stream is None and is_standard(sys.stdout, 1):
+        self._line, self.timed, self.wants_headers, self.wants_response_headers = form
+        self._file = target if isinstance(target, LogFile) else None
+        self._stream = None if isinstance(target, LogFile) else target
+        self._writer: LineWriter | None = None
+        if self._file is not None:
+            self._writer = LineWriter(self._file.fd, f"access log {self._file.path}")
+        elif target is None and is_standard(sys.stdout, 1):
             self._writer = LineWriter(1, "access log")
             if isinstance(sys.stdout, TextIOWrapper):
                 sys.stdout.reconfigure(line_buffering=True)  # or what the app prints would wait
@@ -114,7 +120,9 @@ class AccessLog:
         text, self._lines = "".join(self._lines), []
         # Looked up each time: programs and tests replace sys.stdout.
         stream = sys.stdout if self._stream is None else self._stream
-        if self._writer is not None and (stream is None or is_standard(stream, 1)):
+        if self._writer is not None and (
+            self._file is not None or stream is None or is_standard(stream, 1)
+        ):
             self._writer.write(text)
             return
         # When nobody reads standard output any more, serving goes on.
@@ -127,8 +135,8 @@ class AccessLog:
             self._timer.cancel()
             self._timer = None
         self.flush()
-        if self._writer is not None:
-            self._writer.close()
+        if self._writer is not None and self._writer.close() and self._file is not None:
+            self._file.close()
 
 
 class FilteredAccessLog:
@@ -136,12 +144,13 @@ class FilteredAccessLog:
 
     def __init__(self, log: AccessLog, filters: Sequence[Any]) -> None:
         self._log = log
+        self.close = log.close
         self._filterer = logging.Filterer()
         for each in filters:
             self._filterer.addFilter(each)
         self.timed = log.timed
-        self.keeps_headers = log.keeps_headers
-        self.close = log.close
+        self.wants_headers = log.wants_headers
+        self.wants_response_headers = log.wants_response_headers
 
     def record(self, entry: "Entry") -> None:
         record = logging.LogRecord(
@@ -154,8 +163,7 @@ class FilteredAccessLog:
 class LoggerAccessLog:
     """One log record per entry, for handlers that the program or --log-config sets up."""
 
-    timed = False
-    keeps_headers = False
+    timed = wants_headers = wants_response_headers = False
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger

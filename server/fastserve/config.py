@@ -187,8 +187,18 @@ class Config:
         "Loggers and formatters of uvicorn in it mean ours.",
         common=True,
     )
+    log_file: str = opt(
+        "-", "File to append the log to; -: standard error. Reopened on SIGHUP and SIGUSR1."
+    )
     access_log: bool = opt(True, "Log each request to standard output.", common=True)
-    access_log_format: str = opt("text", "Format of the access log.", choices=("text", "json"))
+    access_log_file: str = opt(
+        "-", "File to append the access log to; -: standard output. Reopened likewise."
+    )
+    access_log_format: str = opt(
+        "text",
+        "Format of the access log: text, json, or gunicorn's atoms, as in "
+        "'%(h)s \"%(r)s\" %(s)s %({x-request-id}i)s'.",
+    )
     use_colors: bool | None = opt(
         None, "Colours in the log; without the option: on a terminal, unless NO_COLOR is set."
     )
@@ -453,6 +463,15 @@ class Config:
             raise ConfigError("root_path", "must start with /")
         self._set("root_path", root_path)
         self._set("log_config", log_config.plain(self.log_config))
+        if self.log_file != "-" and self.log_config != "":
+            raise ConfigError("log_file", "cannot be combined with log_config, which has handlers")
+        if self.access_log_format not in ("text", "json"):
+            from .access_format import Atoms
+
+            try:
+                Atoms(self.access_log_format)
+            except ValueError as error:
+                raise ConfigError("access_log_format", str(error)) from None
 
     # What programs written for uvicorn ask of its Config
 

@@ -46,9 +46,9 @@ TABLE = (
 -u --user                 start the process as that user: User= of systemd, USER of a Dockerfile
 -g --group                start the process with that group: Group= of systemd
 -m --umask                set it where the process starts: UMask= of systemd, umask of a shell
---access-logfile          use --access-log and redirect standard output, or --log-config
---access-logformat        use --access-log-format text or json, or --log-config
---error-logfile --log-file    redirect standard error, or use --log-config
+--access-logfile          use --access-log-file
+--access-logformat        use --access-log-format, which knows the same atoms
+--error-logfile           use --log-file
 --statsd-host             fastserve sends no metrics; use --metrics, for Prometheus to fetch them
 --statsd-prefix           fastserve sends no metrics; use --metrics, for Prometheus to fetch them
 """,
@@ -169,7 +169,7 @@ TABLE = (
 --http2-max-send-buffer-size    use --write-high-water
 --log                     use --log-level
 --no-log                  use --log-level critical
---access-log-fmt          use --access-log-format text or json, or --log-config
+--access-log-fmt          use --access-log-format, which has gunicorn's atoms
 --ssl-certificate         use --ssl-certfile
 --ssl-protocol-min        remove it; TLS 1.2 is the lowest
 --ssl-ca                  use --ssl-ca-certs
@@ -217,7 +217,7 @@ OTHER_MEANING = {
         "--backlog": "the same; at the limit of connections, accepting pauses here",
     },
     HYPERCORN: {
-        "--access-log": "a file there; here a switch, and standard output",
+        "--access-log": "a file there; a switch here, and --access-log-file names a file",
         "--config": "TOML with its own names there",
     },
     GRANIAN: {

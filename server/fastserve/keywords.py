@@ -44,8 +44,10 @@ class Keywords(TypedDict, total=False):
     root_path: str | None
     log_level: str | int | None
     log_config: dict[str, Any] | Path | RawConfigParser | IO[Any] | None
+    log_file: str
     access_log: bool
-    access_log_format: Literal["text", "json"]
+    access_log_file: str
+    access_log_format: str
     use_colors: bool | None
     metrics: str | int | None
     drain_delay: float | None

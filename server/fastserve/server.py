@@ -23,6 +23,7 @@ from .loop_errors import loop_errors_go_first_to
 from .loops import choose_loop, loop_factory
 from .monitor import Monitor
 from .service import Service, make_service
+from .signals import handled
 from .sockets import bind, close, url
 from .terminal import Terminal
 from .tls import server_context
@@ -323,15 +324,11 @@ class Server:
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread may set handlers
             return
-        previous = {number: signal.signal(number, self.handle_exit) for number in self.stop_signals}
-        # A program around the server, and nohup, have their own idea of it.
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-            previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_hangup)
-        try:
+        always = dict.fromkeys(self.stop_signals, self.handle_exit)
+        # A program around the server, and nohup, have their own idea of these.
+        otherwise = {signal.SIGHUP: self._on_hangup, signal.SIGUSR1: logs.reopen_on_signal}
+        with handled(always, otherwise):
             yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A stop signal has come."""

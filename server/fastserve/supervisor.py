@@ -1,7 +1,8 @@
 """Several worker processes on the same sockets: start, restart, reload, stop.
 
 Signals: SIGTERM and SIGINT stop, a second one aborts and a third kills; SIGHUP replaces the
-workers one by one without downtime; SIGTTIN and SIGTTOU add and remove a worker.
+workers one by one without downtime; SIGUSR1 opens the log files anew that were moved; SIGTTIN and
+SIGTTOU add and remove a worker.
 
 A worker that does not start in time, or whose event loop hangs, is killed and replaced.
 """
@@ -62,6 +63,7 @@ class Supervisor:
             signal.SIGINT: self._stop,
             signal.SIGTERM: self._terminate,
             signal.SIGHUP: self._hang_up,
+            signal.SIGUSR1: self._reopen_logs,
             signal.SIGTTIN: self._add_one,
             signal.SIGTTOU: self._remove_one,
             signal.SIGCHLD: self._reap,
@@ -340,8 +342,13 @@ class Supervisor:
     def _hang_up(self) -> None:
         if self._terminal.is_gone():
             return self._stop()
-        logs.reopen()
+        self._reopen_logs()
         return self._replace_all()
+
+    def _reopen_logs(self) -> None:
+        logs.reopen()
+        for worker in self._workers:
+            worker.reopen_logs()
 
     def _replace_all(self) -> None:
         logger.info("Replacing the workers one by one")

@@ -3,7 +3,8 @@
 Between the two is a socket pair. The supervisor sends the options and the descriptors of the
 listening sockets. The worker answers READY when it accepts clients, BEAT for as long as its event
 loop runs, and MAX_REQUESTS when it has served as many as it may. ABORT tells the worker not to wait
-for what is in progress; the end of the stream, that the supervisor is gone.
+for what is in progress; REOPEN, to open the log files anew; the end of the stream, that the
+supervisor is gone.
 """
 
 import contextlib
@@ -34,6 +35,7 @@ READY = b"R"
 BEAT = b"B"
 MAX_REQUESTS = b"M"
 ABORT = b"A"
+REOPEN = b"O"
 START_FAILED = 1  # the exit status that says: another try would fail as well
 BEAT_SECONDS = 5.0  # or four times in timeout_worker_healthcheck
 ORPHAN_SECONDS = 5.0  # without a supervisor, an event loop that hangs so long ends the process
@@ -93,6 +95,11 @@ class Worker:
         with contextlib.suppress(OSError):  # it has ended meanwhile
             self.channel.send(ABORT)
         return None
+
+    def reopen_logs(self) -> None:
+        """Have it open the log files anew that were moved."""
+        with contextlib.suppress(OSError):  # it has ended, or does not listen for a long time
+            self.channel.send(REOPEN)
 
     def dump(self) -> None:
         """End it, and have it write down first where each of its threads is."""
@@ -186,9 +193,12 @@ class WorkerServer(Server):
     # In a thread of its own, for an event loop that hangs obeys nobody
 
     def _obey(self) -> None:
-        while self._receive() == ABORT:
-            self.should_exit = True
-            self.force_exit = True
+        while word := self._receive():
+            if word == REOPEN:
+                logs.reopen()
+            else:
+                self.should_exit = True
+                self.force_exit = True
         logger.warning("The supervisor is gone; stopping")
         self.request_stop()
         self._wait_for_end()
@@ -225,6 +235,7 @@ def patience(config: Config) -> float:
 def main() -> int:
     # A handler, not SIG_IGN, which the app's own child processes would inherit.
     signal.signal(signal.SIGINT, lambda number, frame: None)
+    signal.signal(signal.SIGUSR1, logs.reopen_on_signal)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
     stacks = int(sys.argv[2])

@@ -18,14 +18,20 @@ class Served:
     """An app behind its service; `connect()` gives the transport of a new connection."""
 
     def __init__(
-        self, loop: Loop, app: Any, *, state: dict[str, Any] | None = None, **options: Any
+        self,
+        loop: Loop,
+        app: Any,
+        *,
+        state: dict[str, Any] | None = None,
+        log: Any = None,
+        **options: Any,
     ) -> None:
         self.loop = loop
         self.config = Config(app, access_log=False, **options)
         state = {} if state is None else state
         self.counters = private_counters()
         self.service: Service = make_service(
-            load(self.config), self.config, loop, state, None, self.counters
+            load(self.config), self.config, loop, state, log, self.counters
         )
         self.service.start()
         self.transports: weakref.WeakSet[Transport] = weakref.WeakSet()

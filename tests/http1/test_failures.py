@@ -480,7 +480,7 @@ def test_a_websocket_app_that_fails_before_it_accepts(serve, loop, failure):
 class Lines:
     """An access log that keeps what it is given."""
 
-    timed = keeps_headers = False
+    timed = wants_headers = wants_response_headers = False
 
     def __init__(self):
         self.kept = []

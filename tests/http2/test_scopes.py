@@ -104,7 +104,7 @@ class Log:
     """Stands for the access log; `lines` has the path, the status and the client of each line."""
 
     timed = True
-    keeps_headers = False
+    wants_headers = wants_response_headers = False
 
     def __init__(self):
         self.lines = []

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from serving import without_stamps
 from websockets.sync.client import connect
 
 from fastserve import Config, ConfigError
@@ -139,6 +140,6 @@ def test_the_access_log_names_the_client(live, capfd):
         client.send(b"GET /own HTTP/1.1\r\nHost: h\r\n\r\n")
         client.response()
     server.stop()
-    first, second = capfd.readouterr().out.splitlines()
+    first, second = without_stamps(capfd.readouterr().out.splitlines())
     assert first.startswith("192.0.2.7:0 ")
     assert second.startswith("127.0.0.1:")

@@ -15,4 +15,7 @@ cdef class Entry:
     cdef readonly object response_headers  # owned: the app's, if the log asks for them; or None
     cdef bytes start  # owned: what has arrived of a request line that is not whole, else None
 
+    cdef Py_ssize_t line_length(self) except -2
+    cdef char *put_line(self, char *out) except NULL
+
 cdef Entry entry_of_start(bytes start)

@@ -1,9 +1,9 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import final
 
 from typing_extensions import disjoint_base
 
-__all__ = ("Entry", "quoted")
+__all__ = ("Entry", "TextLine", "find", "quoted")
 
 @final
 @disjoint_base
@@ -39,4 +39,10 @@ class Entry:
     @property
     def request_line(self) -> str: ...
 
+@disjoint_base
+class TextLine:
+    def __new__(cls, renew: Callable[[int], str]) -> TextLine: ...
+    def line(self, entry: Entry) -> str | None: ...
+
+def find(headers: Iterable[tuple[bytes, bytes]] | None, wanted: bytes) -> bytes | None: ...
 def quoted(text: bytes, most: int = 3500) -> str: ...

@@ -3,8 +3,20 @@
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
+from posix.time cimport clock_gettime, clockid_t, timespec
 
-__all__ = ("Entry", "quoted")
+__all__ = ("Entry", "TextLine", "find", "quoted")
+
+cdef extern from *:
+    """
+    #include <time.h>
+    #ifdef CLOCK_REALTIME_COARSE
+    #define FASTSERVE_COARSE_TIME CLOCK_REALTIME_COARSE
+    #else
+    #define FASTSERVE_COARSE_TIME CLOCK_REALTIME
+    #endif
+    """
+    const clockid_t COARSE_TIME "FASTSERVE_COARSE_TIME"
 
 cdef extern from "Python.h":
     str PyUnicode_New(Py_ssize_t, Py_UCS4)
@@ -68,28 +80,79 @@ cdef class Entry:
     @property
     def request_line(self):
         """As it arrived, or nearly; escaped, as `target` is."""
-        cdef str method = self.method, version = self.version, text
-        cdef Py_ssize_t first, last, length
-        cdef char *out
-        if self.start is not None:
-            return cut(escaped(self.start)) or "-"
-        length = target_length(self.path, self.query)
-        if length > TARGET_CHARACTERS or not (
-            is_safe(self.path) and is_safe(self.query)
-            and PyUnicode_IS_COMPACT_ASCII(method) and PyUnicode_IS_COMPACT_ASCII(version)
-        ):
-            return f"{method} {self.target} HTTP/{version}"
-        first = PyUnicode_GET_LENGTH(method)
-        last = PyUnicode_GET_LENGTH(version)
-        text = PyUnicode_New(first + length + last + 7, 127)
-        out = PyUnicode_DATA(text)
-        memcpy(out, PyUnicode_DATA(method), first)
-        out[first] = c' '
-        out += first + 1
-        put_target(out, self.path, self.query)
-        memcpy(out + length, b" HTTP/", 6)
-        memcpy(out + length + 6, PyUnicode_DATA(version), last)
+        cdef Py_ssize_t length = self.line_length()
+        cdef str text
+        if length < 0:
+            if self.start is not None:
+                return cut(escaped(self.start)) or "-"
+            return f"{self.method} {self.target} HTTP/{self.version}"
+        text = PyUnicode_New(length, 127)
+        self.put_line(PyUnicode_DATA(text))
         return text
+
+    cdef Py_ssize_t line_length(self) except -2:
+        """Of the request line; -1 when it cannot stand in the log as it is."""
+        cdef Py_ssize_t length = target_length(self.path, self.query)
+        if self.start is not None or length > TARGET_CHARACTERS or not (
+            is_safe(self.path) and is_safe(self.query)
+            and PyUnicode_IS_COMPACT_ASCII(self.method) and PyUnicode_IS_COMPACT_ASCII(self.version)
+        ):
+            return -1
+        return PyUnicode_GET_LENGTH(self.method) + length + PyUnicode_GET_LENGTH(self.version) + 7
+
+    cdef char *put_line(self, char *out) except NULL:
+        """Write the request line, which can stand as it is; its end."""
+        out = put_text(out, self.method)
+        out[0] = c' '
+        out = put_target(out + 1, self.path, self.query)
+        memcpy(out, b" HTTP/", 6)
+        return put_text(out + 6, self.version)
+
+
+cdef class TextLine:
+    """The line of the format `text`; `renew` makes what it begins with, once a second."""
+
+    cdef object renew  # owned
+    cdef long long second
+    cdef str begin  # owned
+
+    def __cinit__(self, renew not None):
+        self.renew = renew
+        self.begin = ""
+
+    def line(self, Entry entry not None):
+        """The whole line; None for what is not written in this way."""
+        cdef Py_ssize_t length = entry.line_length()
+        cdef str text
+        cdef char *out
+        cdef timespec now
+        clock_gettime(COARSE_TIME, &now)
+        if now.tv_sec != self.second:
+            self.begin = self.renew(now.tv_sec)
+            self.second = now.tv_sec
+        if length < 0 or entry.status < 100 or entry.status > 999 or not entry.client or not (
+            PyUnicode_IS_COMPACT_ASCII(self.begin) and PyUnicode_IS_COMPACT_ASCII(entry.client)
+        ):
+            return None
+        length += PyUnicode_GET_LENGTH(self.begin) + PyUnicode_GET_LENGTH(entry.client) + 10
+        text = PyUnicode_New(length, 127)
+        out = put_text(PyUnicode_DATA(text), self.begin)
+        out = put_text(out, entry.client)
+        memcpy(out, b' - "', 4)
+        out = entry.put_line(out + 4)
+        out[0] = c'"'
+        out[1] = c' '
+        out[2] = c'0' + entry.status // 100
+        out[3] = c'0' + entry.status // 10 % 10
+        out[4] = c'0' + entry.status % 10
+        out[5] = c'\n'
+        return text
+
+
+cdef inline char *put_text(char *out, str text) except NULL:
+    cdef Py_ssize_t length = PyUnicode_GET_LENGTH(text)
+    memcpy(out, PyUnicode_DATA(text), length)
+    return out + length
 
 
 cdef inline Py_ssize_t target_length(bytes path, bytes query):
@@ -97,13 +160,14 @@ cdef inline Py_ssize_t target_length(bytes path, bytes query):
     return PyBytes_GET_SIZE(path) + (length + 1 if length else 0)
 
 
-cdef inline int put_target(char *out, bytes path, bytes query) except -1:
-    cdef Py_ssize_t length = PyBytes_GET_SIZE(path)
-    memcpy(out, PyBytes_AS_STRING(path), length)
+cdef inline char *put_target(char *out, bytes path, bytes query) except NULL:
+    memcpy(out, PyBytes_AS_STRING(path), PyBytes_GET_SIZE(path))
+    out += PyBytes_GET_SIZE(path)
     if PyBytes_GET_SIZE(query):
-        out[length] = c'?'
-        memcpy(out + length + 1, PyBytes_AS_STRING(query), PyBytes_GET_SIZE(query))
-    return 0
+        out[0] = c'?'
+        memcpy(out + 1, PyBytes_AS_STRING(query), PyBytes_GET_SIZE(query))
+        out += PyBytes_GET_SIZE(query) + 1
+    return out
 
 
 cdef inline bint is_safe(bytes text):
@@ -124,6 +188,16 @@ def quoted(bytes text not None, Py_ssize_t most=TARGET_CHARACTERS):
     """With all that could forge a log line as \\xNN, cut to about so many characters."""
     cdef str whole = escaped(text[:most + 1])
     return whole if len(whole) <= most else f"{whole[:most]}..."
+
+
+def find(object headers, bytes wanted not None):
+    """The value of the first field of this name, given in lower case; None: there is none."""
+    if headers is None:
+        return None
+    for name, value in headers:
+        if len(name) == len(wanted) and (name == wanted or name.lower() == wanted):
+            return bytes(value)
+    return None
 
 
 cdef str escaped(bytes text):

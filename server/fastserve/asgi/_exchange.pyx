@@ -21,6 +21,7 @@ from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 import sys
 from asyncio import CancelledError, current_task
 
+from fastserve.asgi._entry import quoted
 from fastserve.asgi.files import open_path, part_of
 from fastserve.asgi.tls_scope import describe
 from fastserve.errors import ClientDisconnected, Refusal
@@ -299,7 +300,7 @@ cdef class Exchange(Job):
         if self.status < 200:
             raise ValueError(f"{self.status} is not a final status")
         self.has_trailers = flag(message, "trailers")
-        if self.channel.service.keeps_headers and headers is not None:
+        if self.channel.service.wants_response_headers and headers is not None:
             headers = self.headers = list(headers)
         # RFC 9110 9.3.2, 15.3.5, 15.3.6 and 15.4.5
         self.has_content = not (
@@ -454,8 +455,10 @@ cdef class Exchange(Job):
                 self.log_failure(error)
             record(self, CLIENT_LEFT)
             return self.complete()
-        if error is None and not self.disconnected:  # else it was told to end, at a stop
+        if error is None and not self.disconnected:
             error = RuntimeError("the app returned before its response was complete")
+        elif error is None and not channel.service.draining:  # else it was told to end, at a stop
+            record(self, CLIENT_LEFT)
         if error is not None:
             self.log_failure(error)
         return self.fail()
@@ -597,7 +600,8 @@ cdef int name_client(Channel channel, object client) except -1:
     """For the access log: the client is this, and not always the peer."""
     if client is not channel.client or channel.forwarded:
         channel.forwarded = client is not channel.client
-        channel.client_text = text_of(client)
+        # An address, but others' word for it: no line may be forged whatever it is.
+        channel.client_text = quoted(text_of(client).encode("utf-8", "backslashreplace"))
     return 0
 
 
@@ -668,7 +672,10 @@ cdef Entry record_websocket(Exchange exchange, int status):
     entry.method = "WebSocket"
     entry.websocket = "accepted"
     write_entry(service, entry)
-    if not service.keeps_headers:
+    entry = entry_of(exchange, status)
+    entry.method = "WebSocket"
+    entry.websocket = "closed"
+    if not service.wants_headers:
         entry.headers = None  # they would be kept for as long as it is open
     return entry
 
@@ -677,8 +684,7 @@ cdef int record_close(Service service, Entry entry, int code, double seconds) ex
     """A WebSocket that was accepted has ended."""
     if service.counters is not None:
         service.counters.closed_websocket()
-    if service.access_log is not None and entry is not None:
-        entry.websocket = "closed"
+    if entry is not None:
         entry.status = code
         entry.elapsed = <int64_t> (seconds * 1e9)
         write_entry(service, entry)

@@ -30,7 +30,8 @@ cdef class Service:
     cdef readonly object access_log  # None: off
     cdef readonly Counters counters  # owned; None: metrics are off
     cdef bint timed  # it wants to know how long a request took
-    cdef bint keeps_headers  # it wants the response fields of the app
+    cdef bint wants_headers  # it uses the fields of requests
+    cdef bint wants_response_headers  # and those that the app gives responses
     cdef readonly object context  # each request runs in a copy of it
     cdef readonly object parser_factory  # None: llhttp
     cdef readonly object proxies  # the trusted ones; None: nobody

@@ -9,6 +9,7 @@ from fastserve.asgi._task cimport Runner
 
 from fastserve.asgi.tls_scope import server_certificate
 from fastserve.proxy import Proxies
+from fastserve.repeats import REPEATS
 
 __all__ = ("Service",)
 
@@ -47,8 +48,11 @@ cdef class Service:
         self.state = state
         self.access_log = access_log
         self.counters = counters
-        self.timed = counters is not None or access_log is not None and access_log.timed
-        self.keeps_headers = access_log is not None and access_log.keeps_headers
+        self.timed = counters is not None
+        if access_log is not None:
+            self.timed = self.timed or access_log.timed
+            self.wants_headers = access_log.wants_headers
+            self.wants_response_headers = access_log.wants_response_headers
         self.parser_factory = parser_factory
         trusts_proxies = config.proxy_headers and config.forwarded_allow_ips
         self.proxies = Proxies(config.forwarded_allow_ips) if trusts_proxies else None
@@ -159,6 +163,7 @@ cdef class Service:
             connection.sweep()
         for session in tuple(self.websockets):
             session.sweep(self.now)
+        REPEATS.tell()
 
     def drain(self):
         """Close idle connections in a second, busy ones after their response, WebSockets with 1012.
@@ -188,6 +193,7 @@ cdef class Service:
             self.timer.cancel()
             self.timer = None
         self.runner.close()
+        REPEATS.tell(at_end=True)
 
     async def wait_closed(self):
         """Wait until `idle`."""

@@ -688,8 +688,9 @@ cdef class Connection(Channel):
         cdef Exchange exchange = self.exchange
         if self.state <= HEAD:
             self.note_start()
+        record_refusal(self, exchange, self.arrived, self.start, error.status)
+        self.arrived = None
         if exchange is not None:
-            record_refusal(self, exchange, None, None, error.status)
             if exchange.called:
                 exchange.disconnect()
                 if exchange.phase > HEAD_GIVEN:
@@ -703,9 +704,6 @@ cdef class Connection(Channel):
         """A response of the server's own to a request that no exchange answers."""
         self.write_answer(status, text, headers)
         self.service.logger.debug("refused %s: %d %s", text_of(self.client), status, text)
-        if self.exchange is None:
-            record_refusal(self, None, self.arrived, self.start, status)
-            self.arrived = None
         return self.linger()
 
     cdef int note_start(self) except -1:
@@ -788,6 +786,7 @@ cdef class Connection(Channel):
         if self.state <= IDLE:
             self.close()
         elif self.state == HEAD:
+            record_refusal(self, None, None, self.start, 408)
             self.respond(408, "the request did not arrive in time")
         elif self.state == REQUEST:
             self.refuse(Refusal(408, "the request body did not arrive in time"))

@@ -47,6 +47,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 
 from fastserve.errors import ClientDisconnected, Refusal
+from fastserve.repeats import MAY_REPEAT
 from fastserve.websocket import is_wanted as websocket_is_wanted
 from fastserve.websocket import open_handshake
 
@@ -397,8 +398,7 @@ cdef class Connection:
         """What is known of the request whose fields were refused, as HTTP/1 would have it."""
         cdef Session session = self.session
         return b" ".join((
-            (session.method or "-").encode(), EMPTY if session.path is None else session.path,
-            b"HTTP/2",
+            (session.method or "-").encode(), session.path or b"-", b"HTTP/2",
         ))
 
     cdef int answer(self, Stream stream, int status, str text, object headers,
@@ -442,7 +442,7 @@ cdef class Connection:
             if self.session.reason is not None:
                 self.service.logger.info(
                     "ended the HTTP/2 connection of %s: %s", text_of(self.origin.client),
-                    self.session.reason,
+                    self.session.reason, extra=MAY_REPEAT,
                 )
             return self.linger()
         if self.session.streams:
@@ -619,7 +619,7 @@ cdef class Connection:
         elif now >= self.ping_at:
             if self.pinged:
                 self.service.logger.info(
-                    "%s does not answer a PING", text_of(self.origin.client)
+                    "%s does not answer a PING", text_of(self.origin.client), extra=MAY_REPEAT
                 )
                 self.abort()
             else:

@@ -22,6 +22,7 @@ from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
 
 from fastserve.errors import ClientDisconnected
+from fastserve.repeats import MAY_REPEAT
 from fastserve.websocket.deflate import negotiate
 from fastserve.websocket.events import Close, Ping, ProtocolError
 from fastserve.websocket.handshake import accept
@@ -513,7 +514,9 @@ cdef class Session:
         if error is not None:
             self._log(error)
         elif self.phase < OPEN and self.disconnect is None and not task.cancelled():
-            self.service.logger.error("the WebSocket app returned without answering the handshake")
+            self.service.logger.error(
+                "the WebSocket app returned without answering the handshake", extra=MAY_REPEAT
+            )
         if self.disconnect is None:
             if self.phase < OPEN:
                 self._end_handshake().fail()
@@ -529,7 +532,9 @@ cdef class Session:
             return 0  # ASGI: what send() raised after a disconnect is not an error
         self.service.count_failure()
         if isinstance(error.__context__, ClientDisconnected):
-            self.service.logger.warning("the WebSocket app ended with %r after its client", error)
+            self.service.logger.warning(
+                "the WebSocket app ended with %r after its client", error, extra=MAY_REPEAT
+            )
         else:
             self.service.logger.error("the WebSocket app failed", exc_info=error)
         return 0
