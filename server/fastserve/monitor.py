@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fastserve")
 
+Later = Callable[[float, Callable[[], None]], object]
+
 
 class Monitor:
     """Of the supervisor, or of the server itself. Does nothing unless the options ask for it.
@@ -79,9 +81,14 @@ class Monitor:
         self._was_delayed = bool(self._config.drain_delay)
         return self._was_delayed
 
-    def begin_delay(
-        self, later: Callable[[float, Callable[[], None]], object], stop: Callable[[], None]
-    ) -> None:
+    def stop(self, later: Later, stop: Callable[[], None]) -> None:
+        """Call `stop` at SIGTERM: when its time has come."""
+        if self.delays_stop():
+            self.begin_delay(later, stop)
+        else:
+            stop()
+
+    def begin_delay(self, later: Later, stop: Callable[[], None]) -> None:
         """Go on serving while load balancers learn from /ready that this server will stop."""
 
         def end() -> None:

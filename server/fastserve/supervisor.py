@@ -61,7 +61,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._on_signal: dict[int, Callable[[], None]] = {
             signal.SIGINT: self._stop,
-            signal.SIGTERM: self._terminate,
+            signal.SIGTERM: partial(self._monitor.stop, self._later, self._stop),
             signal.SIGHUP: self._hang_up,
             signal.SIGUSR1: self._reopen_logs,
             signal.SIGTTIN: self._add_one,
@@ -270,12 +270,6 @@ class Supervisor:
             self._fill()
 
     # Commands
-
-    def _terminate(self) -> None:
-        """SIGTERM: stop, after `drain_delay`; a second signal ends that."""
-        if not self._monitor.delays_stop():
-            return self._stop()
-        return self._monitor.begin_delay(self._later, self._stop)
 
     def _stop(self) -> None:
         self._stops += 1
