@@ -10,7 +10,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 from . import sockets
@@ -62,10 +62,16 @@ class Pages:
         return 200, TEXT, b"live\n" if live else b"ready\n"
 
 
-class MetricsServer:
-    """Bound when it is made, which raises BindError; serves from start() to close()."""
+Bind = Callable[[Config], list[socket.socket]]
 
-    def __init__(self, address: str, metrics: Metrics) -> None:
+
+class MetricsServer:
+    """Bound when it is made, which raises BindError; serves from start() to close().
+
+    `bind` may give sockets that a predecessor listens on.
+    """
+
+    def __init__(self, address: str, metrics: Metrics, bind: Bind = sockets.bind) -> None:
         self._config = Config(
             Pages(metrics),
             **address_of(address),
@@ -87,8 +93,10 @@ class MetricsServer:
         )
         self.sockets: list[socket.socket] = []
         try:
-            self.sockets += sockets.bind(self._config)
+            self.sockets += bind(self._config)
             for sock in self.sockets:
+                # Else dup() would make it blocking, for a moment, in all that share it.
+                sock.setblocking(False)
                 sock.listen(MAX_CLIENTS)
         except (BindError, OSError) as error:
             sockets.close(self.sockets)
@@ -107,12 +115,16 @@ class MetricsServer:
 
     def close(self) -> None:
         """Stop at once."""
+        self.hand_over()
+        sockets.close(self.sockets)
+
+    def hand_over(self) -> None:
+        """Stop at once, but leave the sockets open for a successor."""
         if self._thread.is_alive():
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._ended.set)
             self._thread.join()
         self._loop.close()
-        sockets.close(self.sockets)
 
     def _run(self) -> None:
         # Signals are for the main thread: in here they would not wake its event loop.
@@ -148,17 +160,3 @@ class Excess(asyncio.Protocol):
 
 def protocol_for(service: Service) -> asyncio.BaseProtocol:
     return service.connection() if service.open_connections < MAX_CLIENTS else Excess()
-
-
-@contextlib.contextmanager
-def serving(address: str | None, metrics: Metrics | None) -> Iterator[None]:
-    """Serve them, if they are on, until the end of the `with` block."""
-    if address is None or metrics is None:
-        yield
-        return
-    server = MetricsServer(address, metrics)
-    try:
-        server.start()
-        yield
-    finally:
-        server.close()

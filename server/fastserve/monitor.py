@@ -2,15 +2,18 @@
 
 import contextlib
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from . import sockets
 from .config import Config
 
 if TYPE_CHECKING:
     from .asgi._counters import Counters
     from .health import ServingProcess
     from .metrics import Metrics, ThisProcess
+    from .metrics_server import Bind, MetricsServer
 
 logger = logging.getLogger("fastserve")
 
@@ -31,23 +34,36 @@ class Monitor:
         self._was_delayed = False
         self._metrics: Metrics | None = None
         self._process: ThisProcess | None = None
+        self._server: MetricsServer | None = None
 
     @contextlib.contextmanager
-    def open(self, *, has_workers: bool = False) -> Iterator[None]:
+    def open(self, *, has_workers: bool = False, bind: "Bind" = sockets.bind) -> Iterator[None]:
         """Serve /metrics, /live and /ready. Raises ConfigError and BindError."""
         if self._config.metrics is None:
             yield
             return
         from .metrics import Metrics, ThisProcess, private_counters
-        from .metrics_server import serving
+        from .metrics_server import MetricsServer
 
         self._metrics = Metrics(self._config, has_workers=has_workers)
         if not has_workers:
             self.counters = private_counters()
             self._process = ThisProcess(self.counters)
             self._metrics.worker_started(self._process)
-        with serving(self._config.metrics, self._metrics):
+        self._server = MetricsServer(self._config.metrics, self._metrics, bind)
+        with contextlib.closing(self._server):
+            self._server.start()
             yield
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """Where the metrics are served, for a process that takes over from this one."""
+        return [] if self._server is None else self._server.sockets
+
+    def hand_over(self) -> None:
+        """Another process serves the metrics now, on these sockets."""
+        if self._server is not None:
+            self._server.hand_over()
 
     # What the process tells
 

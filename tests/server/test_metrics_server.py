@@ -136,6 +136,18 @@ def test_a_unix_socket(metrics, tmp_path):
         MetricsServer("unix:/no/such/folder", metrics)
 
 
+def test_a_successor_on_the_same_sockets(metrics):
+    old = MetricsServer("0", metrics)
+    old.start()
+    side = Side(old.sockets[0].getsockname()[1])
+    new = MetricsServer("0", metrics, lambda config: [sock.dup() for sock in old.sockets])
+    with contextlib.closing(old), contextlib.closing(new):
+        assert side.health("/live") == (200, "live")
+        old.hand_over()
+        new.start()
+        assert side.health("/live") == (200, "live")
+
+
 def test_an_end_before_the_start(metrics):
     threads = threading.active_count()
     MetricsServer("0", metrics).close()
