@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import log_config, tls_options
 from .addresses import addresses
 from .errors import ConfigError
+from .metrics_address import address_of
 from .proxy import FORWARDED, LOOPBACK, X_FORWARDED, Proxies
 from .values import (
     Option,
@@ -38,6 +39,7 @@ GROUPS = {
     "http": ("protocol", "HTTP"),
     "proxy_headers": ("proxy", "Behind a proxy"),
     "log_level": ("log", "Logging"),
+    "metrics": ("metrics", "Metrics and health checks"),
     "limit_request_line": ("limits", "Limits (0: no limit)"),
     "timeout_first_byte": ("timeouts", "Deadlines in seconds (0: none)"),
     "http2": ("http2", "HTTP/2"),
@@ -271,6 +273,18 @@ class Config:
     )
     use_colors: bool | None = opt(
         None, "Colours in the log; without the option: on a terminal, unless NO_COLOR is set."
+    )
+
+    metrics: str | None = opt(
+        None,
+        "Address for Prometheus (/metrics) and health checks (/live, /ready), as [HOST:]PORT or "
+        "unix:PATH; HOST is 127.0.0.1 unless given.",
+        number=True,
+    )
+    drain_delay: float = opt(
+        0.0,
+        "Seconds to go on serving after SIGTERM while /ready answers 503, so that load balancers "
+        "send clients elsewhere.",
     )
 
     limit_request_line: int = opt(8192, "Maximum bytes in the request line; more: 414.", low=64)
@@ -533,6 +547,8 @@ class Config:
             Proxies(self.forwarded_allow_ips)
         except ValueError as error:
             raise ConfigError("forwarded_allow_ips", str(error)) from None
+        if self.metrics is not None:
+            address_of(self.metrics)
         root_path = self.root_path.rstrip("/")
         if root_path and root_path[0] != "/":
             raise ConfigError("root_path", "must start with /")

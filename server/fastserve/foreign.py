@@ -49,8 +49,8 @@ TABLE = (
 --access-logfile          use --access-log-file
 --access-logformat        use --access-log-format, which knows the same atoms
 --error-logfile           use --log-file
---statsd-host             fastserve sends no metrics; see examples/metrics.py
---statsd-prefix           fastserve sends no metrics; see examples/metrics.py
+--statsd-host             fastserve sends no metrics; use --metrics, for Prometheus to fetch them
+--statsd-prefix           fastserve sends no metrics; use --metrics, for Prometheus to fetch them
 """,
     ),
     *rows(
@@ -89,8 +89,8 @@ TABLE = (
 --log-syslog-prefix       use --log-config with a SysLogHandler
 --log-syslog-facility     use --log-config with a SysLogHandler
 -R --enable-stdio-inheritance    remove it; workers have standard output and standard error
---dogstatsd-tags          fastserve sends no metrics; see examples/metrics.py
---enable-backlog-metric   fastserve sends no metrics; see examples/metrics.py
+--dogstatsd-tags          fastserve sends no metrics; use --metrics, for Prometheus to fetch them
+--enable-backlog-metric   fastserve sends no metrics; use --metrics, for Prometheus to fetch them
 -n --name                 use --process-name
 --pythonpath              use --app-dir, or set PYTHONPATH
 --paste --paster          name the application as MODULE:ATTRIBUTE
@@ -190,11 +190,10 @@ TABLE = (
 --static-path-mount       use --static PREFIX=DIR
 --static-path-dir-to-file    remove it; --static serves index.html for a folder
 --static-path-expires     use --static-max-age
---metrics                 fastserve has no exporter; see examples/metrics.py
---no-metrics              remove it; fastserve has no exporter
---metrics-scrape-interval    fastserve has no exporter; see examples/metrics.py
---metrics-address         fastserve has no exporter; see examples/metrics.py
---metrics-port            fastserve has no exporter; see examples/metrics.py
+--no-metrics              remove it; metrics are off without --metrics
+--metrics-scrape-interval    remove it; every scrape has the counts of now
+--metrics-address         use --metrics HOST:PORT
+--metrics-port            use --metrics PORT
 --reload-paths            use --reload-dir
 --reload-ignore-dirs      use --reload-exclude
 --reload-ignore-patterns  use --reload-exclude
@@ -224,6 +223,7 @@ OTHER_MEANING = {
         "--http": "the version there, the parser here",
         "--interface": "`asgi3` and `wsgi` here; rsgi is granian's own",
         "--loop": "rloop and winloop are not offered",
+        "--metrics": "a switch there; an address here, `[HOST:]PORT`",
     },
 }
 

@@ -63,6 +63,8 @@ class Keywords(TypedDict, total=False):
     access_log_file: str
     access_log_format: str
     use_colors: bool | None
+    metrics: str | int | None
+    drain_delay: float | None
     limit_request_line: int
     limit_field: int
     limit_fields: int

@@ -51,9 +51,16 @@ class MainProcess:
     def bind(self) -> list[socket.socket]:
         """The sockets that the options name. Raises StartError."""
         privileges.set_umask(self._config)
-        bound = sockets.bind(self._config, self._inheritance)
-        self._inheritance.drop_rest()
-        return bound
+        return self.bind_for(self._config)
+
+    def bind_for(self, config: Config) -> list[socket.socket]:
+        """The sockets of other options, perhaps the predecessor's. Raises BindError."""
+        return list(sockets.bind(config, self._inheritance))
+
+    @property
+    def has_predecessor(self) -> bool:
+        """Whether another process serves until this one is complete."""
+        return bool(self._inheritance)
 
     def write_pid_file(self) -> None:
         """Once the sockets are bound. Raises ConfigError."""
@@ -61,7 +68,8 @@ class MainProcess:
             self._pid_file.write()
 
     def on_serving(self, listening: Sequence[socket.socket], loop: Loop) -> None:
-        """The first client would be served now."""
+        """The first client would be served now, and all is bound."""
+        self._inheritance.drop_rest()
         urls = [sockets.url_of(sock, self._config) for sock in listening]
         self._status = "Serving on " + ", ".join(urls)
         if not self._inheritance:

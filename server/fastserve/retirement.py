@@ -36,18 +36,19 @@ class Retirement:
             return None
         return min(CHECK_SECONDS, self._lifetime / 4 or CHECK_SECONDS)
 
-    def due(self, workers: Sequence[Worker], now: float) -> Iterator[tuple[Worker, str]]:
-        """The workers to replace from now on, and why; each once."""
+    def due(self, workers: Sequence[Worker], now: float) -> Iterator[tuple[Worker, str, str]]:
+        """The workers to replace from now on, and why, in a word and for the log; each once."""
         for worker in workers:
             if not worker.ready or worker.stopping or worker.worn:
                 continue
             if worker.ready_at + self._lifetime_of(worker) <= now:
-                yield worker, f"has served for {now - worker.ready_at:.0f} s (worker_lifetime)"
+                age = now - worker.ready_at
+                yield worker, "lifetime", f"has served for {age:.0f} s (worker_lifetime)"
             elif self._most and (memory := memory_of(worker.pid) or 0) > self._most:
                 if worker.too_large_at is None:
                     worker.too_large_at = now
                 if now >= self._memory_from:
-                    yield worker, self._memory_reason(worker, memory, now)
+                    yield worker, "memory", self._memory_reason(worker, memory, now)
 
     def _lifetime_of(self, worker: Worker) -> float:
         if not self._lifetime:

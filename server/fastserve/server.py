@@ -21,8 +21,10 @@ from .errors import ConfigError, LifespanError, StartError
 from .formatters import TRACE
 from .lifespan import Lifespan
 from .listener import Listener
+from .loop_errors import loop_errors_go_first_to
 from .loops import choose_loop, loop_factory
 from .main_process import UPGRADE_SIGNAL, MainProcess
+from .monitor import Monitor
 from .service import Service, make_service
 from .signals import handled
 from .sockets import close, url_of
@@ -67,6 +69,7 @@ class Server:
         self._main: MainProcess | None = None  # unless this is a worker
         self._context: ssl.SSLContext | None = None  # if it had to be made before the start
         self._terminal = Terminal()
+        self._monitor = Monitor(config)
 
     @property
     def ports(self) -> list[int]:
@@ -174,6 +177,7 @@ class Server:
                 app = traced(app)
             context = self._context or server_context(self.config)
             self._bind(sockets, undo)
+            undo.enter_context(self._monitor.open(self._main))
             lifespan = Lifespan(app, self.config.lifespan)
             undo.push_async_callback(lifespan.close)
             if not await first(lifespan.startup(), self._stop):
@@ -216,7 +220,7 @@ class Server:
         access_log = open_access_log(self.config, loop)
         if access_log is not None:
             undo.callback(access_log.close)
-        service = make_service(app, self.config, loop, state, access_log)
+        service = make_service(app, self.config, loop, state, access_log, self._monitor.counters)
         listener = Listener(self.sockets, service, self.config, context)
         self._service, self._listener = service, listener
         undo.push_async_callback(self._abort_clients, service, listener)
@@ -225,10 +229,12 @@ class Server:
         await listener.open()
         if context is not None:
             undo.callback(loop.create_task(renewal.renew(self.config, listener)).cancel)
+        self._monitor.on_ready()
         self._on_listening("http" if context is None else "https")
         if self._main is not None:
             self._main.on_serving(self.sockets, loop)
             self._main.on_complete()
+        self._monitor.on_complete()
 
     async def _abort_clients(self, service: Service, listener: Listener) -> None:
         self._service = self._listener = None
@@ -273,6 +279,7 @@ class Server:
         """Finish what is in progress, stop the app and close the sockets."""
         if self._main is not None:
             self._main.on_stopping()
+        self._monitor.on_stop()
         try:
             if self._service is not None and self._listener is not None:
                 self._listener.close()
@@ -326,7 +333,15 @@ class Server:
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A stop signal has come."""
         self._signals.append(sig)
-        self.request_stop()
+        loop = self._loop
+        if sig == signal.SIGTERM and loop is not None and self._monitor.delays_stop():
+            begin = self._monitor.begin_delay
+            loop.call_soon_threadsafe(begin, loop.call_later, self._stop_after_delay)
+        else:
+            self.request_stop()
+
+    def _stop_after_delay(self) -> None:
+        self.should_exit = True
 
     def _on_hangup(self, number: int, frame: FrameType | None) -> None:
         if self._terminal.is_gone():
@@ -339,8 +354,14 @@ class Server:
             self._loop.call_soon_threadsafe(self._upgrade)
 
     def _upgrade(self) -> None:
-        if self._main is not None and self._loop is not None:
-            self._main.upgrade(self.sockets, self._loop, self.request_stop)
+        if self._main is None or self._loop is None:
+            return
+
+        def end() -> None:
+            self._monitor.hand_over()
+            self.request_stop()
+
+        self._main.upgrade([*self.sockets, *self._monitor.sockets], self._loop, end)
 
     def _reload(self) -> None:
         """Take up the files that may have changed: certificates, and logs that were moved."""
@@ -356,24 +377,3 @@ class Server:
         if self._listener is None or self._listener.context is None:
             return
         renewal.reload(self.config, self._listener)
-
-
-@contextlib.contextmanager
-def loop_errors_go_first_to(handler: Callable[[dict[str, Any]], bool]) -> Iterator[None]:
-    """Ask this handler about errors of the running loop before the one that was there."""
-    loop = asyncio.get_running_loop()
-    previous = loop.get_exception_handler()
-
-    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if handler(context):
-            return
-        if previous is None:
-            loop.default_exception_handler(context)
-        else:
-            previous(loop, context)
-
-    loop.set_exception_handler(handle)
-    try:
-        yield
-    finally:
-        loop.set_exception_handler(previous)

@@ -3,12 +3,15 @@
 import asyncio
 import importlib
 from collections.abc import Collection
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .access_log import Log
 from .config import Config
 from .errors import ConfigError
 from .types import ASGIApp
+
+if TYPE_CHECKING:
+    from .asgi._counters import Counters
 
 
 class Service(Protocol):
@@ -75,6 +78,7 @@ def make_service(
     loop: asyncio.AbstractEventLoop,
     state: dict[str, Any],
     access_log: Log | None,
+    counters: "Counters | None" = None,
 ) -> Service:
     from .asgi import Service as HttpService
     from .http1 import Connection
@@ -89,6 +93,7 @@ def make_service(
         access_log=access_log,
         parser_factory=load_port(config.http),
         http2=Http2Connection if config.http2 else None,
+        counters=counters,
     )
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from . import logs, privileges, sockets, titles
 from .banner import announce
@@ -20,6 +21,7 @@ from .config import Config
 from .errors import WorkerError
 from .loops import choose_loop
 from .main_process import UPGRADE_SIGNAL, MainProcess
+from .monitor import Monitor
 from .reactor import Reactor
 from .retirement import Retirement
 from .server import ABORT_SECONDS
@@ -58,9 +60,10 @@ class Supervisor:
         self._terminal = Terminal()
         self._reactor = Reactor()
         self._main = MainProcess(config)
+        self._monitor = Monitor(config)
         self._on_signal: dict[int, Callable[[], None]] = {
             signal.SIGINT: self._stop,
-            signal.SIGTERM: self._stop,
+            signal.SIGTERM: partial(self._monitor.stop, self._reactor.call_later, self._stop),
             signal.SIGHUP: self._hang_up,
             signal.SIGUSR1: self._reopen_logs,
             signal.SIGTTIN: self._add_one,
@@ -83,7 +86,11 @@ class Supervisor:
         self._sockets = self._main.bind()
         numbers = [number for number in self._on_signal if number != FILES_CHANGED]
         try:
-            with self._reactor.signals(numbers, self._obey) as wake, watch(wake):
+            with (
+                self._reactor.signals(numbers, self._obey) as wake,
+                watch(wake),
+                self._monitor.open(self._main, has_workers=True),
+            ):
                 self._main.write_pid_file()  # now that its readers may send signals
                 self._fill()
                 self._watch_workers(time.monotonic())
@@ -118,6 +125,7 @@ class Supervisor:
         self._failed_spawns = 0
         worker.replaces = replaces
         self._workers.append(worker)
+        self._monitor.worker_started(worker)
         self._reactor.add_reader(worker.channel, self._on_channel, worker)
         return True
 
@@ -158,7 +166,7 @@ class Supervisor:
         if READY in words:
             self._on_ready(worker)
         if MAX_REQUESTS in words:
-            self._retire(worker, "has reached limit_max_requests")
+            self._retire(worker, "max_requests", "has reached limit_max_requests")
 
     def _on_ready(self, worker: Worker) -> None:
         worker.ready = True
@@ -167,6 +175,7 @@ class Supervisor:
         logger.info("Worker %d is ready", worker.pid)
         if not self._served:
             self._served = True
+            self._monitor.on_ready()
             addresses = [sockets.url_of(sock, self._config) for sock in self._sockets]
             announce(self._config, addresses, self._target)
             self._main.on_serving(self._sockets, self._reactor)
@@ -176,6 +185,7 @@ class Supervisor:
         if not self._complete and sum(item.ready for item in self._workers) >= self._target:
             self._complete = True
             self._main.on_complete()
+            self._monitor.on_complete()
         self._replace_next()
 
     # Ending
@@ -195,6 +205,7 @@ class Supervisor:
 
     def _forget(self, worker: Worker) -> None:
         self._workers.remove(worker)
+        self._monitor.worker_ended(worker, worker.exit_reason(bool(self._stops)))
         self._reactor.remove_reader(worker.channel)
         for other in self._workers:
             if other.replaces is worker:
@@ -244,6 +255,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stops += 1
+        self._monitor.on_stop()
         self._to_replace.clear()
         if self._stops == 1:
             logger.info("Stopping %d workers", len(self._workers))
@@ -318,21 +330,26 @@ class Supervisor:
             worker.reopen_logs()
 
     def _upgrade(self) -> None:
-        self._main.upgrade(self._sockets, self._reactor, self._stop)
+        def end() -> None:
+            self._monitor.hand_over()
+            self._stop()
+
+        self._main.upgrade([*self._sockets, *self._monitor.sockets], self._reactor, end)
 
     def _retire_workers(self) -> None:
         """Again and again: has a worker served for long enough, or grown too large?"""
         interval = self._retirement.interval
         if interval is None:
             return
-        for worker, reason in self._retirement.due(self._workers, time.monotonic()):
-            self._retire(worker, reason)
+        for worker, reason, text in self._retirement.due(self._workers, time.monotonic()):
+            self._retire(worker, reason, text)
         self._reactor.call_later(interval, self._retire_workers)
 
-    def _retire(self, worker: Worker, reason: str) -> None:
+    def _retire(self, worker: Worker, reason: str, text: str) -> None:
+        """`reason` is one of EXIT_REASONS, `text` for the log."""
         if not self._stops:
-            logger.info("Worker %d %s; replacing it", worker.pid, reason)
-            worker.worn = True
+            logger.info("Worker %d %s; replacing it", worker.pid, text)
+            worker.worn = reason
             self._replace([worker])
 
     def _replace_all(self) -> None:

@@ -68,8 +68,9 @@ def opt(default: Any, help: str, **rules: Any) -> Any:  # noqa: A002
 
     `choices` are words, `also` other words for them, of which the log says `own`; `open` allows
     MODULE:ATTRIBUTE too; `low` and `high` bound a number; `none` is what None means; `commas` and
-    `one` are for lists; `read` makes a number of text; `env` names a variable that has the default;
-    `common` ones are in the short help; `secret` is shown nowhere; `python_only` has no flag.
+    `one` are for lists; `read` makes a number of text; `number` is for text that may be a number;
+    `env` names a variable that has the default; `common` ones are in the short help; `secret` is
+    shown nowhere; `python_only` has no flag.
     """
     return field(default=default, metadata={"help": help, **rules}, repr="secret" not in rules)
 
@@ -164,7 +165,7 @@ def as_text(option: Option, value: Any) -> Any:
         return os.fspath(value)
     if isinstance(value, list | tuple | set) and option.rules.get("commas"):
         return ",".join(map(str, value))
-    if type(value) is int and str(value) in option.also:
+    if type(value) is int and (str(value) in option.also or option.rules.get("number")):
         return str(value)
     return value
 

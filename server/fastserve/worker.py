@@ -20,13 +20,18 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from typing import BinaryIO
+from dataclasses import replace
+from typing import TYPE_CHECKING, BinaryIO
 
 from . import logs, privileges, tickets, titles
 from .config import Config
 from .errors import AppError, StartError
+from .monitor import Monitor
 from .server import ABORT_SECONDS, Server, logger
 from .sockets import ListeningSocket
+
+if TYPE_CHECKING:
+    from .asgi._counters import Counters
 
 READY = b"R"
 BEAT = b"B"
@@ -46,21 +51,31 @@ class Worker:
         self.stopping = False
         self.killed = False  # because it hangs
         self.replaces: Worker | None = None  # to be stopped once this one is ready
-        self.worn = False  # to be replaced: for its requests, its age or its memory
+        self.worn = ""  # the reason to replace it: max_requests, lifetime, memory
         self.started_at = self.seen_at = self.ready_at = time.monotonic()
         self.too_large_at: float | None = None  # when it was first seen above worker_max_memory
         self.extra_lifetime: float | None = None  # seconds; drawn when it is first asked for
+        self.counters: Counters | None = None  # memory that it counts in
         fds = [sock.fileno() for sock in sockets]
         addresses = [sock.address for sock in sockets if isinstance(sock, ListeningSocket)]
         with contextlib.ExitStack() as undo:
             self.channel, remote = map(undo.enter_context, socket.socketpair())
             self._stacks = undo.enter_context(open_stacks())
             passed = [remote.fileno(), self._stacks.fileno()]
+            if config.metrics is not None:
+                from . import metrics
+
+                counts = metrics.shared_file()
+                undo.callback(os.close, counts)
+                self.counters = metrics.counters_in(counts)
+                passed.append(counts)
             # -P: a file in the current folder is not a module of the standard library.
             command = [sys.executable, "-P", "-m", "fastserve.worker", *map(str, passed)]
             self._process = subprocess.Popen(command, pass_fds=[*fds, *passed])
             undo.pop_all()
         remote.close()
+        if self.counters is not None:
+            os.close(counts)
         with contextlib.suppress(ConnectionError):  # it has ended; its status tells why
             self.channel.sendall(pickle.dumps((config, fds, addresses, tickets.shared())))
         self.channel.setblocking(False)
@@ -106,6 +121,14 @@ class Worker:
         self.channel.close()
         self._stacks.close()
 
+    def exit_reason(self, is_stop: bool) -> str:
+        """Why it has ended, as the metrics have it; `is_stop`: all workers were asked to."""
+        if self.killed and not self.stopping:
+            return "hung" if self.ready else "not_started"
+        if self.stopping or is_stop:
+            return self.worn or "asked"
+        return "crashed"
+
     def read_words(self) -> bytes | None:
         """READY, BEAT and MAX_REQUESTS, or nothing yet; None at the end of the stream."""
         try:
@@ -141,8 +164,10 @@ class WorkerServer(Server):
     stop_signals = (signal.SIGTERM,)
     is_worker = True
 
-    def __init__(self, config: Config, channel: socket.socket) -> None:
+    def __init__(self, config: Config, channel: socket.socket, counters: "Counters | None") -> None:
         super().__init__(config)
+        # What else there is to monitoring, the supervisor does.
+        self._monitor = Monitor(replace(config, metrics=None, drain_delay=0), counters)
         self._channel = channel
         thread = threading.Thread(target=self._obey, name="fastserve supervisor", daemon=True)
         thread.start()
@@ -213,9 +238,14 @@ def patience(config: Config) -> float:
     return graceful + (graceful or ABORT_SECONDS) + 2 * ABORT_SECONDS
 
 
-def serve(config: Config, channel: socket.socket, sockets: Sequence[socket.socket]) -> None:
+def serve(
+    config: Config,
+    channel: socket.socket,
+    sockets: Sequence[socket.socket],
+    counters: "Counters | None",
+) -> None:
     """Raises StartError."""
-    server = WorkerServer(config, channel)
+    server = WorkerServer(config, channel, counters)
     try:
         if privileges.identity(config) is not None:
             server.load_certificate()  # while we may still read the key
@@ -235,6 +265,12 @@ def main() -> int:
     channel.set_inheritable(False)
     stacks = int(sys.argv[2])
     os.set_inheritable(stacks, False)
+    counters = None
+    if len(sys.argv) > 3:
+        from .metrics import counters_in
+
+        counters = counters_in(int(sys.argv[3]))
+        os.close(int(sys.argv[3]))
     if not faulthandler.is_enabled():  # else the user has asked for it on standard error
         faulthandler.enable(stacks)
     try:
@@ -248,7 +284,7 @@ def main() -> int:
         sock.set_inheritable(False)
         sock.address = address
     try:
-        serve(config, channel, sockets)
+        serve(config, channel, sockets, counters)
     except StartError as error:
         if isinstance(error, AppError) and error.__cause__ is not None:
             logger.error("%s", "".join(traceback.format_exception(error.__cause__)).rstrip())

@@ -29,7 +29,7 @@ def memory(monkeypatch):
 
 
 def due(found, workers, now):
-    return [(worker.pid, reason) for worker, reason in found.due(workers, now)]
+    return [(worker.pid, text) for worker, _, text in found.due(workers, now)]
 
 
 def test_nothing_is_looked_for_by_default():

@@ -56,7 +56,7 @@ cdef class Exchange(Job):
     cdef bint called  # the app was called
     cdef bint is_websocket  # a handshake; its app speaks WebSocket
     cdef bint recorded  # its end is in the access log
-    cdef long long started_at  # nanoseconds of the monotonic clock, for the access log
+    cdef long long started_at  # monotonic_ns(), if the service is timed
 
     # The request's body.
     cdef bytes first  # owned: what has arrived and was not received, while it is one piece

@@ -13,13 +13,13 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
 from httpparser cimport Output, RequestHead, as_bytes
+from fastserve.asgi._counters cimport Counters, monotonic_ns
 from fastserve.asgi._entry cimport Entry, entry_of_start
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 
 import sys
 from asyncio import CancelledError, current_task
-from time import perf_counter_ns
 
 from fastserve.asgi._entry import quoted
 from fastserve.asgi.files import open_path, part_of
@@ -176,7 +176,7 @@ cdef class Exchange(Job):
         self.remaining = -1
         self.continue_wanted = head.expect_continue
         if channel.service.timed:
-            self.started_at = perf_counter_ns()
+            self.started_at = monotonic_ns()
         if channel.proxied and channel.service.access_log is not None:
             name_client(channel, self.scope["client"])  # the proxy's word for it, if it gave one
         return 0
@@ -417,7 +417,7 @@ cdef class Exchange(Job):
         """Call the app, which runs until it waits for something."""
         cdef Exchange kept = self  # no-cython-lint: the channel may let go of it meanwhile
         self.called = True
-        self.channel.service.active += 1
+        self.channel.service.enter()
         return self.channel.service.runner.run(self)
 
     cdef object start(self):
@@ -481,6 +481,7 @@ cdef class Exchange(Job):
         return self.channel.answer(self, status, text)
 
     cdef int log_failure(self, object error) except -1:
+        self.channel.service.count_failure()
         self.channel.service.logger.error(
             "the app failed in %s %s", self.head.method, printable(self.head.path), exc_info=error,
         )
@@ -621,9 +622,19 @@ cdef int record(Exchange exchange, int status) except -1:
         return 0
     exchange.recorded = True
     service.served += 1
+    if service.counters is not None:
+        count_answer(service.counters, exchange, status)
     if service.access_log is not None:
         write_entry(service, entry_of(exchange, status))
     return 0
+
+
+cdef int count_answer(Counters counters, Exchange exchange, int status) except -1:
+    if not exchange.is_websocket:
+        return counters.answered(
+            exchange.head.method, status, monotonic_ns() - exchange.started_at
+        )
+    return 0 if status == CLIENT_LEFT else counters.refused_websocket()
 
 
 cdef int record_refusal(Channel channel, Exchange exchange, RequestHead head, bytes start,
@@ -640,6 +651,8 @@ cdef int record_refusal(Channel channel, Exchange exchange, RequestHead head, by
         exchange.recorded = True
         if exchange.called:
             service.served += 1
+    if service.counters is not None:
+        service.counters.refused(status)
     if service.access_log is None:
         return 0
     if exchange is not None:
@@ -659,6 +672,8 @@ cdef Entry record_websocket(Exchange exchange, int status):
     cdef Service service = exchange.channel.service
     cdef Entry entry
     exchange.recorded = True
+    if service.counters is not None:
+        service.counters.opened_websocket()
     if service.access_log is None:
         return None
     entry = entry_of(exchange, status)
@@ -675,6 +690,8 @@ cdef Entry record_websocket(Exchange exchange, int status):
 
 cdef int record_close(Service service, Entry entry, int code, double seconds) except -1:
     """A WebSocket that was accepted has ended."""
+    if service.counters is not None:
+        service.counters.closed_websocket()
     if entry is not None:
         entry.status = code
         entry.elapsed = <int64_t> (seconds * 1e9)
@@ -704,7 +721,7 @@ cdef Entry entry_of(Exchange exchange, int status):
     entry.length = exchange.sent
     entry.response_headers = exchange.headers
     if channel.service.timed:
-        entry.elapsed = perf_counter_ns() - exchange.started_at
+        entry.elapsed = monotonic_ns() - exchange.started_at
     return entry
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from typing_extensions import disjoint_base
 
 from fastserve.access_log import Log
+from fastserve.asgi._counters import Counters
 from fastserve.config import Config
 from fastserve.types import ASGIApp
 
@@ -19,6 +20,7 @@ class Service:
     loop: AbstractEventLoop
     logger: Logger
     access_log: Log | None
+    counters: Counters | None
     context: Context
     parser_factory: Callable[..., Any] | None
     http2: Callable[[Service], BaseProtocol] | None
@@ -42,6 +44,7 @@ class Service:
         access_log: Log | None = None,
         parser_factory: Callable[..., Any] | None = None,
         http2: Callable[[Service], BaseProtocol] | None = None,
+        counters: Counters | None = None,
     ) -> Service: ...
     def connection(self, endpoints: tuple[object, object] | None = None) -> BaseProtocol: ...
     @property

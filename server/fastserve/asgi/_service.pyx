@@ -13,6 +13,8 @@ from fastserve.repeats import REPEATS
 
 __all__ = ("Service",)
 
+SWEEP_SECONDS = 1.0
+
 
 class NoParameters(dict):
     """The empty dict of an extension without parameters, which nobody can fill."""
@@ -32,11 +34,12 @@ cdef class Service:
     `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `protocol` makes a connection from a
     service, `state` is the lifespan's state or None when the app has no lifespan, `access_log` has
     `record(entry)` or is None, `parser_factory` is None for llhttp, `http2` makes the protocol of a
-    connection that turns out to speak HTTP/2, None when it is off.
+    connection that turns out to speak HTTP/2, None when it is off; `counters` is None when metrics
+    are off.
     """
 
     def __cinit__(self, app, config, loop, protocol, *, state=None, access_log=None,
-                  parser_factory=None, http2=None):
+                  parser_factory=None, http2=None, counters=None):
         self.protocol = protocol
         self.http2 = http2
         self.app = app
@@ -44,8 +47,10 @@ cdef class Service:
         self.loop = loop
         self.state = state
         self.access_log = access_log
+        self.counters = counters
+        self.timed = counters is not None
         if access_log is not None:
-            self.timed = access_log.timed
+            self.timed = self.timed or access_log.timed
             self.wants_headers = access_log.wants_headers
             self.wants_response_headers = access_log.wants_response_headers
         self.parser_factory = parser_factory
@@ -152,12 +157,17 @@ cdef class Service:
     def start(self):
         """Begin to sweep: one coarse timer serves the deadlines of all connections."""
         self.now = self.loop.time()
-        self.timer = self.loop.call_later(1.0, self.sweep)
+        self.timer = self.loop.call_later(SWEEP_SECONDS, self.sweep)
+        if self.counters is not None:
+            self.counters.beat(0)
 
     def sweep(self):
         """Once a second: end what is past its deadline."""
-        self.now = self.loop.time()
-        self.timer = self.loop.call_later(1.0, self.sweep)
+        now = self.loop.time()
+        if self.counters is not None:
+            self.counters.beat(now - self.now - SWEEP_SECONDS)
+        self.now = now
+        self.timer = self.loop.call_later(SWEEP_SECONDS, self.sweep)
         for connection in tuple(self.connections):
             connection.sweep()
         for session in tuple(self.websockets):
@@ -204,8 +214,17 @@ cdef class Service:
                 if self.closed is closed:  # a second caller may wait by now
                     self.closed = None
 
+    cdef int remember(self, object connection) except -1:
+        """A connection is open."""
+        self.connections.add(connection)
+        if self.counters is not None:
+            self.counters.counts.levels.connections = len(self.connections)
+        return 0
+
     cdef int forget(self, object connection) except -1:
         self.connections.discard(connection)
+        if self.counters is not None:
+            self.counters.counts.levels.connections = len(self.connections)
         self.notice()
         return 0
 

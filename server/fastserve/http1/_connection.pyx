@@ -123,6 +123,8 @@ cdef class Connection(Channel):
         cdef Service service = self.service
         cdef RequestReader reader
         self.transport = transport
+        if service.counters is not None:
+            service.counters.connected(transport.get_extra_info("ssl_object") is not None)
         if service.http2 is not None:
             tls = transport.get_extra_info("ssl_object")
             if tls is not None and tls.selected_alpn_protocol() == "h2":
@@ -140,12 +142,13 @@ cdef class Connection(Channel):
         else:
             self.port = service.parser_factory(self, service.limits)
         self.deadline = service.after(service.timeout_first_byte)
-        service.connections.add(self)
+        service.remember(self)
         if service.draining:
             self.drain()
 
     def data_received(self, bytes data):
         if self.state == LINGERING:
+            self.service.count_received(PyBytes_GET_SIZE(data))
             self.thrown_away += PyBytes_GET_SIZE(data)
             if self.thrown_away > LINGER_BYTES:
                 self.close()
@@ -154,6 +157,7 @@ cdef class Connection(Channel):
                 data = self.not_http2(data)
                 if data is None:
                     return
+            self.service.count_received(PyBytes_GET_SIZE(data))
             if self.pending is None:
                 self.pending = data
                 self.at = 0
@@ -483,6 +487,8 @@ cdef class Connection(Channel):
         if len(parts) == 1:
             self.write(parts[0])
         else:
+            if self.service.counters is not None:
+                self.service.count_sent(sum(map(len, parts)))
             self.transport.writelines(parts)
             if FORGETS_TO_PAUSE:
                 self.transport.set_write_buffer_limits(high=self.service.write_high_water)
@@ -500,6 +506,7 @@ cdef class Connection(Channel):
         return 0
 
     cdef inline int write(self, bytes data) except -1:
+        self.service.count_sent(PyBytes_GET_SIZE(data))
         if self.write_function is not None:
             self.write_function(self.transport, data)
         else:
@@ -611,7 +618,10 @@ cdef class Connection(Channel):
             if chunked:
                 write_chunk_size(self.output(), count)
             self.flush()
-            await transmit(self, file, self.service.timeout_send)
+            try:
+                await transmit(self, file, self.service.timeout_send)
+            finally:
+                self.service.count_sent(count - file.count)
             if chunked:
                 self.output().append(b"\r\n", 2)
         self.flush()

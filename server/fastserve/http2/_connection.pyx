@@ -170,12 +170,16 @@ cdef class Connection:
         self.session = session
         session.setup(False, service.limits, self.shared.options)
         self.incomplete_until = service.after(service.timeout_first_byte)
-        service.connections.add(self)
+        service.remember(self)
+        if service.counters is not None:
+            service.counters.counts.totals.http2_connections += 1
+            service.counters.counts.levels.http2_connections += 1
         if service.draining:
             self.drain()
 
     def data_received(self, bytes data):
         self.heard = True
+        self.service.count_received(PyBytes_GET_SIZE(data))
         if self.state == LINGERING:
             self.thrown_away += PyBytes_GET_SIZE(data)
             if self.thrown_away > LINGER_BYTES:
@@ -220,6 +224,8 @@ cdef class Connection:
         self.begun.clear()
         self.called = 0
         self.pending = None
+        if self.service.counters is not None:
+            self.service.counters.counts.levels.http2_connections -= 1
         self.service.forget(self)
 
     def pause_writing(self):
@@ -278,6 +284,9 @@ cdef class Connection:
         channel.stream = stream
         channel.declared = -1
         stream.owner = channel
+        if self.service.counters is not None:
+            self.service.counters.counts.totals.streams += 1
+            self.service.counters.counts.levels.streams += 1
         self.deadline = 0
         return channel
 
@@ -420,6 +429,7 @@ cdef class Connection:
         while not self.congested and self.state == OPEN:
             more = self.session.produce(out, WRITE_SIZE)
             if out.length:
+                self.service.count_sent(out.length)
                 self.transport.write(out.take())
             if not more or self.transport.is_closing():
                 break
@@ -816,6 +826,8 @@ cdef class StreamChannel(Channel):
     cdef int closed(self, unsigned int code) except -1:
         """The stream is over."""
         cdef Exchange exchange = self.exchange
+        if self.service.counters is not None:
+            self.service.counters.counts.levels.streams -= 1
         # When no trailers are sent, the app may complete its response after that was sent.
         self.gone = exchange is None or exchange.phase != EXPECT_TRAILERS or (
             not self.stream.finished
