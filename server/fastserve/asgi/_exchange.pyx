@@ -612,7 +612,8 @@ cdef int record(Exchange exchange, int status) except -1:
     if exchange.recorded:
         return 0
     exchange.recorded = True
-    service.served += 1
+    if status != CLIENT_LEFT:
+        service.served += 1
     if service.access_log is not None:
         write_entry(service, entry_of(exchange, status))
     return 0
