@@ -147,7 +147,7 @@ def test_a_client_that_left_and_an_app_that_goes_on(serve, loop):
     app.gate.set()
     loop.advance(3)
     assert log.lines == [(ROOT, 499)]
-    assert served.service.served == 1
+    assert served.service.served == 0
 
 
 def test_an_app_that_fails(serve, loop):

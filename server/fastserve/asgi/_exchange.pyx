@@ -621,7 +621,8 @@ cdef int record(Exchange exchange, int status) except -1:
     if exchange.recorded:
         return 0
     exchange.recorded = True
-    service.served += 1
+    if status != CLIENT_LEFT:
+        service.served += 1
     if service.counters is not None:
         count_answer(service.counters, exchange, status)
     if service.access_log is not None:
