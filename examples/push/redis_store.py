@@ -1,0 +1,187 @@
+"""The store that any number of servers share: one Redis stream per channel.
+
+XREAD from the position that a server has gives it the rest and then what is new, in order, so
+nothing is missed between them, nor while the connection to Redis was away.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+import time
+from collections.abc import Collection, Mapping
+
+import redis.asyncio as redis
+
+from examples.push.channel import Channel
+from examples.push.message import Message, Position, Unavailable
+from examples.push.settings import EXPIRE_SECONDS, HISTORY, KEEP_SECONDS, KEY_SECONDS, MAX_SHOWN
+from examples.push.store import Here, Presence
+
+BLOCK_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
+
+# Number the message after the last one, so that gaps show, unless its key was used before.
+PUBLISH = """
+local stream, sent = KEYS[1], KEYS[2]
+if sent ~= '' then
+    local id = redis.call('GET', sent)
+    if id then return id end
+end
+local time = redis.call('TIME')
+local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+local epoch, number = now, 0
+if last then epoch, number = string.match(last[1], '(%d+)-(%d+)') end
+local id = epoch .. '-' .. string.format('%.0f', number + 1)
+redis.call('XADD', stream, 'MAXLEN', '~', ARGV[1], id,
+           'user', ARGV[2], 'text', ARGV[3], 'time', now)
+redis.call('EXPIRE', stream, ARGV[4])
+if sent ~= '' then redis.call('SET', sent, id, 'EX', ARGV[5]) end
+return id
+"""
+
+logger = logging.getLogger("fastserve.push")
+
+
+def log_of(channel: str) -> str:
+    return f"push:{{{channel}}}:log"
+
+
+def presence_of(channel: str) -> str:
+    return f"push:{{{channel}}}:presence"
+
+
+@contextlib.contextmanager
+def answering():
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise Unavailable(f"Redis is not reachable: {error}") from error
+
+
+class RedisStore:
+    def __init__(self, url: str) -> None:
+        self.server = secrets.token_hex(8)
+        pool = redis.BlockingConnectionPool.from_url(
+            url, max_connections=8, timeout=5, socket_timeout=ANSWER_SECONDS, decode_responses=True
+        )
+        self.redis = redis.Redis.from_pool(pool)
+        # A machine that is gone does not say so: without a timeout the reader would not notice.
+        self.reader = redis.Redis.from_url(
+            url, socket_timeout=BLOCK_SECONDS + ANSWER_SECONDS, decode_responses=True
+        )
+        self.run_publish = self.redis.register_script(PUBLISH)
+        self.channels: dict[str, Channel] = {}  # by the name of their stream
+        # The reader reads a stream of its own too, so that it can be told of another channel.
+        self.wake_stream = f"push:wake:{self.server}"
+        self.wake_position = "0-0"
+        self.reading: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self.ping()
+        self.reading = asyncio.create_task(self._read_streams())
+
+    async def stop(self) -> None:
+        if self.reading is not None:
+            self.reading.cancel()
+            await asyncio.gather(self.reading, return_exceptions=True)
+        with contextlib.suppress(redis.RedisError, OSError):
+            await self.redis.delete(self.wake_stream)
+        await self.reader.aclose()
+        await self.redis.aclose()
+
+    async def ping(self) -> None:
+        with answering():
+            await self.redis.ping()
+
+    # -- messages --
+
+    async def publish(self, channel: str, user: str, text: str, key: str | None) -> Position:
+        sent = f"push:{{{channel}}}:sent:{user}:{key}" if key else ""
+        limits = (KEEP_SECONDS, KEY_SECONDS)
+        with answering():
+            position = await self.run_publish(
+                [log_of(channel), sent], [HISTORY, user, text, *limits]
+            )
+        return Position.parse(position)
+
+    async def read(self, channel: str) -> list[Message]:
+        with answering():
+            entries = await self.redis.xrevrange(log_of(channel), count=HISTORY)
+        return [message_of(channel, *entry) for entry in reversed(entries)]
+
+    async def follow(self, channel: Channel) -> None:
+        for message in await self.read(channel.name):
+            channel.add(message)
+        self.channels[log_of(channel.name)] = channel
+        with answering():
+            await self.redis.xadd(self.wake_stream, {"for": channel.name}, maxlen=1)
+            await self.redis.expire(self.wake_stream, 3600)
+
+    def unfollow(self, channel: Channel) -> None:
+        self.channels.pop(log_of(channel.name), None)
+
+    async def _read_streams(self) -> None:
+        while True:
+            try:
+                await self._read_once()
+            except (redis.RedisError, OSError) as error:
+                logger.warning("Redis is not reachable: %s", error)
+                await asyncio.sleep(random.uniform(0.5, 1.5))
+
+    async def _read_once(self) -> None:
+        positions = {name: str(channel.last) for name, channel in self.channels.items()}
+        positions[self.wake_stream] = self.wake_position
+        block = int(BLOCK_SECONDS * 1000)
+        found = await self.reader.xread(positions, count=HISTORY, block=block)
+        for stream, entries in found.items() if isinstance(found, dict) else found or ():
+            if stream == self.wake_stream:
+                self.wake_position = entries[-1][0]
+            elif channel := self.channels.get(stream):
+                for entry in entries:
+                    channel.add(message_of(channel.name, *entry))
+
+    # -- presence: a sorted set per channel, of users by server, with the time they expire --
+
+    async def sync_presence(
+        self, changes: Mapping[Here, bool], here: Collection[Here], watched: Collection[str]
+    ) -> dict[str, Presence]:
+        now = time.time()
+        left: dict[str, list[str]] = {}
+        came: dict[str, dict[str, float]] = {}
+        for (channel, user), is_here in [*changes.items(), *((who, True) for who in here)]:
+            member = f"{user} {self.server}"
+            if is_here:
+                came.setdefault(channel, {})[member] = now + EXPIRE_SECONDS
+            else:
+                left.setdefault(channel, []).append(member)
+        pipeline = self.redis.pipeline(transaction=False)
+        for channel, members in left.items():
+            pipeline.zrem(presence_of(channel), *members)
+        for channel, expiries in came.items():
+            pipeline.zadd(presence_of(channel), expiries)
+            pipeline.expire(presence_of(channel), EXPIRE_SECONDS)
+        for channel in watched:
+            name = presence_of(channel)
+            pipeline.zremrangebyscore(name, "-inf", now)
+            pipeline.zcard(name)
+            pipeline.zrange(name, 0, 2 * MAX_SHOWN - 1)
+        with answering():
+            answers = (await pipeline.execute())[-3 * len(watched) :]
+        return {
+            channel: presence_from(*answers[3 * i + 1 : 3 * i + 3])
+            for i, channel in enumerate(watched)
+        }
+
+
+def presence_from(count: int, members: list[str]) -> Presence:
+    users = sorted({member.split(" ")[0] for member in members})
+    # Exact while all members were looked at; beyond that, a user of two servers counts twice.
+    return Presence(len(users) if count <= 2 * MAX_SHOWN else count, users[:MAX_SHOWN])
+
+
+def message_of(channel: str, entry_id: str, fields: dict[str, str]) -> Message:
+    position = Position.parse(entry_id)
+    return Message(channel, position, fields["user"], fields["text"], int(fields["time"]))
