@@ -220,7 +220,7 @@ class Process:
         self._unseen: queue.Queue[str | None] = queue.Queue()
         self._popen = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -231,7 +231,7 @@ class Process:
         self._reader.start()
 
     def _read(self) -> None:
-        with self._popen.stdout as output:
+        with self._popen.stdin, self._popen.stdout as output:
             for line in output:
                 self.lines.append(line.rstrip("\n"))
                 self._unseen.put(self.lines[-1])
@@ -248,6 +248,17 @@ class Process:
             assert line is not None, f"{self.name}: ended without {pattern!r}: {self.lines}"
             if found := re.search(pattern, line):
                 return found
+
+    def skip(self) -> None:
+        """What it has said until now is no answer to the next `expect`."""
+        with contextlib.suppress(queue.Empty):
+            while self._unseen.get_nowait() is not None:
+                pass
+
+    def write(self, line: str) -> None:
+        """A line for its standard input."""
+        self._popen.stdin.write(line + "\n")
+        self._popen.stdin.flush()
 
     def signal(self, number: int) -> None:
         self._popen.send_signal(number)
