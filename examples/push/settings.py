@@ -3,8 +3,8 @@
 import os
 
 
-def setting(name: str, default: int) -> int:
-    return int(os.environ.get(f"PUSH_{name}", default))
+def setting(name, default):
+    return type(default)(os.environ.get(f"PUSH_{name}", default))
 
 
 REDIS_URL = os.environ.get("REDIS_URL")  # none: this process alone
@@ -19,5 +19,5 @@ MAX_SHOWN = setting("MAX_SHOWN", 50)  # names in a presence list
 KEEP_SECONDS = setting("KEEP_SECONDS", 7 * 86_400)  # of a channel in which nothing is said
 KEY_SECONDS = setting("KEY_SECONDS", 600)  # that a publisher's key is remembered
 HEARTBEAT_SECONDS = setting("HEARTBEAT_SECONDS", 15)  # between comments of a silent event stream
-PRESENCE_SECONDS = setting("PRESENCE_SECONDS", 1)  # between two looks at who is there
+PRESENCE_SECONDS = setting("PRESENCE_SECONDS", 1.0)  # between two looks at who is there
 EXPIRE_SECONDS = setting("EXPIRE_SECONDS", 30)  # until the users of a killed server are gone

@@ -34,6 +34,8 @@ from examples.push.message import (
 from examples.push.settings import HISTORY
 from examples.push.user import is_same_origin, user_of
 
+TOO_SLOW = {"type": "websocket.close", "code": 1013, "reason": "too slow"}
+
 
 async def serve_websocket(scope, receive, send) -> None:
     hub: Hub = scope["state"]["hub"]
@@ -65,11 +67,15 @@ async def write(client: Client, send) -> None:
                 text = item.json if isinstance(item, Message) else item
                 await send({"type": "websocket.send", "text": text})
         except TooSlow:
-            await send({"type": "websocket.close", "code": 1013, "reason": "too slow"})
+            await send(TOO_SLOW)
 
 
 async def read(hub: Hub, client: Client, receive, send) -> None:
     while (event := await receive())["type"] == "websocket.receive":
+        if client.too_slow:  # and what is sent to it waits for it to read
+            with contextlib.suppress(OSError):
+                await send(TOO_SLOW)
+            return
         try:
             await obey(hub, client, parse(event))
         except Invalid as error:

@@ -171,6 +171,7 @@ class Client(asyncio.Protocol):
                 self.positions[channel] = event["id"]
             elif self.positions[channel] not in (event["id"], "0-0"):
                 self.crowd.fault("resumed elsewhere")
+                self.positions[channel] = event["id"]
             self.subscribed.add(channel)
             if self.is_whole:
                 self.attempts = 0
