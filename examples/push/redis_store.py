@@ -22,13 +22,13 @@ from examples.push.store import Here, Presence
 BLOCK_SECONDS = 5.0
 ANSWER_SECONDS = 5.0
 
+UNKEYED_SECONDS = 60  # in which redis-py may repeat a command that had no answer
+
 # Number the message after the last one, so that gaps show, unless its key was used before.
 PUBLISH = """
 local stream, sent = KEYS[1], KEYS[2]
-if sent ~= '' then
-    local id = redis.call('GET', sent)
-    if id then return id end
-end
+local known = redis.call('GET', sent)
+if known then return known end
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
@@ -38,7 +38,7 @@ local id = epoch .. '-' .. string.format('%.0f', number + 1)
 redis.call('XADD', stream, 'MAXLEN', '~', ARGV[1], id,
            'user', ARGV[2], 'text', ARGV[3], 'time', now)
 redis.call('EXPIRE', stream, ARGV[4])
-if sent ~= '' then redis.call('SET', sent, id, 'EX', ARGV[5]) end
+redis.call('SET', sent, id, 'EX', ARGV[5])
 return id
 """
 
@@ -99,8 +99,9 @@ class RedisStore:
     # -- messages --
 
     async def publish(self, channel: str, user: str, text: str, key: str | None) -> Position:
-        sent = f"push:{{{channel}}}:sent:{user}:{key}" if key else ""
-        limits = (KEEP_SECONDS, KEY_SECONDS)
+        unique = f"{user}:{key}" if key else f"{self.server}:{secrets.token_hex(8)}"
+        sent = f"push:{{{channel}}}:sent:{unique}"
+        limits = (KEEP_SECONDS, KEY_SECONDS if key else UNKEYED_SECONDS)
         with answering():
             position = await self.run_publish(
                 [log_of(channel), sent], [HISTORY, user, text, *limits]
@@ -130,6 +131,9 @@ class RedisStore:
             except (redis.RedisError, OSError) as error:
                 logger.warning("Redis is not reachable: %s", error)
                 await asyncio.sleep(random.uniform(0.5, 1.5))
+            except Exception:  # one bad entry in a stream is not the end of all others
+                logger.exception("reading from Redis failed")
+                await asyncio.sleep(1)
 
     async def _read_once(self) -> None:
         positions = {name: str(channel.last) for name, channel in self.channels.items()}

@@ -3,8 +3,8 @@
     python -m tests.machines.push_cluster --clients 5000 [--rate 20]
 
 Messages are published all the time through the balancer, while each server is restarted (SIGTERM,
-then started again), one is killed (SIGKILL) and another one's cable is pulled. Each client must get
-each message of its channels once and in order. Prints figures; exits with 1 if a client did not.
+then started again), one is killed (SIGKILL), another one's cable is pulled, and Redis is killed.
+Each client must get each message of its channels once and in order. Prints figures; exits with 1 if a client did not.
 """
 
 import argparse
@@ -80,10 +80,8 @@ class Cluster:
         self.folder.cleanup()
 
     def _start(self) -> None:
-        store = self.network.machine("redis")
-        command = ["redis-server", "--bind", store.address, "--save", "", "--dir", self.folder.name]
-        store.start(*command, "--protected-mode", "no").expect("Ready to accept")
-        self.redis_url = f"redis://{store.address}:6379"
+        self.start_redis()
+        self.redis_url = f"redis://{self.network.machine('redis').address}:6379"
         for name in self.names:
             self.start(name)
         balancer = self.balancer = self.network.machine("balancer")
@@ -93,6 +91,14 @@ class Cluster:
         config = Path(self.folder.name, "haproxy.cfg")
         config.write_text(lines)
         self.haproxy = balancer.start("haproxy", "-f", config, "-db")
+
+    def start_redis(self) -> None:
+        """It keeps what it has acknowledged, as clients rely on it."""
+        machine = self.network.machine("redis")
+        machine.start(
+            *("redis-server", "--bind", machine.address, "--protected-mode", "no", "--save", ""),
+            *("--dir", self.folder.name, "--appendonly", "yes", "--appendfsync", "always"),
+        ).expect("Ready to accept")
 
     def start(self, name: str) -> None:
         machine = self.network.machine(name)
@@ -224,6 +230,13 @@ def pull_a_cable(cluster: Cluster, crowd: Crowd, say=lambda text: None) -> None:
     say(f"{machine.name} unplugged for a while")
 
 
+def restart_redis(cluster: Cluster, crowd: Crowd, say=lambda text: None) -> None:
+    cluster.network.machine("redis").kill()
+    cluster.start_redis()
+    crowd.wait_whole()
+    say("Redis killed, and started again")
+
+
 def total(reports: list[dict], what: str) -> int:
     return sum(report[what] for report in reports)
 
@@ -269,6 +282,7 @@ def main() -> int:
         publisher = Publisher(cluster, options.groups, options.rate)
         disturb(cluster, crowd, say)
         pull_a_cable(cluster, crowd, say)
+        restart_redis(cluster, crowd, say)
         last = publisher.stop()
         say("published everything")
         reports = crowd.finish(last)

@@ -1,4 +1,4 @@
-"""The short form of push_cluster.py: some hundred clients, every server restarted, one killed."""
+"""The short form of push_cluster.py: some hundred clients, every server restarted, killed or cut off."""
 
 import pytest
 
@@ -11,6 +11,7 @@ from .push_cluster import (
     gather,
     missing,
     pull_a_cable,
+    restart_redis,
     total,
 )
 
@@ -26,6 +27,7 @@ def test_each_message_comes_once_and_in_order_while_servers_go_and_come():
         publisher = Publisher(cluster, GROUPS, rate=20)
         disturb(cluster, crowd)
         pull_a_cable(cluster, crowd)
+        restart_redis(cluster, crowd)
         last = publisher.stop()
         reports = crowd.finish(last)
     assert publisher.faults == []
