@@ -164,6 +164,12 @@ class Publisher(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        try:
+            self.publish_all()
+        except Exception as error:
+            self.faults.append(repr(error))
+
+    def publish_all(self) -> None:
         with self.machine.inside():
             due = time.monotonic()
             while not self.stopping.wait(max(0, due - time.monotonic())):
@@ -194,7 +200,8 @@ class Publisher(threading.Thread):
             headers = {"Idempotency-Key": str(number)}
             connection.request("POST", path, str(number), headers)
             response = connection.getresponse()
-            return response.status, json.loads(response.read() or b"{}")
+            body = response.read()
+            return response.status, json.loads(body) if response.status == 201 else {}
         finally:
             connection.close()
 

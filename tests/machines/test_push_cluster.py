@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 CLIENTS, GROUPS = 300, 5
 
 
+@pytest.mark.timeout(240)  # ten seconds on a machine that has nothing else to do
 def test_each_message_comes_once_and_in_order_while_servers_go_and_come():
     with Cluster() as cluster:
         crowd = Crowd(cluster, CLIENTS, GROUPS, processes=1)
