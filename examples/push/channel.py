@@ -30,7 +30,8 @@ class Channel:
     def add(self, message: Message) -> None:
         if message.position <= self.last:
             return
-        if message.position.epoch != self.last.epoch:
+        if message.position != (self.last.epoch, self.last.number + 1):
+            # A new epoch, or this server was away from Redis for longer than messages are kept.
             self.messages.clear()
         self.messages.append(message)
         self.last = message.position

@@ -118,6 +118,9 @@ class Hub:
                 logger.warning("%s", error)
                 self.changes = {**changes, **self.changes}
                 continue
+            except asyncio.CancelledError:
+                self.changes = {**changes, **self.changes}
+                raise
             if refresh:
                 refreshed = loop.time()
             self._show(found)

@@ -34,7 +34,7 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: object) -> "Position":
-        found = re.fullmatch(r"(\d{1,15})-(\d{1,15})", text) if isinstance(text, str) else None
+        found = isinstance(text, str) and re.fullmatch(r"([0-9]{1,15})-([0-9]{1,15})", text)
         if not found:
             raise Invalid("a position looks like 1764140363000-17")
         return cls(int(found[1]), int(found[2]))

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import random
 import secrets
-import time
 from collections.abc import Collection, Mapping
 
 import redis.asyncio as redis
@@ -21,8 +20,8 @@ from examples.push.store import Here, Presence
 
 BLOCK_SECONDS = 5.0
 ANSWER_SECONDS = 5.0
-
 UNKEYED_SECONDS = 60  # in which redis-py may repeat a command that had no answer
+LOOK_AT = 2 * MAX_SHOWN  # users of servers
 
 # Number the message after the last one, so that gaps show, unless its key was used before.
 PUBLISH = """
@@ -40,6 +39,20 @@ redis.call('XADD', stream, 'MAXLEN', '~', ARGV[1], id,
 redis.call('EXPIRE', stream, ARGV[4])
 redis.call('SET', sent, id, 'EX', ARGV[5])
 return id
+"""
+
+# A sorted set of who is in a channel, as "user server", by the time at which they expire, which is
+# Redis's time: the clocks of servers differ.
+PRESENCE = """
+local here, seconds, look_at, came = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+local now = tonumber(redis.call('TIME')[1])
+for i = 4, #ARGV do
+    if i < 4 + came then redis.call('ZADD', here, now + seconds, ARGV[i])
+    else redis.call('ZREM', here, ARGV[i]) end
+end
+redis.call('ZREMRANGEBYSCORE', here, '-inf', now)
+redis.call('EXPIRE', here, seconds)
+return {redis.call('ZCARD', here), redis.call('ZRANGE', here, 0, look_at - 1)}
 """
 
 logger = logging.getLogger("fastserve.push")
@@ -73,6 +86,7 @@ class RedisStore:
             url, socket_timeout=BLOCK_SECONDS + ANSWER_SECONDS, decode_responses=True
         )
         self.run_publish = self.redis.register_script(PUBLISH)
+        self.run_presence = self.redis.register_script(PRESENCE)
         self.channels: dict[str, Channel] = {}  # by the name of their stream
         # The reader reads a stream of its own too, so that it can be told of another channel.
         self.wake_stream = f"push:wake:{self.server}"
@@ -147,43 +161,30 @@ class RedisStore:
                 for entry in entries:
                     channel.add(message_of(channel.name, *entry))
 
-    # -- presence: a sorted set per channel, of users by server, with the time they expire --
+    # -- presence --
 
     async def sync_presence(
         self, changes: Mapping[Here, bool], here: Collection[Here], watched: Collection[str]
     ) -> dict[str, Presence]:
-        now = time.time()
-        left: dict[str, list[str]] = {}
-        came: dict[str, dict[str, float]] = {}
+        came: dict[str, list[str]] = {name: [] for name in watched}
+        left: dict[str, list[str]] = {name: [] for name in watched}
         for (channel, user), is_here in [*changes.items(), *((who, True) for who in here)]:
-            member = f"{user} {self.server}"
-            if is_here:
-                came.setdefault(channel, {})[member] = now + EXPIRE_SECONDS
-            else:
-                left.setdefault(channel, []).append(member)
+            for members in (came, left):
+                members.setdefault(channel, [])
+            (came if is_here else left)[channel].append(f"{user} {self.server}")
         pipeline = self.redis.pipeline(transaction=False)
-        for channel, members in left.items():
-            pipeline.zrem(presence_of(channel), *members)
-        for channel, expiries in came.items():
-            pipeline.zadd(presence_of(channel), expiries)
-            pipeline.expire(presence_of(channel), EXPIRE_SECONDS)
-        for channel in watched:
-            name = presence_of(channel)
-            pipeline.zremrangebyscore(name, "-inf", now)
-            pipeline.zcard(name)
-            pipeline.zrange(name, 0, 2 * MAX_SHOWN - 1)
+        for channel, members in came.items():
+            arguments = [EXPIRE_SECONDS, LOOK_AT, len(members), *members, *left[channel]]
+            await self.run_presence([presence_of(channel)], arguments, client=pipeline)
         with answering():
-            answers = (await pipeline.execute())[-3 * len(watched) :]
-        return {
-            channel: presence_from(*answers[3 * i + 1 : 3 * i + 3])
-            for i, channel in enumerate(watched)
-        }
+            answers = dict(zip(came, await pipeline.execute(), strict=True))
+        return {channel: presence_from(*answers[channel]) for channel in watched}
 
 
 def presence_from(count: int, members: list[str]) -> Presence:
     users = sorted({member.split(" ")[0] for member in members})
     # Exact while all members were looked at; beyond that, a user of two servers counts twice.
-    return Presence(len(users) if count <= 2 * MAX_SHOWN else count, users[:MAX_SHOWN])
+    return Presence(len(users) if count <= LOOK_AT else count, users[:MAX_SHOWN])
 
 
 def message_of(channel: str, entry_id: str, fields: dict[str, str]) -> Message:

@@ -1,6 +1,6 @@
 """examples/push on three servers behind HAProxy, with Redis: each of them a machine of its own.
 
-    python -m tests.machines.push_cluster --clients 5000 [--rate 20]
+    python -m tests.machines.push_cluster --clients 5000 [--rate 10]
 
 Messages are published all the time through the balancer, while each server is restarted (SIGTERM,
 then started again), one is killed (SIGKILL), another one's cable is pulled, and Redis is killed.
@@ -34,7 +34,7 @@ defaults
     timeout client 60s
     timeout server 60s
     timeout tunnel 1h
-    timeout check 1s
+    timeout check 2s
     option redispatch 1
     retries 3
 frontend web
@@ -43,7 +43,7 @@ frontend web
 backend servers
     balance leastconn
     option httpchk GET /health
-    default-server check inter 500ms fall 3 rise 1 on-marked-down shutdown-sessions
+    default-server check inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 """
 
 
@@ -267,7 +267,7 @@ def main() -> int:
     )
     parser.add_argument("--clients", type=int, default=5000)
     parser.add_argument("--groups", type=int, default=20, help="channels beside `all`")
-    parser.add_argument("--rate", type=float, default=20, help="messages per second")
+    parser.add_argument("--rate", type=float, default=10, help="messages per second")
     parser.add_argument("--processes", type=int, default=2, help="of clients")
     options = parser.parse_args()
     if reason := missing():
