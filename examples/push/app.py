@@ -119,7 +119,11 @@ async def read_text(receive) -> str:
 
 
 async def answer_health(hub: Hub, send):
-    """For a load balancer: clients that connect while Redis is away could only be turned away."""
+    """Whether this server can do its work: Redis is reachable.
+
+    A balancer that cuts off the clients of a server that is down (HAProxy's shutdown-sessions)
+    should look at / instead: when Redis is away, all servers are unhealthy at once.
+    """
     counts = {"clients": len(hub.clients), "channels": len(hub.channels)}
     try:
         await hub.store.ping()

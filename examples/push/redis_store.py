@@ -172,12 +172,12 @@ class RedisStore:
             for members in (came, left):
                 members.setdefault(channel, [])
             (came if is_here else left)[channel].append(f"{user} {self.server}")
-        pipeline = self.redis.pipeline(transaction=False)
-        for channel, members in came.items():
-            arguments = [EXPIRE_SECONDS, LOOK_AT, len(members), *members, *left[channel]]
-            await self.run_presence([presence_of(channel)], arguments, client=pipeline)
         with answering():
-            answers = dict(zip(came, await pipeline.execute(), strict=True))
+            async with self.redis.pipeline(transaction=False) as pipeline:
+                for channel, members in came.items():
+                    arguments = [EXPIRE_SECONDS, LOOK_AT, len(members), *members, *left[channel]]
+                    await self.run_presence([presence_of(channel)], arguments, client=pipeline)
+                answers = dict(zip(came, await pipeline.execute(), strict=True))
         return {channel: presence_from(*answers[channel]) for channel in watched}
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 from pathlib import Path
@@ -373,7 +374,7 @@ def test_the_users_of_a_killed_server_expire(serve, redis):
 @needs_redis
 def test_redis_goes_and_comes_back(serve, tmp_path, listen):
     with RedisServer(tmp_path) as redis:
-        push = serve(APP, REDIS_URL=redis.url)
+        push = serve(APP, *OPTIONS, REDIS_URL=redis.url)
         with listen(push, "lobby") as client:
             publish(push, "lobby", "0")
             assert client.texts(1) == ["0"]
@@ -391,6 +392,9 @@ def test_redis_goes_and_comes_back(serve, tmp_path, listen):
             assert client.texts(1) == ["2"]
         with listen(push, "lobby", since={"lobby": client.positions["lobby"]}) as client:
             assert client.complete
+        push.signal(signal.SIGTERM)
+        assert push.wait() == 0
+        assert not [line for line in push.stderr if re.search("error|unclosed", line, re.I)]
 
 
 @needs_redis

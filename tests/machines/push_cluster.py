@@ -42,7 +42,8 @@ frontend web
     default_backend servers
 backend servers
     balance leastconn
-    option httpchk GET /health
+    # Not /health: while Redis is away, clients had better remain where they are.
+    option httpchk HEAD /
     default-server check inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 """
 
