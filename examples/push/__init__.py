@@ -11,7 +11,7 @@ server it is on, also when that server is restarted or killed:
 
 Without the page:
 
-    curl -d 'Hello, all!' http://127.0.0.1:8000/channels/lobby/messages?user=ada
+    curl -d 'Hello, all!' 'http://127.0.0.1:8000/channels/lobby/messages?user=ada'
     curl -N 'http://127.0.0.1:8000/events?channels=lobby&history=10'
     curl 'http://127.0.0.1:8000/channels/lobby/messages'        # what is kept
     curl 'http://127.0.0.1:8000/channels/lobby/presence'        # who is there

@@ -263,19 +263,28 @@ def test_websockets_that_cannot_be(push):
         assert refused.value.response.status_code == 403
 
 
-def test_a_slow_client_is_dropped_and_may_come_back(push, channel):
+@pytest.mark.parametrize(
+    ("listen", "options"),
+    [(WebSocket, {"max_queue": 1, "compression": None}), (EventSource, {})],
+    ids=["WebSocket", "EventSource"],
+)
+def test_a_slow_client_is_dropped_and_may_come_back(push, channel, listen, options):
     text = "x" * 59_000
-    slow = WebSocket(push, channel, max_queue=1, compression=None)
-    with slow, WebSocket(push, channel) as quick:
+    with listen(push, channel, **options) as slow, WebSocket(push, channel) as quick:
         for n in range(250):  # more than the kernel's buffers hold
             publish(push, channel, f"{n} {text}")
             assert quick.texts(1) == [f"{n} {text}"]
         got = []
-        with pytest.raises(ConnectionClosedError) as closed:
+        with pytest.raises((ConnectionClosedError, EOFError)) as closed:
             while True:
                 got += slow.texts(1)
-    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1013, "too slow")
+    if listen is WebSocket:
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1013, "too slow")
     assert [int(text.split()[0]) for text in got] == list(range(len(got)))
+    assert len(got) < 250
+    with listen(push, channel, since=slow.positions) as again:
+        assert not again.complete
+        assert [int(text.split()[0]) for text in again.texts(20)] == list(range(230, 250))
 
 
 def test_a_client_that_asks_and_does_not_read(push):
