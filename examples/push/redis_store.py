@@ -12,6 +12,8 @@ import secrets
 from collections.abc import Collection, Mapping
 
 import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from examples.push.channel import Channel
 from examples.push.message import Message, Position, Unavailable
@@ -77,13 +79,15 @@ def answering():
 class RedisStore:
     def __init__(self, url: str) -> None:
         self.server = secrets.token_hex(8)
+        # Try once more: the connection may have ended since it was last used.
+        options = {"retry": Retry(NoBackoff(), 1), "decode_responses": True}
         pool = redis.BlockingConnectionPool.from_url(
-            url, max_connections=8, timeout=5, socket_timeout=ANSWER_SECONDS, decode_responses=True
+            url, max_connections=8, timeout=5, socket_timeout=ANSWER_SECONDS, **options
         )
         self.redis = redis.Redis.from_pool(pool)
         # A machine that is gone does not say so: without a timeout the reader would not notice.
         self.reader = redis.Redis.from_url(
-            url, socket_timeout=BLOCK_SECONDS + ANSWER_SECONDS, decode_responses=True
+            url, socket_timeout=BLOCK_SECONDS + ANSWER_SECONDS, **options
         )
         self.run_publish = self.redis.register_script(PUBLISH)
         self.run_presence = self.redis.register_script(PRESENCE)
