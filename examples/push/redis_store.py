@@ -68,11 +68,15 @@ def presence_of(channel: str) -> str:
     return f"push:{{{channel}}}:presence"
 
 
+# RuntimeError: redis-py under uvloop, for a connection that ended a moment ago
+AWAY = (redis.RedisError, OSError, RuntimeError)
+
+
 @contextlib.contextmanager
 def answering():
     try:
         yield
-    except (redis.RedisError, OSError) as error:
+    except AWAY as error:
         raise Unavailable(f"Redis is not reachable: {error}") from error
 
 
@@ -105,7 +109,7 @@ class RedisStore:
         if self.reading is not None:
             self.reading.cancel()
             await asyncio.gather(self.reading, return_exceptions=True)
-        with contextlib.suppress(redis.RedisError, OSError):
+        with contextlib.suppress(*AWAY):
             await self.redis.delete(self.wake_stream)
         await self.reader.aclose()
         await self.redis.aclose()
@@ -146,7 +150,7 @@ class RedisStore:
         while True:
             try:
                 await self._read_once()
-            except (redis.RedisError, OSError) as error:
+            except AWAY as error:
                 logger.warning("Redis is not reachable: %s", error)
                 await asyncio.sleep(random.uniform(0.5, 1.5))
             except Exception:  # one bad entry in a stream is not the end of all others
