@@ -57,6 +57,11 @@ be installed. What a program does to the logger `uvicorn.access` (filters, handl
 `disabled`) is done to our access log. `fastserve.config.LOGGING_CONFIG` is a dict to change and
 give as `log_config`. What an application logs to `uvicorn.error` is shown as before.
 
+Lines of both logs begin with the time and the process, which uvicorn's do not; refused requests,
+clients that left (499) and WebSockets are in the access log too. A script that parses uvicorn's
+lines gets them with `log_config=fastserve.config.LOGGING_CONFIG`, or with the file that you gave
+uvicorn: its arguments of a record are ours. [logging.md](logging.md) has all of it.
+
 `--env-file` needs python-dotenv, as with uvicorn: `pip install 'fastserve-asgi[env]'`.
 
 `--http httptools` and `zttp` mean our parser over llhttp, `--ws websockets`, `websockets-sansio`

@@ -83,20 +83,22 @@ def json_line() -> Line:
     from .asgi._entry import quoted
 
     stamp, now, pid = stamper("%Y-%m-%dT%H:%M:%S", utc=True), time.time, os.getpid()
-
-    def part(text: bytes) -> str:
-        plain = quoted(text, JSON_CHARACTERS)
-        return plain if len(plain) == len(text) else json_text(text, JSON_CHARACTERS)
+    thousandths = [f"{number:03}" for number in range(1000)]
 
     def line(entry: "Entry") -> str:
-        event = entry.websocket
+        path, query, event = quoted(entry.path), quoted(entry.query), entry.websocket
+        if len(path) != len(entry.path) or len(path) > JSON_CHARACTERS:
+            path = json_text(entry.path, JSON_CHARACTERS)
+        if len(query) != len(entry.query) or len(query) > JSON_CHARACTERS:
+            query = json_text(entry.query, JSON_CHARACTERS)
         websocket = "" if event is None else f'"websocket": "{event}", '
+        took = entry.elapsed // 1000
         return (
-            f'{{"time": "{stamp()}.{int(now() * 1000) % 1000:03}Z", "pid": {pid}, '
+            f'{{"time": "{stamp()}.{thousandths[int(now() * 1000) % 1000]}Z", "pid": {pid}, '
             f'"client": "{entry.client}", "method": "{entry.method}", '
-            f'"path": "{part(entry.path)}", "query": "{part(entry.query)}", '
+            f'"path": "{path}", "query": "{query}", '
             f'"version": "{entry.version}", "status": {entry.status}, {websocket}'
-            f'"length": {entry.length}, "ms": {entry.elapsed / 1e6:.3f}}}\n'
+            f'"length": {entry.length}, "ms": {took // 1000}.{thousandths[took % 1000]}}}\n'
         )
 
     return line

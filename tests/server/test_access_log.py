@@ -3,8 +3,10 @@
 import asyncio
 import io
 import logging
+import threading
 
 import pytest
+from websockets.sync.client import connect
 
 from fastserve import Config
 from fastserve.access_format import Format, make_format
@@ -154,3 +156,53 @@ def test_a_format_says_what_it_needs(loop):
     ):
         log = AccessLog(loop, make_format(text), io.StringIO())
         assert (log.timed, log.wants_headers, log.wants_response_headers) == needs
+
+
+async def served(scope, receive, send):
+    await receive()
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        assert (await receive())["code"] == 3001
+    elif scope["path"] == "/waits":
+        assert (await receive())["type"] == "http.disconnect"
+    else:
+        headers = [(b"content-length", b"2"), (b"x-cache", b"hit")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+def wait_for_lines(path, count):
+    """By asking again and again: nothing tells when a line was written."""
+    pause = threading.Event()
+    for _ in range(3000):
+        lines = path.read_text().splitlines()
+        if len(lines) >= count:
+            return lines
+        pause.wait(0.01)
+    raise AssertionError(lines)
+
+
+def test_on_each_parser_and_loop(live, tmp_path):
+    path = tmp_path / "access.log"
+    form = '%(m)s "%(r)s" %(s)s %(b)s %({x-id}i)s %({x-cache}o)s'
+    server = live(served, access_log=True, access_log_file=str(path), access_log_format=form)
+    with server.connect() as client:
+        client.send(b'GET /a?b HTTP/1.1\r\nHost: h\r\nX-Id: "\r\n\r\n')
+        assert client.response().status == 200
+        client.send(b"GET /waits HTTP/1.1\r\nHost: h\r\n\r\n")
+    wait_for_lines(path, 2)
+    with server.connect() as client:
+        client.send(b'GET /"\x1b HTTP/1.1\r\n\r\n')
+        assert client.response().status == 400
+    wait_for_lines(path, 3)
+    with connect(f"ws://127.0.0.1:{server.server.ports[0]}/ws", proxy=None) as socket:
+        socket.close(3001)
+    lines = wait_for_lines(path, 5)
+    server.stop()
+    assert lines == [
+        r'GET "GET /a?b HTTP/1.1" 200 2 \x22 hit',
+        'GET "GET /waits HTTP/1.1" 499 - - -',
+        r'GET "GET /\x22\x1b HTTP/1.1" 400 - - -',
+        'WebSocket "WebSocket /ws HTTP/1.1" 101 - - -',
+        'WebSocket "WebSocket /ws HTTP/1.1" 3001 - - -',
+    ]

@@ -6,7 +6,6 @@ from typing_extensions import disjoint_base
 __all__ = ("Entry", "TextLine", "find", "quoted")
 
 @final
-@disjoint_base
 class Entry:
     client: str
     method: str
@@ -19,8 +18,8 @@ class Entry:
     websocket: str | None
     headers: Iterable[tuple[bytes, bytes]] | None
     response_headers: Iterable[tuple[bytes, bytes]] | None
-    def __new__(
-        cls,
+    def __init__(
+        self,
         client: str,
         method: str,
         path: bytes,
@@ -33,7 +32,7 @@ class Entry:
         websocket: str | None = None,
         headers: Iterable[tuple[bytes, bytes]] | None = None,
         response_headers: Iterable[tuple[bytes, bytes]] | None = None,
-    ) -> Entry: ...
+    ) -> None: ...
     @property
     def target(self) -> str: ...
     @property

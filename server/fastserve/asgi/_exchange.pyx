@@ -613,7 +613,8 @@ cdef int record(Exchange exchange, int status) except -1:
     if exchange.recorded:
         return 0
     exchange.recorded = True
-    service.served += 1
+    if status != CLIENT_LEFT:
+        service.served += 1
     if service.counters is not None:
         count_answer(service.counters, exchange, status)
     if service.access_log is not None:
@@ -722,9 +723,9 @@ cdef Entry entry_of_head(Channel channel, RequestHead head):
     cdef Entry entry = Entry.__new__(Entry)
     entry.client = client_text_of(channel)
     entry.method = head.method
-    entry.path = head.raw_path
-    if service.root_path is not None:  # as the app sees it
-        entry.path = <bytes> service.raw_root_path + head.raw_path
+    entry.path = head.raw_path or head.target  # CONNECT has no path
+    if service.root_path is not None and entry.path.startswith(b"/"):  # as the app sees it
+        entry.path = <bytes> service.raw_root_path + entry.path
     entry.query = head.query
     entry.version = head.version
     entry.headers = head.headers
