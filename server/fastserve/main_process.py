@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from . import init, privileges, sockets
+from .addresses import addresses
 from .config import Config
 from .errors import ConfigError
 from .notify import Notifier
@@ -51,11 +52,11 @@ class MainProcess:
     def bind(self) -> list[socket.socket]:
         """The sockets that the options name. Raises StartError."""
         privileges.set_umask(self._config)
-        return self.bind_for(self._config)
+        return sockets.bind(self._config, self._inheritance)
 
     def bind_for(self, config: Config) -> list[socket.socket]:
-        """The sockets of other options, perhaps the predecessor's. Raises BindError."""
-        return list(sockets.bind(config, self._inheritance))
+        """The sockets of other options; none of systemd's. Raises BindError."""
+        return sockets.bind_all(addresses(config), self._inheritance)
 
     @property
     def has_predecessor(self) -> bool:

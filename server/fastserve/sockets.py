@@ -8,7 +8,7 @@ import os
 import pwd
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from . import activation
 from .addresses import ACTIVATED, DESCRIPTOR, SOCKET_MODE, UNIX, Address, addresses, with_port
@@ -56,7 +56,13 @@ def bind(config: Config, inheritance: Inheritance | None = None) -> list[socket.
 
     Sockets of a predecessor are used instead of new ones. Raises BindError.
     """
-    wanted = choose(config, inheritance or Inheritance())
+    return bind_all(choose(config, inheritance or Inheritance()), inheritance)
+
+
+def bind_all(
+    wanted: Sequence[Address], inheritance: Inheritance | None = None
+) -> list[socket.socket]:
+    """Bound sockets of these addresses, a predecessor's where it has them. Raises BindError."""
     with contextlib.ExitStack() as undo:
         bound: list[socket.socket] = []
         for address in wanted:
