@@ -78,7 +78,7 @@ class MetricsServer:
             lifespan="off",
             interface="asgi3",
             http="llhttp",
-            http2=False,
+            h2_max_concurrent_streams=8,  # balancers check by HTTP/2 where the upstream speaks it
             ws="none",
             proxy_headers=False,
             access_log=False,

@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 
+import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from scraping import Side
@@ -34,6 +35,14 @@ def server(metrics):
 @pytest.fixture
 def side(server):
     return Side(server.sockets[0].getsockname()[1])
+
+
+def test_http2(server):
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    with httpx.Client(http1=False, http2=True) as client:
+        for path in ("/ready", "/live", "/metrics"):
+            answer = client.get(url + path)
+            assert (answer.http_version, answer.status_code) == ("HTTP/2", 200)
 
 
 def test_pages(side):

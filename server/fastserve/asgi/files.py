@@ -47,11 +47,12 @@ class File:
 
 
 def open_path(path: str) -> File:
-    """What `http.response.pathsend` names. OSError, or ValueError for what is no regular file."""
+    """What `http.response.pathsend` names. OSError, or ValueError for what is no regular file.
+
+    The specification asks apps for an absolute path, but frameworks pass on what theirs give them.
+    """
     if not isinstance(path, str):
         raise TypeError(f"a path is a str, not {type(path).__name__}")
-    if not os.path.isabs(path):
-        raise ValueError(f"{path!r} is not an absolute path")
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         status = os.fstat(fd)
