@@ -101,6 +101,12 @@ class Config:
         open=True,
         common=True,
     )
+    transport: str = opt(
+        "auto",
+        "What connects sockets to the loop; auto: aiofastnet, if it is installed, for TLS, and for "
+        "everything on the loop of asyncio; aiofastnet: for all it can do.",
+        choices=("auto", "aiofastnet", "loop"),
+    )
     workers: int = opt(
         1,
         "Number of worker processes; $WEB_CONCURRENCY if that is set.",

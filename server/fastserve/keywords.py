@@ -29,6 +29,7 @@ class Keywords(TypedDict, total=False):
     static: Sequence[str] | str | None
     static_max_age: int | None
     loop: str
+    transport: str
     workers: int | None
     reload: bool
     reload_dirs: Paths
