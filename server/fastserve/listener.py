@@ -243,9 +243,9 @@ class Listener:
             self._check_descriptors()
 
     def on_loop_error(self, context: dict[str, Any]) -> bool:
-        """Whether this was ours: uvloop's report of a failed accept, after which accepting pauses."""
+        """Whether this was ours. After uvloop's report of a failed accept, accepting pauses."""
         if is_reset_handshake(context):
-            return True  # said at debug by _make
+            return True  # _make logs it
         error = context.get("exception")
         if not isinstance(error, OSError) or error.errno not in NO_DESCRIPTORS:
             return False

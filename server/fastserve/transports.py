@@ -34,7 +34,7 @@ class Transports:
         self.makes_plain = self._fast is not None and (
             config.transport == "aiofastnet" or isinstance(loop, asyncio.SelectorEventLoop)
         )
-        # Without OPENSSL_DYN_LIBS it does not find the OpenSSL of the ssl module, and goes through that.
+        # Without OPENSSL_DYN_LIBS it has not found the ssl module's OpenSSL, and goes a slow way.
         self._makes_tls = (
             self._fast is not None
             and self._fast.OPENSSL_DYN_LIBS is not None
@@ -66,13 +66,15 @@ class Transports:
 
 def load(name: str) -> Any:
     """The module aiofastnet, or None where the loop's transports are to be used."""
-    if name == "loop" or name == "auto" and importlib.util.find_spec("aiofastnet") is None:
+    if name == "loop" or (name == "auto" and importlib.util.find_spec("aiofastnet") is None):
         return None
     try:
         import aiofastnet
     except ImportError as error:
         if name == "auto":
-            logger.warning("aiofastnet cannot be imported (%s); the loop's transports are used", error)
+            logger.warning(
+                "aiofastnet cannot be imported (%s); the loop's transports are used", error
+            )
             return None
         raise ConfigError("transport", f"aiofastnet cannot be imported ({error})") from None
     return aiofastnet
