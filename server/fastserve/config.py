@@ -101,12 +101,6 @@ class Config:
         open=True,
         common=True,
     )
-    transport: str = opt(
-        "auto",
-        "What connects sockets to the loop; auto: aiofastnet, if it is installed, for TLS, and for "
-        "everything on the loop of asyncio; aiofastnet: for all it can do.",
-        choices=("auto", "aiofastnet", "loop"),
-    )
     workers: int = opt(
         1,
         "Number of worker processes; $WEB_CONCURRENCY if that is set.",
@@ -419,6 +413,12 @@ class Config:
         "Function of the config and a function that makes the default context; returns the "
         "ssl.SSLContext.",
         python_only=True,
+    )
+    ssl_transport: str = opt(
+        "auto",
+        "What carries TLS; auto: aiofastnet if it is installed, except with --ssl-sni, "
+        "--ssl-cert-reqs or --ssl-context; else the event loop.",
+        choices=("auto", "aiofastnet", "loop"),
     )
     timeout_tls_handshake: float = opt(10.0, "Seconds to wait for a TLS handshake.")
 

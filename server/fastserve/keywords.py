@@ -29,7 +29,6 @@ class Keywords(TypedDict, total=False):
     static: Sequence[str] | str | None
     static_max_age: int | None
     loop: str
-    transport: str
     workers: int | None
     reload: bool
     reload_dirs: Paths
@@ -109,4 +108,5 @@ class Keywords(TypedDict, total=False):
     ssl_version: int | None
     ssl_context: str | None
     ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None
+    ssl_transport: str
     timeout_tls_handshake: float | None

@@ -72,7 +72,6 @@ class Listener:
         self._accepts_itself = (
             context is not None
             or self._relays is not None
-            or self._transports.makes_plain
             or isinstance(self._loop, asyncio.SelectorEventLoop)
         )
         self._making: set[asyncio.Task[Any]] = set()  # connections: PROXY header, TLS handshake

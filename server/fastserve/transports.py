@@ -1,4 +1,4 @@
-"""Give an accepted socket its transport: that of the loop, or the faster one of aiofastnet.
+"""Give an accepted socket its transport: that of the loop, or for TLS the faster one of aiofastnet.
 
 aiofastnet calls OpenSSL itself, so what the ssl module adds to a connection is not there: a
 callback of the context (a certificate by name, a key log) crashes the process, and to show a
@@ -15,6 +15,7 @@ from typing import Any
 
 from .config import Config
 from .errors import ConfigError
+from .tls_options import needs_ssl_module
 
 logger = logging.getLogger("fastserve")
 
@@ -22,24 +23,17 @@ RECORD = 16384 + 64  # bytes; RFC 8446 5.1 and 5.2
 # aiofastnet gives the protocol 256 KiB at most in one call, and forgets what is left if that pauses
 # reading; so its buffer holds less.
 BUFFER = 4 * RECORD
+READ = 256 * 1024  # bytes: what transports allocate for each read, and shrink to what has come
+HEADER = 1024  # bytes, and more than a bytes object has
 
 
 class Transports:
     """Makes the transports of one listener. Raises ConfigError."""
 
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
+        allocate_reads_on_heap()
         self._loop = loop
-        self._fast = load(config.transport)
-        # On uvloop its own transport is as fast for plain TCP, and faster for large bodies.
-        self.makes_plain = self._fast is not None and (
-            config.transport == "aiofastnet" or isinstance(loop, asyncio.SelectorEventLoop)
-        )
-        # Without OPENSSL_DYN_LIBS it has not found the ssl module's OpenSSL, and goes a slow way.
-        self._makes_tls = (
-            self._fast is not None
-            and self._fast.OPENSSL_DYN_LIBS is not None
-            and is_without_callbacks(config)
-        )
+        self._fast: Any = load(config)
 
     async def make(
         self,
@@ -48,42 +42,62 @@ class Transports:
         context: ssl.SSLContext | None,
         timeout: float | None,
     ) -> None:
-        """Return after the TLS handshake, if there is one. Closes the socket if it fails."""
-        options: dict[str, Any] = {}
-        if context is not None:
-            options = {"ssl": context, "ssl_handshake_timeout": timeout}
-        if not (self.makes_plain if context is None else self._makes_tls):
-            await self._loop.connect_accepted_socket(factory, sock, **options)
-            return
-        if context is not None:
-            options |= {"ssl_incoming_bio_size": BUFFER, "ssl_outgoing_bio_size": BUFFER}
+        """Return after the TLS handshake, if there is one."""
+        if context is None:
+            await self._loop.connect_accepted_socket(factory, sock)
+        elif self._fast is None:
+            await self._loop.connect_accepted_socket(
+                factory, sock, ssl=context, ssl_handshake_timeout=timeout
+            )
+        else:
+            await self._make_fast(factory, sock, context, timeout)
+
+    async def _make_fast(
+        self, factory: Any, sock: socket.socket, context: ssl.SSLContext, timeout: float | None
+    ) -> None:
         try:
-            await self._fast.connect_accepted_socket(self._loop, factory, sock, **options)
+            await self._fast.connect_accepted_socket(
+                self._loop,
+                factory,
+                sock,
+                ssl=context,
+                ssl_handshake_timeout=timeout,
+                ssl_incoming_bio_size=BUFFER,
+                ssl_outgoing_bio_size=BUFFER,
+            )
         except BaseException:
             sock.close()  # it is left open when the first bytes are not TLS
             raise
 
 
-def load(name: str) -> Any:
-    """The module aiofastnet, or None where the loop's transports are to be used."""
-    if name == "loop" or (name == "auto" and importlib.util.find_spec("aiofastnet") is None):
+def allocate_reads_on_heap() -> None:
+    """Keep glibc from mapping and unmapping memory for each read.
+
+    It maps blocks above a threshold, 128 KiB at first. Once such a block was freed as it was
+    allocated, not shrunk, the threshold is its size. See mallopt(3), M_MMAP_THRESHOLD.
+    """
+    bytes(READ + HEADER)
+
+
+def load(config: Config) -> Any:
+    """The module aiofastnet, or None for the transports of the loop. Raises ConfigError."""
+    name = config.ssl_transport
+    if not config.is_ssl or name == "loop" or needs_ssl_module(config):
+        return None
+    if name == "auto" and importlib.util.find_spec("aiofastnet") is None:
         return None
     try:
         import aiofastnet
+
+        if aiofastnet.OPENSSL_DYN_LIBS is None:
+            raise ImportError("the ssl module has OpenSSL built in")
     except ImportError as error:
         if name == "auto":
-            logger.warning(
-                "aiofastnet cannot be imported (%s); the loop's transports are used", error
-            )
+            logger.warning("aiofastnet is not used: %s", error)
             return None
-        raise ConfigError("transport", f"aiofastnet cannot be imported ({error})") from None
+        problem = f"aiofastnet cannot be used ({error}); pip install 'fastserve-asgi[fast]'"
+        raise ConfigError("ssl_transport", problem) from None
     return aiofastnet
-
-
-def is_without_callbacks(config: Config) -> bool:
-    """Whether nothing in the context needs a connection of the ssl module, as far as we know."""
-    own = config.ssl_context is not None or config.ssl_context_factory is not None
-    return not own and not config.ssl_sni and config.ssl_cert_reqs == "none"
 
 
 def is_reset_handshake(context: dict[str, Any]) -> bool:
