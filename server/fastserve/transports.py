@@ -23,8 +23,8 @@ RECORD = 16384 + 64  # bytes; RFC 8446 5.1 and 5.2
 # aiofastnet gives the protocol 256 KiB at most in one call, and forgets what is left if that pauses
 # reading; so its buffer holds less.
 BUFFER = 4 * RECORD
-READ = 256 * 1024  # bytes: what transports allocate for each read, and shrink to what has come
-HEADER = 1024  # bytes, and more than a bytes object has
+# Bytes. Transports allocate 256 KiB for a read, and shrink it to what has come.
+HEAP_BLOCK = 1 << 20
 
 
 class Transports:
@@ -71,12 +71,13 @@ class Transports:
 
 
 def allocate_reads_on_heap() -> None:
-    """Keep glibc from mapping and unmapping memory for each read.
+    """Keep glibc from giving memory back to the system after each read, and taking it again.
 
-    It maps blocks above a threshold, 128 KiB at first. Once such a block was freed as it was
-    allocated, not shrunk, the threshold is its size. See mallopt(3), M_MMAP_THRESHOLD.
+    It maps blocks above a threshold, 128 KiB at first, and trims its heap by what is free above
+    twice that. Once a mapped block was freed as it was allocated, not shrunk, the threshold is its
+    size. See mallopt(3), M_MMAP_THRESHOLD.
     """
-    bytes(READ + HEADER)
+    bytes(HEAP_BLOCK)
 
 
 def load(config: Config) -> Any:
