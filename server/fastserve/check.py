@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from . import importer, log_config, sockets, variables
+from . import importer, log_config, sockets, transports, variables
 from .asgi.tls_scope import server_certificate
 from .config import Config, options
 from .errors import AppError, BindError, ConfigError
@@ -252,6 +252,7 @@ def check_packages(config: Config) -> Iterator[Finding]:
     if config.loop == "auto" and loop != "uvloop":
         yield Finding(WARNING, "uvloop is not installed; the event loop of asyncio is slower")
     load_port(config.http)
+    transports.load(config)
     open_watch(config)
 
 

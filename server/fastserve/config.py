@@ -484,6 +484,12 @@ class Config:
         "ssl.SSLContext.",
         python_only=True,
     )
+    ssl_transport: str = opt(
+        "auto",
+        "What carries TLS; auto: aiofastnet if it is installed, but the event loop where SNI, "
+        "client certificates or a context of your own need the ssl module.",
+        choices=("auto", "aiofastnet", "loop"),
+    )
     timeout_tls_handshake: float = opt(10.0, "Seconds to wait for a TLS handshake.")
 
     # Derived from `headers`: response headers as bytes.

@@ -121,4 +121,5 @@ class Keywords(TypedDict, total=False):
     ssl_version: int | None
     ssl_context: str | None
     ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None
+    ssl_transport: str
     timeout_tls_handshake: float | None

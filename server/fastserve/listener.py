@@ -22,6 +22,7 @@ from .proxy import Proxies
 from .proxy_protocol import NotProxyProtocol
 from .service import Service
 from .sockets import bind_error, uses_tls
+from .transports import Transports, is_reset_handshake
 
 logger = logging.getLogger("fastserve")
 
@@ -65,6 +66,7 @@ class Listener:
         # Those who may send a PROXY header; None: it is not expected.
         self._relays = Proxies(config.forwarded_allow_ips) if config.proxy_protocol else None
         self._loop = asyncio.get_running_loop()
+        self._transports = Transports(config, self._loop)
         self._servers: list[asyncio.Server] = []
         self._reading: list[socket.socket] = []
         self._selects = isinstance(self._loop, asyncio.SelectorEventLoop)
@@ -159,7 +161,8 @@ class Listener:
     async def _make(self, client: socket.socket, secure: bool) -> None:
         client.setblocking(False)
         factory: Any = self._service.connection
-        options: dict[str, Any] = {}
+        context: ssl.SSLContext | None = None
+        timeout: float | None = None
         with contextlib.ExitStack() as undo:
             undo.callback(client.close)
             try:
@@ -170,9 +173,9 @@ class Listener:
                 if secure:
                     async with asyncio.timeout(self._handshake_timeout) as deadline:
                         await expect_tls(client)
-                    options = {"ssl": self.context, "ssl_handshake_timeout": left(deadline)}
+                    context, timeout = self.context, left(deadline)
                 undo.pop_all()  # a transport closes it
-                await self._loop.connect_accepted_socket(factory, client, **options)
+                await self._transports.make(factory, client, context, timeout)
             except NotTLS:
                 await refuse_http(client)
                 logger.debug("A client sent plain HTTP to a TLS port; answered 400")
@@ -237,7 +240,9 @@ class Listener:
             self._check_descriptors()
 
     def on_loop_error(self, context: dict[str, Any]) -> bool:
-        """Whether this was uvloop's report of a failed accept; then accepting pauses."""
+        """Whether this was ours. After uvloop's report of a failed accept, accepting pauses."""
+        if is_reset_handshake(context):
+            return True  # _make logs it
         error = context.get("exception")
         if not isinstance(error, OSError) or error.errno not in NO_DESCRIPTORS:
             return False

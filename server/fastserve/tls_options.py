@@ -62,3 +62,14 @@ def check(config: "Config") -> None:
             raise ConfigError("ssl_context", problem)
     for item in config.ssl_sni:
         parse_sni(item)
+    reason = needs_ssl_module(config)
+    if reason and config.ssl_transport == "aiofastnet":
+        raise ConfigError("ssl_transport", f"aiofastnet cannot be combined with {reason}")
+
+
+def needs_ssl_module(config: "Config") -> str | None:
+    """An option whose context may call back, or verifies clients: see transports.py."""
+    for name in ("ssl_context", "ssl_context_factory", "ssl_sni"):
+        if getattr(config, name):
+            return name
+    return None if config.ssl_cert_reqs == "none" else "ssl_cert_reqs"

@@ -54,40 +54,80 @@ async def transmit(connection: Connection, file: File, timeout: float) -> None:
 
 async def send_by_kernel(connection: Connection, file: File, out: int, timeout: float) -> None:
     """As much as os.sendfile takes: all, or nothing where the file system does not know it."""
-    while file.count:
-        if connection.gone:
-            raise ClientDisconnected("the client has disconnected")
+    transfer = Transfer(connection, file, out, timeout)
+    if not transfer.advance():
+        await transfer.wait()
+    if connection.gone and file.count:
+        raise ClientDisconnected("the client has disconnected")
+
+
+class Transfer:
+    """A file on its way through the kernel.
+
+    The descriptor is watched from the first time that the socket takes no more until the end.
+    Watching it anew each time would cost more than the copying.
+    """
+
+    def __init__(self, connection: Connection, file: File, out: int, timeout: float) -> None:
+        self._connection = connection
+        self._file = file
+        self._out = out
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._advanced_at = 0.0
+
+    def advance(self) -> bool:
+        """Send a piece; whether this was the last, or sending has to end. OSError, RuntimeError."""
+        file = self._file
+        if self._connection.gone:
+            return True
         try:
-            sent = os.sendfile(out, file.fd, file.offset, min(file.count, PIECE))
+            sent = os.sendfile(self._out, file.fd, file.offset, min(file.count, PIECE))
         except BlockingIOError:
-            await writable(connection, out, timeout)
-            continue
+            return False
         except OSError as error:
             if error.errno in CANNOT:
-                return
+                return True
             raise ClientDisconnected("the client has disconnected") from error
         file.advance(sent)
-        await asyncio.sleep(0)
+        return not file.count
 
+    async def wait(self) -> None:
+        """Until all is sent, or the connection is lost. A client that reads nothing is dropped."""
+        done = self._connection.watcher = self._loop.create_future()
+        self._advanced_at = self._loop.time()
+        if self._timeout:
+            self._timer = self._loop.call_later(self._timeout, self._check)
+        self._loop.add_writer(self._out, self._on_writable, done)
+        try:
+            await done
+        finally:
+            self._connection.watcher = None
+            self._loop.remove_writer(self._out)
+            if self._timer is not None:
+                self._timer.cancel()
 
-async def writable(connection: Connection, out: int, timeout: float) -> None:
-    """Wait until the socket takes more, or the connection is lost."""
-    loop = asyncio.get_running_loop()
-    watcher = connection.watcher = loop.create_future()
-    loop.add_writer(out, wake, watcher)
-    timer = loop.call_later(timeout, connection.transport.abort) if timeout else None
-    try:
-        await watcher
-    finally:
-        connection.watcher = None
-        loop.remove_writer(out)
-        if timer is not None:
-            timer.cancel()
+    def _on_writable(self, done: asyncio.Future[None]) -> None:
+        if done.done():  # the waiter has yet to run
+            return
+        before = self._file.count
+        try:
+            ended = self.advance()
+        except Exception as error:
+            done.set_exception(error)
+            return
+        if self._file.count < before:
+            self._advanced_at = self._loop.time()
+        if ended:
+            done.set_result(None)
 
-
-def wake(watcher: asyncio.Future[None]) -> None:
-    if not watcher.done():
-        watcher.set_result(None)
+    def _check(self) -> None:
+        left = self._advanced_at + self._timeout - self._loop.time()
+        if left <= 0:
+            self._connection.transport.abort()
+        else:
+            self._timer = self._loop.call_later(left, self._check)
 
 
 async def send_pieces(connection: Connection, file: File) -> None:

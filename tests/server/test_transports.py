@@ -1,0 +1,222 @@
+"""TLS over aiofastnet and over the loop: the same to clients; and which of them is chosen."""
+
+import contextlib
+import hashlib
+import logging
+import os
+import ssl
+import sys
+
+import pytest
+from live import Live, client_context
+from serving import HERE
+
+from fastserve import Config, ConfigError
+from fastserve.transports import load
+
+FILES = {
+    "ssl_certfile": str(HERE / "tls" / "cert.pem"),
+    "ssl_keyfile": str(HERE / "tls" / "key.pem"),
+}
+GET = b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n"
+MEGABYTE = 1 << 20
+
+
+async def app(scope, receive, send):
+    """The path says how many bytes are answered; a body is answered by its digest."""
+    if scope["type"] == "lifespan":
+        raise RuntimeError
+    digest, more = hashlib.sha256(), scope["method"] == "POST"
+    body = b"x" * int(scope["path"][1:] or 0)
+    while more:
+        message = await receive()
+        digest.update(message.get("body", b""))
+        more = message.get("more_body", False)
+        body = digest.hexdigest().encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
+def loop(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=["aiofastnet", "loop"])
+def serve(request, loop):
+    """Starts one server for the same options: `serve(**options)`."""
+    if request.param == "aiofastnet":
+        pytest.importorskip("aiofastnet")
+    servers = {}
+
+    def start(**options):
+        key = tuple(options.items())
+        if key not in servers:
+            servers[key] = Live(app, loop=loop, ssl_transport=request.param, **FILES, **options)
+        return servers[key]
+
+    yield start
+    for server in servers.values():
+        assert server.stop() is None
+
+
+@pytest.fixture
+def errors(caplog):
+    """What is logged as a warning or worse until the end of the test: nothing."""
+    yield
+    records = caplog.get_records("call")
+    assert [record for record in records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.fixture
+def connect(serve, errors):
+    def start(**options):
+        return serve(**options).connect(client_context())
+
+    return start
+
+
+@pytest.mark.parametrize("size", [0, 1, 16384, 16385, 65536, 100_000, 3 * MEGABYTE])
+def test_a_body_of_any_size(connect, size):
+    with connect() as client:
+        for _ in range(3):
+            client.send(GET % size)
+            assert client.response().body == b"x" * size
+
+
+def test_pipelined_large_answers(connect):
+    """The client reads none of them before it has sent all requests."""
+    with connect() as client:
+        client.send(GET % MEGABYTE * 8)
+        for _ in range(8):
+            assert len(client.response().body) == MEGABYTE
+
+
+@pytest.mark.parametrize("size", [1, 16384, 65536, 262_144, 262_145, 5 * MEGABYTE])
+def test_an_upload_of_any_size(connect, size):
+    """Of the larger ones reading pauses."""
+    body = os.urandom(1024) * (size // 1024 + 1)
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size
+    with connect() as client:
+        for _ in range(3):
+            client.send(head, body[:size])
+            expected = hashlib.sha256(body[:size]).hexdigest().encode()
+            assert client.response().body == expected
+
+
+def test_the_server_says_close_notify(connect):
+    with connect() as client:
+        client.send(b"GET /5 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert client.response().body == b"xxxxx"
+        assert client.socket.recv(1) == b""  # without close_notify it raises
+
+
+def test_a_client_that_ends_its_session_still_gets_its_answer(connect):
+    with connect() as client:
+        client.send(GET % 5)
+        assert client.response().body == b"xxxxx"
+        with contextlib.suppress(ssl.SSLError):
+            client.socket.unwrap()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"\x16",
+        b"\x16\x03\x01\x00\x05hello",
+        b"\x16\x03\x01\x40\x00",
+        b"\x15\x03\x01\x00\x02\x02\x28",
+        b"\x80" * 100,
+    ],
+    ids=["nothing", "one-byte", "not-a-hello", "part", "alert", "other"],
+)
+@pytest.mark.parametrize("how", ["end", "reset"])
+def test_a_failed_handshake_costs_a_debug_line(serve, errors, sent, how):
+    server = serve(timeout_tls_handshake=5.0)
+    for _ in range(3):
+        with server.connect() as client:
+            client.send(sent)
+            server.turn()
+            with contextlib.suppress(OSError):
+                getattr(client, how)()
+                while client.socket.recv(4096):
+                    pass
+    with server.connect(client_context()) as client:
+        client.send(GET % 1)
+        assert client.response().body == b"x"
+
+
+def test_a_client_that_leaves_within_a_hello(serve, errors):
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = client_context().wrap_bio(incoming, outgoing)
+    with pytest.raises(ssl.SSLWantReadError):
+        session.do_handshake()
+    hello = outgoing.read()
+    server = serve()
+    for count in (1, 5, len(hello) - 1, len(hello)):
+        with server.connect() as client:
+            client.send(hello[:count])
+            server.turn()
+            client.end()
+            with contextlib.suppress(OSError):
+                while client.socket.recv(4096):
+                    pass
+
+
+def test_a_reset_while_a_large_answer_waits(connect, serve):
+    client = connect()
+    client.send(GET % (3 * MEGABYTE))
+    client.socket.recv(1)
+    client.reset()
+    with connect() as other:
+        other.send(GET % 1)
+        assert other.response().body == b"x"
+
+
+def test_the_server_forgets_connections(connect, serve):
+    with connect() as client:
+        client.send(GET % 1)
+        client.response()
+    server = serve()
+    while server.server._service.open_connections:
+        server.turn()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ssl_sni": (f"a.example={FILES['ssl_certfile']},{FILES['ssl_keyfile']}",)},
+        {"ssl_cert_reqs": "optional", "ssl_ca_certs": FILES["ssl_certfile"]},
+        {"ssl_context": "a:b"},
+        {"ssl_context_factory": lambda config, make: make()},
+    ],
+    ids=["sni", "cert-reqs", "context", "factory"],
+)
+def test_the_loop_carries_what_needs_the_ssl_module(options):
+    pytest.importorskip("aiofastnet")
+    assert load(Config(app, **FILES)) is not None
+    assert load(Config(app, **FILES, **options)) is None
+    with pytest.raises(ConfigError, match="aiofastnet cannot be combined with"):
+        Config(app, ssl_transport="aiofastnet", **FILES, **options)
+
+
+def test_the_loop_carries_what_is_not_tls():
+    assert load(Config(app, ssl_transport="aiofastnet")) is None
+
+
+def test_aiofastnet_need_not_be_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "aiofastnet", None)
+    with pytest.raises(ConfigError, match=r"aiofastnet cannot be used .*fastserve-asgi\[fast\]"):
+        load(Config(app, ssl_transport="aiofastnet", **FILES))
+    assert load(Config(app, ssl_transport="loop", **FILES)) is None
+
+
+def test_an_openssl_that_aiofastnet_does_not_find(monkeypatch, caplog):
+    aiofastnet = pytest.importorskip("aiofastnet")
+    monkeypatch.setattr(aiofastnet, "OPENSSL_DYN_LIBS", None)
+    assert load(Config(app, **FILES)) is None
+    assert "aiofastnet is not used" in caplog.text
+    with pytest.raises(ConfigError, match="built in"):
+        load(Config(app, ssl_transport="aiofastnet", **FILES))
