@@ -166,3 +166,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return relative + (link["part"] or "")
 
     return outside_of_code(markdown, lambda part: LINK.sub(resolved, part))
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Give the report, which is a page of its own, a way back."""
+    report = Path(config.site_dir) / "report.html"
+    link = '<p class="back"><a href="index.html">fastserve documentation</a></p>'
+    report.write_text(report.read_text().replace("<!-- site -->", link))
