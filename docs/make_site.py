@@ -31,6 +31,9 @@ LARGEST = 200_000  # bytes of a file that is shown
 
 FENCE = re.compile(r"^(?P<mark>```+|~~~+).*?^(?P=mark)[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()(?P<to>[^)\s#]+)(?P<part>#[^)\s]*)?(?=\))")
+FILE_NAME = re.compile(r"\[(?P<text>[\w./-]+\.md)\]\((?P<to>[^)\s#]+\.md)(?P<part>#[^)\s]*)?\)")
+TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+CODE_IN_TABLE = re.compile(r"`[^`\n]*`")
 
 log = logging.getLogger("mkdocs.hooks.make_site")
 
@@ -150,8 +153,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def titled(link: re.Match[str], source: str, files: Files) -> str:
+    """A link whose text is a file's name, with the title of the page instead."""
+    path = target(link["to"], source)
+    file = files.get_file_from_path(place(path)) if path else None
+    title = TITLE.search(file.content_string) if file else None
+    text = title[1] if title else link["text"]
+    return f"[{text}]({link['to']}{link['part'] or ''})"
+
+
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let links lead to where the site has what they mean."""
+    """Let links lead to where the site has what they mean, and be called by its title."""
     source = path_of(page.file)
 
     def resolved(link: re.Match[str]) -> str:
@@ -165,7 +177,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         relative = posixpath.relpath(there, posixpath.dirname(page.file.src_uri) or ".")
         return relative + (link["part"] or "")
 
-    return outside_of_code(markdown, lambda part: LINK.sub(resolved, part))
+    def changed(part: str) -> str:
+        part = FILE_NAME.sub(lambda link: titled(link, source, files), part)
+        # GitHub needs "\\|" in a table's code; Python-Markdown would show the backslash.
+        part = CODE_IN_TABLE.sub(lambda code: code[0].replace("\\|", "|"), part)
+        return LINK.sub(resolved, part)
+
+    return outside_of_code(markdown, changed)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -11,11 +11,20 @@ import pytest
 pytest.importorskip("material", reason="mkdocs-material is not installed (the group docs)")
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
 FETCHED = re.compile(
     r"""<(?:script|img|iframe|source|video)\b[^>]*\ssrc=["']?(?:https?:)?//[^\s>]+"""
     r"""|<link\b[^>]*\shref=["']?(?:https?:)?//[^\s>]+"""
     r"""|url\(["']?(?:https?:)?//[^)]+\)|@import[^;]+//[^;]+"""
 )
+
+
+def test_the_diagrams_are_current():
+    import make_diagrams
+
+    for name, made in make_diagrams.PICTURES.items():
+        current = (make_diagrams.IMAGES / f"{name}.svg").read_text()
+        assert current == made, "run: python docs/make_diagrams.py"
 
 
 @pytest.fixture(scope="module")
