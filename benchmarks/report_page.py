@@ -350,6 +350,18 @@ def loop(found: Results) -> str:
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
+def left_out(found: Results) -> str:
+    """Who has no bar under a load, and why."""
+    notes = [
+        f"{row.name} ({table.title}: {row.note.removeprefix('left out: ')})"
+        for section in found.sections
+        for table in section.tables
+        for row in table.rows
+        if not row.figures
+    ]
+    return f"<p>Without a bar: {escape('; '.join(notes))}.</p>" if notes else ""
+
+
 def about(found: Results) -> str:
     machine = found.machine
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
@@ -360,7 +372,7 @@ def about(found: Results) -> str:
         f"CPython {machine['python']}; load of the machine before: "
         f"{machine['load before']}. Conformance was judged on {results['date']} (HTTP/1.1) and "
         f"{results2['date']} (HTTP/2); servers that it does not name were not judged.</p>"
-        f"<p>{escape(versions)}.</p>"
+        f"{left_out(found)}<p>{escape(versions)}.</p>"
         "<p>benchmarks/README.md says how it is measured. <code>make bench</code> repeats it on "
         "your machine, <code>python -m benchmarks.report</code> makes this page.</p>"
     )
