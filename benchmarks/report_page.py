@@ -231,12 +231,13 @@ def scatter() -> str:
     places = [(across(cost), down(share)) for _, cost, share in points]
     at = [(x * PLOT_WIDTH / 100, y * PLOT_HEIGHT / 100) for x, y in places]
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in at]
-    for (name, _, _), (x, y) in zip(points, places, strict=True):
+    for (name, _, _), (left, top) in zip(points, places, strict=True):
         ours = is_ours(name)
+        at_point = f'x="{left:.1f}%" y="{top:.1f}%" {label(name, left, top, taken)}'
         body.append(
-            f'<g{" class=ours" * ours}><circle cx="{x:.1f}%" cy="{y:.1f}%" r="{8 if ours else 6}"/>'
-            f'<text class="name" x="{x:.1f}%" y="{y:.1f}%" {label(name, x, y, taken)}>'
-            f"{escape(name)}</text></g>"
+            f"<g{' class=ours' * ours}>"
+            f'<circle cx="{left:.1f}%" cy="{top:.1f}%" r="{8 if ours else 6}"/>'
+            f'<text class="name" {at_point}>{escape(name)}</text></g>'
         )
     words = "; ".join(f"{name} {number(cost)} µs, {share:.1f}%" for name, cost, share in points)
     return (
@@ -371,7 +372,7 @@ def about(found: Results) -> str:
         f"{escape(machine['processor'])}, {machine['cores']} cores, {escape(machine['system'])}, "
         f"CPython {machine['python']}; load of the machine before: "
         f"{machine['load before']}. Conformance was judged on {results['date']} (HTTP/1.1) and "
-        f"{results2['date']} (HTTP/2); servers that it does not name were not judged.</p>"
+        f"{results2['date']} (HTTP/2); servers that the tables do not name were not judged.</p>"
         f"{left_out(found)}<p>{escape(versions)}.</p>"
         "<p>benchmarks/README.md says how it is measured. <code>make bench</code> repeats it on "
         "your machine, <code>python -m benchmarks.report</code> makes this page.</p>"
