@@ -27,7 +27,7 @@ from .retirement import Retirement
 from .server import ABORT_SECONDS
 from .terminal import Terminal
 from .watch import FILES_CHANGED, open_watch
-from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
+from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, log_stacks, patience
 
 logger = logging.getLogger("fastserve")
 
@@ -397,9 +397,3 @@ class Supervisor:
                 worker.stop()
                 self._reactor.call_later(RELOAD_SECONDS, self._abort, worker)
         self._reap()
-
-
-def log_stacks(worker: Worker) -> None:
-    """Where its threads were when it crashed or was killed, if it could tell."""
-    if stacks := worker.read_stacks():
-        logger.error("Worker %d was here:\n%s", worker.pid, stacks)

@@ -331,6 +331,25 @@ def test_an_app_is_told_before_it_is_cancelled(serve, loop):
     assert told == [{"type": "http.disconnect"}]
 
 
+def test_the_app_of_a_later_request_is_told_at_once(serve, loop):
+    async def app(scope, receive, send):
+        while (message := await receive())["type"] == "http.request":
+            told.append(message["body"])
+        await send(start())
+        await send(body(b"bye"))
+
+    told = []
+    served = serve(app, **OPTIONS)
+    reader = client_of(served.connect())
+    served.service.drain()
+    served.service.warn()
+    reader.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi")
+    response = reader.response()
+    assert response.body == b"bye"
+    assert response.closes
+    assert told == [b"hi"]
+
+
 def test_stopping_waits_a_moment_for_a_first_request(serve, loop):
     served = serve(hello, **OPTIONS)
     first, second = served.connect(), served.connect()

@@ -145,3 +145,13 @@ def get(port, path="/"):
         return response.status, response.read().decode()
     finally:
         connection.close()
+
+
+def wait_for(condition):
+    """By asking again and again: nothing tells of what another process does."""
+    pause = threading.Event()
+    for _ in range(WAIT * 100):
+        if condition():
+            return
+        pause.wait(0.01)
+    raise AssertionError("it did not come")

@@ -10,7 +10,7 @@ import signal
 import threading
 
 import pytest
-from serving import HERE, WAIT, Command, fail_to_start, get
+from serving import HERE, WAIT, Command, fail_to_start, get, wait_for
 
 from fastserve import Config, ConfigError, logs
 from fastserve.formatters import TIME, DefaultFormatter
@@ -280,16 +280,6 @@ def test_files_rotated_under_load(tmp_path, workers):
     found = [pattern.fullmatch(line)[1] for line in lines]
     assert sorted(found) == sorted(sent)
     assert "Stopping" in errors.read_text()
-
-
-def wait_for(condition):
-    """By asking again and again: nothing tells when a process has opened a file."""
-    pause = threading.Event()
-    for _ in range(WAIT * 100):
-        if condition():
-            return
-        pause.wait(0.01)
-    raise AssertionError("it did not come")
 
 
 def port_in(path):

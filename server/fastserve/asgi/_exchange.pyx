@@ -417,6 +417,8 @@ cdef class Exchange(Job):
         """Call the app, which runs until it waits for something."""
         cdef Exchange kept = self  # no-cython-lint: the channel may let go of it meanwhile
         self.called = True
+        if self.channel.service.warned and not self.is_websocket:
+            self.disconnected = True
         self.channel.service.enter()
         return self.channel.service.runner.run(self)
 

@@ -41,6 +41,7 @@ cdef class Service:
     cdef readonly Py_ssize_t active  # HTTP requests that the app is working on
     cdef readonly Py_ssize_t served  # responses completed
     cdef readonly bint draining
+    cdef bint warned  # apps are told to end, because the server stops soon
     cdef public double turn_seconds  # that one connection may have before others have their turn
     cdef readonly object state
     cdef object protocol  # makes a connection

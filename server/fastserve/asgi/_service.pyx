@@ -186,7 +186,11 @@ cdef class Service:
             session.shutdown()
 
     def warn(self):
-        """Tell the apps that still answer: `receive` gives http.disconnect, `send` goes on."""
+        """Tell the apps that still answer, and those of requests that come after this.
+
+        `receive` gives http.disconnect, `send` goes on.
+        """
+        self.warned = True
         for connection in tuple(self.connections):
             connection.warn()
 

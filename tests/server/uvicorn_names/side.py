@@ -4,6 +4,7 @@ import importlib
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -64,8 +65,11 @@ def parse(package, case):
 
 
 def use(package, function):
-    """The outcome of a program; logging is as in a new process."""
+    """The outcome of a program; logging and signals are as in a new process."""
     reset_logging()
+    # Two servers of uvicorn in a loop leave the first one's handlers behind.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
