@@ -2,11 +2,8 @@
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 from serving import Command, get
-from websocket.cases import HI, TEXT
-from websocket.client import Client
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -21,17 +18,3 @@ def test_the_application_of_the_readme(tmp_path):
 def test_the_example():
     with Command("examples.hello:app", "--port", "0", cwd=README.parent) as command:
         assert get(command.port()) == (200, "Hello, world!\n")
-
-
-def test_the_chat():
-    with Command("examples.chat:app", "--port", "0", cwd=README.parent) as command:
-        port = command.port()
-        assert "WebSocket" in get(port)[1]
-        command.server = SimpleNamespace(ports=[port])
-        with Client(command) as one, Client(command) as two:
-            for speaker in (one, two):
-                speaker.send(HI)
-                assert one.frame() == two.frame() == (TEXT, b"Hi")
-            assert one.close() == [(8, b"\x03\xe8")]
-            two.send(HI)
-            assert two.frame() == (TEXT, b"Hi")

@@ -1,0 +1,1 @@
+"""Several machines on one: processes in network namespaces, and what is shown with them."""
