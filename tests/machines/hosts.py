@@ -13,7 +13,6 @@ import http.client
 import os
 import re
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -21,50 +20,32 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from . import balancers
 from .namespaces import Machine, Network, Process, unavailable
 
 ROOT = Path(__file__).parents[2]
-DEPLOY = ROOT / "deploy"
 WAIT = 60.0
-PORT, METRICS, ENTRY = 8000, 9100, 8080
-BALANCERS = ("haproxy", "haproxy-http2", "nginx", "nginx-http2", "caddy", "caddy-http2")
-NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-worker_processes 1;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {config};
-}}
-"""
+PORT, METRICS = 8000, 9100
+BALANCERS = [name for name in balancers.FILES if not name.endswith("tcp")]
 
 
 def missing(balancer: str) -> str | None:
     """What the test needs and this machine does not have."""
-    for tool in (balancer.partition("-")[0], "redis-server"):
-        if shutil.which(tool) is None:
-            return f"{tool} is not installed"
-    return unavailable()
+    if shutil.which("redis-server") is None:
+        return "redis-server is not installed"
+    return balancers.missing(balancer) or unavailable()
 
 
 class Hosts:
     """The machines, from `with` on. The balancer runs from its file in deploy/ as it stands."""
 
     def __init__(self, balancer: str = "haproxy", silence: int = 0) -> None:
-        self.balancer_name, _, version = balancer.partition("-")
-        self.http2 = version == "http2"  # to the servers
-        self.silence = silence  # seconds HAProxy waits for a server, in place of the file's
+        self.name = balancer
+        self.silence = silence  # see balancers.start
         self.network = Network("10.86.0")
         self.temporary = TemporaryDirectory(prefix="fastserve-hosts-")
         self.folder = Path(self.temporary.name)
-        self.names = ["web1", "web2", "web3"]
+        self.names = balancers.NAMES
         self.servers: dict[str, Process] = {}
 
     def __enter__(self) -> "Hosts":
@@ -90,41 +71,10 @@ class Hosts:
         self.balancer = self.network.machine("balancer")
         for name in self.names:
             self.start(name)
-        hosts = "".join(f"{self.network.machine(name).address} {name}\n" for name in self.names)
-        self.folder.joinpath("hosts").write_text(f"127.0.0.1 localhost\n{hosts}")
-        command = getattr(self, f"_{self.balancer_name}")()
-        # The names of the servers are in a hosts file that only the balancer sees.
-        mount = f'mount --bind {self.folder / "hosts"} /etc/hosts && exec "$@"'
-        self.proxy = self.balancer.start(
-            *("unshare", "--mount", "sh", "-c", mount, "sh", *command),
-            env={**os.environ, "HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder)},
-        )
+        addresses = {name: self.network.machine(name).address for name in self.names}
+        self.proxy = balancers.start(self.balancer, self.name, addresses, self.folder, self.silence)
         for name in self.names:
             self.wait_served(name)
-
-    def _haproxy(self) -> list[object]:
-        text = (DEPLOY / "haproxy" / "haproxy.cfg").read_text()
-        if self.http2:
-            text = text.replace(":8000 check", ":8000 check proto h2 check-proto h1")
-        if self.silence:
-            text = re.sub(r"timeout server +\S+", f"timeout server {self.silence}s", text)
-        config = self.folder / "haproxy.cfg"
-        config.write_text(text)
-        return ["haproxy", "-f", config, "-db"]
-
-    def _nginx(self) -> list[object]:
-        config = self.folder / "nginx.conf"
-        source = DEPLOY / "nginx" / ("http2.conf" if self.http2 else "fastserve.conf")
-        config.write_text(NGINX.format(folder=self.folder, config=source))
-        return ["nginx", "-c", config, "-e", "stderr"]
-
-    def _caddy(self) -> list[object]:
-        config = self.folder / "Caddyfile"
-        # Its port for commands is not for tests.
-        options = "{\n\tadmin off\n}\n"
-        source = DEPLOY / "caddy" / ("http2.Caddyfile" if self.http2 else "Caddyfile")
-        config.write_text(options + source.read_text())
-        return ["caddy", "run", "--config", config, "--adapter", "caddyfile"]
 
     def start(self, name: str) -> None:
         machine = self.network.machine(name)
@@ -158,7 +108,7 @@ class Hosts:
         with self.balancer.inside():
             while self.served(name) <= before:
                 assert time.monotonic() < deadline, f"{name} gets no requests: {self.proxy.lines}"
-                connection = http.client.HTTPConnection("127.0.0.1", ENTRY, timeout=WAIT)
+                connection = http.client.HTTPConnection("127.0.0.1", balancers.HTTP, timeout=WAIT)
                 try:
                     connection.request("GET", "/text/ready")
                     connection.getresponse().read()
@@ -242,7 +192,7 @@ class Client(threading.Thread):
 
     def exchange(self, method: str, path: str) -> tuple[int, str]:
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(self.address, ENTRY, timeout=WAIT)
+            self.connection = http.client.HTTPConnection(self.address, balancers.HTTP, timeout=WAIT)
         self.connection.request(method, path)
         response = self.connection.getresponse()
         body = response.read().decode()
@@ -342,12 +292,7 @@ def main() -> int:
 
     with_haproxy = options.balancer.startswith("haproxy")
     with Hosts(options.balancer, silence=3 * with_haproxy) as hosts:
-        version = subprocess.run(
-            [options.balancer.partition("-")[0], "-v"], capture_output=True, text=True
-        )
-        say(
-            f"three servers, {options.balancer} and Redis are up; {(version.stdout + version.stderr).splitlines()[:1]}"
-        )
+        say(f"three servers, {options.balancer} and Redis are up")
         load = Load(hosts, options.clients)
         disturb(hosts, load, say)
         if with_haproxy:
