@@ -103,6 +103,8 @@ MODULES = [
     extension("httpparser.http2._session", NGHTTP2_SOURCES),
     extension("httpparser.http2._events"),
     extension("fastserve.asgi._task"),
+    extension("fastserve.asgi._counters"),
+    extension("fastserve.asgi._entry"),
     extension("fastserve.asgi._service"),
     extension("fastserve.asgi._exchange"),
     extension("fastserve.http1._writer"),

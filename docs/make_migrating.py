@@ -57,6 +57,11 @@ be installed. What a program does to the logger `uvicorn.access` (filters, handl
 `disabled`) is done to our access log. `fastserve.config.LOGGING_CONFIG` is a dict to change and
 give as `log_config`. What an application logs to `uvicorn.error` is shown as before.
 
+Lines of both logs begin with the time and the process, which uvicorn's do not; refused requests,
+clients that left (499) and WebSockets are in the access log too. A script that parses uvicorn's
+lines gets them with `log_config=fastserve.config.LOGGING_CONFIG`, or with the file that you gave
+uvicorn: its arguments of a record are ours. [logging.md](logging.md) has all of it.
+
 `--env-file` needs python-dotenv, as with uvicorn: `pip install 'fastserve-asgi[env]'`.
 
 `--http httptools` and `zttp` mean our parser over llhttp, `--ws websockets`, `websockets-sansio`
@@ -66,12 +71,14 @@ FOREIGN_HEADS = {
     GUNICORN: """## gunicorn
 
 `gunicorn -k uvicorn.workers.UvicornWorker -w 4 -b 0.0.0.0:80 main:app` is
-`fastserve main:app --workers 4 --host 0.0.0.0 --port 80`. Settings of a `gunicorn.conf.py` have the
+`fastserve main:app --workers 4 --bind 0.0.0.0:80`. Settings of a `gunicorn.conf.py` have the
 names of the options with underscores; write them into a TOML file for `--config`. The main process
-takes SIGHUP, SIGTERM, SIGTTIN and SIGTTOU as gunicorn's does.""",
+takes SIGHUP, SIGTERM, SIGTTIN and SIGTTOU as gunicorn's does. SIGUSR2 needs no SIGTERM after it:
+the old process stops by itself once the new one is ready. To keep gunicorn in front, use
+`-k fastserve.gunicorn.Worker`: [embedding.md](embedding.md#under-gunicorn).""",
     HYPERCORN: """## hypercorn
 
-`hypercorn main:app --bind 0.0.0.0:80` is `fastserve main:app --host 0.0.0.0 --port 80`.""",
+`hypercorn main:app --bind 0.0.0.0:80` is `fastserve main:app --bind 0.0.0.0:80`.""",
     GRANIAN: """## granian
 
 `granian --interface asgi main:app` is `fastserve main:app`; `GRANIAN_PORT` is `FASTSERVE_PORT`.""",

@@ -6,6 +6,8 @@ import signal
 import pytest
 from live import COMBINATIONS, Live
 
+from fastserve.repeats import REPEATS
+
 
 @pytest.fixture(scope="session", params=COMBINATIONS, ids="-".join)
 def combination(request):
@@ -27,6 +29,12 @@ def live(combination):
     yield serve
     for server in servers.values():
         assert server.stop() is None
+
+
+@pytest.fixture(autouse=True)
+def every_fault_is_logged():
+    """Those of earlier tests do not count."""
+    REPEATS.clear()
 
 
 def pytest_collection_finish():

@@ -12,6 +12,8 @@ import secrets
 from collections.abc import Collection, Mapping
 
 import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from examples.push.channel import Channel
 from examples.push.message import Message, Position, Unavailable
@@ -66,24 +68,30 @@ def presence_of(channel: str) -> str:
     return f"push:{{{channel}}}:presence"
 
 
+# RuntimeError: redis-py under uvloop, for a connection that ended a moment ago
+AWAY = (redis.RedisError, OSError, RuntimeError)
+
+
 @contextlib.contextmanager
 def answering():
     try:
         yield
-    except (redis.RedisError, OSError) as error:
+    except AWAY as error:
         raise Unavailable(f"Redis is not reachable: {error}") from error
 
 
 class RedisStore:
     def __init__(self, url: str) -> None:
         self.server = secrets.token_hex(8)
+        # Try once more: the connection may have ended since it was last used.
+        options = {"retry": Retry(NoBackoff(), 1), "decode_responses": True}
         pool = redis.BlockingConnectionPool.from_url(
-            url, max_connections=8, timeout=5, socket_timeout=ANSWER_SECONDS, decode_responses=True
+            url, max_connections=8, timeout=5, socket_timeout=ANSWER_SECONDS, **options
         )
         self.redis = redis.Redis.from_pool(pool)
         # A machine that is gone does not say so: without a timeout the reader would not notice.
         self.reader = redis.Redis.from_url(
-            url, socket_timeout=BLOCK_SECONDS + ANSWER_SECONDS, decode_responses=True
+            url, socket_timeout=BLOCK_SECONDS + ANSWER_SECONDS, **options
         )
         self.run_publish = self.redis.register_script(PUBLISH)
         self.run_presence = self.redis.register_script(PRESENCE)
@@ -101,7 +109,7 @@ class RedisStore:
         if self.reading is not None:
             self.reading.cancel()
             await asyncio.gather(self.reading, return_exceptions=True)
-        with contextlib.suppress(redis.RedisError, OSError):
+        with contextlib.suppress(*AWAY):
             await self.redis.delete(self.wake_stream)
         await self.reader.aclose()
         await self.redis.aclose()
@@ -142,7 +150,7 @@ class RedisStore:
         while True:
             try:
                 await self._read_once()
-            except (redis.RedisError, OSError) as error:
+            except AWAY as error:
                 logger.warning("Redis is not reachable: %s", error)
                 await asyncio.sleep(random.uniform(0.5, 1.5))
             except Exception:  # one bad entry in a stream is not the end of all others

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from httpparser import __version__
 
 from .config import Config, own_words
+from .embedded import RunningServer, running
 from .errors import AppError, BindError, ConfigError, LifespanError, StartError, WorkerError
 from .server import Server
 
@@ -19,11 +20,13 @@ __all__ = [
     "Config",
     "ConfigError",
     "LifespanError",
+    "RunningServer",
     "Server",
     "StartError",
     "WorkerError",
     "__version__",
     "run",
+    "running",
 ]
 
 
@@ -32,18 +35,21 @@ def run(app: Any, **options: "Unpack[Keywords]") -> None:
 
     Takes the options of Config. Raises StartError.
     """
-    from . import logs
+    from . import init, logs, privileges, titles
 
+    init.split()
     config = Config(app, **options)
-    logs.configure(config)
+    privileges.set_umask(config)
+    with privileges.as_user(config):
+        logs.configure(config)
     for note in own_words(options):
         logs.logger.info("%s", note)
-    if config.workers > 1 or config.reload:
+    if name := config.needs_supervisor:
         if not isinstance(app, str):
-            name = "reload" if config.reload else "workers"
             raise ConfigError(name, 'requires the application as a "module:attribute" string')
         from .supervisor import Supervisor
 
         Supervisor(config).run()
     else:
+        titles.set_title(config)
         Server(config).run()

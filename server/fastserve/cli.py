@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from . import __version__, run
+from . import __version__, run, variables
 from .config import GROUPS, options
 from .errors import AppError, ConfigError, StartError
 from .foreign import answer
@@ -22,18 +22,24 @@ UVICORN_PREFIX = "UVICORN_"
 
 def main() -> None:
     """Run the command. An error is one line on standard error and exit status 1 or 2."""
+    name = "".join(sys.argv[1:2])
+    bad_use = 1 if name == "check" else 2  # who checks asks one question, with two answers
     try:
-        status = command.main(prog_name="fastserve", standalone_mode=False)
+        if name in COMMANDS:
+            program = f"fastserve {name}"
+            status = COMMANDS[name].main(sys.argv[2:], prog_name=program, standalone_mode=False)
+        else:
+            status = command.main(prog_name="fastserve", standalone_mode=False)
     except click.NoSuchOption as error:
         found = answer(error.option_name)
-        stop(f"{error.option_name}: {found}" if found else error.format_message(), 2)
+        stop(f"{error.option_name}: {found}" if found else error.format_message(), bad_use)
     except click.BadParameter as error:
-        stop(f"{flag_of(error)}{error.message}{origin(error)}", 2)
+        stop(f"{flag_of(error)}{error.message}{origin(error)}", bad_use)
     except click.ClickException as error:
-        stop(error.format_message(), error.exit_code)
+        stop(error.format_message(), min(error.exit_code, bad_use))
     except ConfigError as error:
         flags = {option.name: option.flag for option in options()}
-        stop(f"{flags[error.option]}: {error.problem}", 2)
+        stop(f"{flags[error.option]}: {error.problem}", bad_use)
     except AppError as error:
         if error.__cause__ is not None:
             traceback.print_exception(error.__cause__)
@@ -62,7 +68,8 @@ def origin(error: click.BadParameter) -> str:
         return ""
     source = error.ctx.get_parameter_source(error.param.name or "")
     if source is click.core.ParameterSource.ENVIRONMENT:
-        return f" (from {error.param.envvar} in the environment)"
+        name = str(error.param.envvar)
+        return f" (from {name} in the environment{variables.remedy(name)})"
     if source is click.core.ParameterSource.DEFAULT_MAP:
         return " (from the --config file)"
     return ""
@@ -70,10 +77,35 @@ def origin(error: click.BadParameter) -> str:
 
 def start(app: str, **given: Any) -> None:
     """Run with what was given; Config has the defaults."""
-    source_of = click.get_current_context().get_parameter_source
-    default = click.core.ParameterSource.DEFAULT
+    for problem in variables.problems():
+        raise click.UsageError(problem)
     warn_of_variables()
-    run(app, **{name: value for name, value in given.items() if source_of(name) is not default})
+    origins = origins_of(click.get_current_context())
+    run(app, **{name: value for name, value in given.items() if name in origins})
+
+
+def try_out(app: str, every: bool, **given: Any) -> int:
+    """`fastserve check`"""
+    from .check import check
+
+    warn_of_variables()
+    origins = origins_of(click.get_current_context())
+    found = {name: value for name, value in given.items() if name in origins}
+    return check(app, found, origins, every=every)
+
+
+def origins_of(context: click.Context) -> dict[str, str]:
+    """Where each value is from that is not a default."""
+    sources = {
+        click.core.ParameterSource.COMMANDLINE: "command line",
+        click.core.ParameterSource.ENVIRONMENT: "{} in the environment",
+        click.core.ParameterSource.DEFAULT_MAP: context.meta.get(FILE, ""),
+    }
+    return {
+        param.name: sources[source].format(param.envvar)
+        for param in context.command.params
+        if param.name and (source := context.get_parameter_source(param.name)) in sources
+    }
 
 
 def warn_of_variables() -> None:
@@ -98,6 +130,7 @@ def read_file(context: click.Context, param: click.Parameter, path: str | None) 
         if name not in known:
             raise click.BadParameter(f'unknown option "{name}" in {path}')
     context.default_map = settings
+    context.meta[FILE] = path
 
 
 class Value(click.ParamType):  # type: ignore[type-arg]
@@ -137,6 +170,8 @@ def metavar(option: Option) -> str:
     if option.choices:
         extra = "|MODULE:ATTRIBUTE" if option.rules.get("open") else ""
         return f"[{'|'.join(option.choices)}{extra}]"
+    if "read" in option.rules:
+        return "TEXT"
     return {bool: "", int: "INTEGER", float: "NUMBER"}.get(option.type, "TEXT")
 
 
@@ -166,7 +201,9 @@ class Help(click.ParamType):  # type: ignore[type-arg]
 
 
 TITLES = dict(GROUPS.values())
-GROUP = "fastserve.help"  # what --help asks for, in the meta of the context
+# In the meta of the context: what --help asks for, and the file of --config.
+GROUP = "fastserve.help"
+FILE = "fastserve.file"
 
 
 class Command(click.Command):
@@ -196,7 +233,11 @@ class Command(click.Command):
                 with formatter.section(title):
                     formatter.write_dl(records)
         if is_short or asked == "all":
-            own = [param for param in self.params if param.name in ("config", "version", "help")]
+            own = [
+                param
+                for param in self.params
+                if param.name in ("config", "every", "version", "help")
+            ]
             with formatter.section("Other"):
                 formatter.write_dl([r for param in own if (r := param.get_help_record(ctx))])
 
@@ -223,18 +264,32 @@ def switch(flag: str, word: str) -> str:
     return flag if BOOLS[word.lower()] else f"--no-{flag[2:]}"
 
 
+def upgrade(pid: int | None, pid_file: str | None, timeout: float) -> None:
+    """Have a running server start its command again; the new process takes over its sockets.
+
+    PID or --pid-file names the main process. With --pid-file this waits for the new process.
+    """
+    from . import upgrade_request
+
+    if (pid is None) == (pid_file is None):
+        raise click.UsageError("give either PID or --pid-file")
+    if pid_file is not None:
+        click.echo(upgrade_request.upgrade(pid_file, timeout))
+    elif pid is not None:
+        click.echo(upgrade_request.ask(pid))
+
+
 EPILOG = f"""
 `fastserve --help GROUP` shows all options of a group: {", ".join(TITLES)}; `fastserve --help all`
 shows every option. Options can be set in the environment too: --port is {ENV_PREFIX}PORT.
+`fastserve check APP` tries the options without serving.
+`fastserve upgrade --help` says how a new process takes over from a running one.
 """
 
-command = Command(
-    "fastserve",
-    callback=start,
-    help="Serve an ASGI or WSGI application. APP is MODULE:ATTRIBUTE.",
-    epilog=EPILOG,
-    add_help_option=False,
-    params=[
+
+def parameters() -> list[click.Parameter]:
+    """Of the command and of `check`: APP, what says where options are from, and the options."""
+    return [
         click.Argument(["app"], envvar=f"{ENV_PREFIX}APP"),
         click.Option(
             ["--config"],
@@ -253,6 +308,50 @@ command = Command(
             help="Show this message, or all options of a group, and exit.",
         ),
         *(parameter(option) for option in options() if option.in_command),
-    ],
+    ]
+
+
+command = Command(
+    "fastserve",
+    callback=start,
+    help="Serve an ASGI or WSGI application. APP is MODULE:ATTRIBUTE.",
+    epilog=EPILOG,
+    add_help_option=False,
+    params=parameters(),
 )
 click.version_option(__version__, prog_name="fastserve", message="%(prog)s %(version)s")(command)
+
+# By the first word: an application always has a colon.
+COMMANDS: dict[str, click.Command] = {
+    "check": Command(
+        "check",
+        callback=try_out,
+        help="Check what `fastserve APP` would start with: the application, addresses, files and "
+        "certificates. Shows the options that differ from the default and where they are from. "
+        "The exit status is 1 if there is an error.",
+        epilog=EPILOG,
+        add_help_option=False,
+        params=[
+            *parameters(),
+            click.Option(["every", "--all"], is_flag=True, help="Show every option."),
+        ],
+    ),
+    "upgrade": click.Command(
+        "upgrade",
+        callback=upgrade,
+        help=upgrade.__doc__,
+        params=[
+            click.Argument(["pid"], required=False, type=click.IntRange(1)),
+            click.Option(
+                ["--pid-file"], envvar=f"{ENV_PREFIX}PID_FILE", help="The server's --pid-file."
+            ),
+            click.Option(
+                ["--timeout"],
+                type=click.FloatRange(0),
+                default=130.0,
+                show_default=True,
+                help="Seconds to wait for the new process.",
+            ),
+        ],
+    ),
+}

@@ -6,10 +6,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import log_config
+from . import log_config, tls_options
+from .addresses import addresses
 from .errors import ConfigError
-from .proxy import LOOPBACK, Proxies
-from .values import Option, check, opt, options_of, parse, parse_header
+from .metrics_address import address_of
+from .proxy import FORWARDED, LOOPBACK, X_FORWARDED, Proxies
+from .values import (
+    Option,
+    check,
+    opt,
+    options_of,
+    parse,
+    parse_header,
+    parse_mode,
+    parse_size,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -28,6 +39,7 @@ GROUPS = {
     "http": ("protocol", "HTTP"),
     "proxy_headers": ("proxy", "Behind a proxy"),
     "log_level": ("log", "Logging"),
+    "metrics": ("metrics", "Metrics and health checks"),
     "limit_request_line": ("limits", "Limits (0: no limit)"),
     "timeout_first_byte": ("timeouts", "Deadlines in seconds (0: none)"),
     "http2": ("http2", "HTTP/2"),
@@ -54,6 +66,14 @@ class Config:
     port: int = opt(8000, "Port to listen on; 0 picks a free one.", high=65535, common=True)
     uds: str | None = opt(None, "Unix socket to listen on instead of host and port.", common=True)
     fd: int | None = opt(None, "Inherited file descriptor to listen on instead of host and port.")
+    bind: tuple[str, ...] = opt(
+        (),
+        "Address to listen on instead of host and port; repeatable: HOST:PORT, http://HOST:PORT or "
+        "https://HOST:PORT (plain or TLS, whatever the others are), "
+        "unix:PATH?mode=660&owner=NAME&group=NAME&tls=on, fd://N.",
+        one=True,
+        common=True,
+    )
     backlog: int = opt(2048, "Connections that may wait in the kernel to be accepted.", low=1)
 
     app_dir: str = opt(
@@ -82,6 +102,15 @@ class Config:
     )
     reset_contextvars: bool = opt(
         False, "Accepted as uvicorn's: every request has contextvars of its own anyway."
+    )
+    static: tuple[str, ...] = opt(
+        (),
+        "Folder of files to serve, as PREFIX=DIR; repeatable. Under PREFIX the application is not "
+        "asked, unless PREFIX is /.",
+        one=True,
+    )
+    static_max_age: int | None = opt(
+        None, "Seconds that clients may keep files of --static, as Cache-Control tells them."
     )
 
     loop: str = opt(
@@ -118,6 +147,34 @@ class Config:
         one=True,
     )
     reload_delay: float = opt(0.25, "Seconds without a change before the restart.", low=0.01)
+    worker_max_memory: int = opt(
+        0,
+        "Resident memory above which a worker is replaced, once its successor is ready: bytes, or "
+        "as 512M or 2G. 0: no limit.",
+        read=parse_size,
+    )
+    worker_lifetime: float = opt(
+        0.0, "Seconds after which a worker is replaced, once its successor is ready. 0: never."
+    )
+    worker_lifetime_jitter: float = opt(
+        0.0, "Add up to this many seconds to worker_lifetime, at random for each worker."
+    )
+    pid_file: str | None = opt(
+        None, "File to write the number of the main process to, for `kill` and `fastserve upgrade`."
+    )
+    process_name: str | None = opt(
+        None, "Name of the processes in ps, instead of APP; needs setproctitle."
+    )
+    user: str | None = opt(
+        None, "User that the workers become, name or number, when the server is started as root."
+    )
+    group: str | None = opt(None, "Group that the workers get, name or number; else the user's.")
+    umask: int | None = opt(
+        None,
+        "Permissions that new files are not to have, in octal, as 027.",
+        read=parse_mode,
+        high=0o777,
+    )
     callback_notify: Any = opt(  # noqa: RUF009
         None, "Coroutine function to call every `timeout_notify` seconds.", python_only=True
     )
@@ -143,18 +200,35 @@ class Config:
 
     proxy_headers: bool = opt(
         True,
-        "Take the client's address and scheme from X-Forwarded-For and X-Forwarded-Proto.",
+        "Take the client's address and scheme from X-Forwarded-For and X-Forwarded-Proto, or from "
+        "Forwarded.",
         common=True,
     )
     forwarded_allow_ips: str = opt(
         LOOPBACK,
-        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted: addresses, networks, "
+        "Proxies whose headers are trusted: addresses, networks, "
         "unix (all clients of the Unix socket) or *; separate several with commas. "
         "$FORWARDED_ALLOW_IPS if that is set.",
         none=LOOPBACK,
         commas=True,
         env="FORWARDED_ALLOW_IPS",
         common=True,
+    )
+    forwarded_headers: str = opt(
+        X_FORWARDED,
+        "Headers that the proxy sets: x-forwarded (X-Forwarded-For and the like) or forwarded (RFC "
+        "7239). The others are never trusted, since the proxy lets them pass from clients.",
+        choices=(X_FORWARDED, FORWARDED),
+    )
+    forwarded_host: bool = opt(
+        False,
+        "Replace the Host header by X-Forwarded-Host and -Port, or by the host of Forwarded; only "
+        "if the proxy sets them in every request.",
+    )
+    proxy_protocol: bool = opt(
+        False,
+        "Require the PROXY protocol, version 1 or 2, on every connection; only proxies in "
+        "--forwarded-allow-ips may connect then.",
     )
     root_path: str = opt(
         "",
@@ -185,10 +259,32 @@ class Config:
         "Loggers and formatters of uvicorn in it mean ours.",
         common=True,
     )
+    log_file: str = opt(
+        "-", "File to append the log to; -: standard error. Reopened on SIGHUP and SIGUSR1."
+    )
     access_log: bool = opt(True, "Log each request to standard output.", common=True)
-    access_log_format: str = opt("text", "Format of the access log.", choices=("text", "json"))
+    access_log_file: str = opt(
+        "-", "File to append the access log to; -: standard output. Reopened likewise."
+    )
+    access_log_format: str = opt(
+        "text",
+        "Format of the access log: text, json, or gunicorn's atoms, as in "
+        "'%(h)s \"%(r)s\" %(s)s %({x-request-id}i)s'.",
+    )
     use_colors: bool | None = opt(
         None, "Colours in the log; without the option: on a terminal, unless NO_COLOR is set."
+    )
+
+    metrics: str | None = opt(
+        None,
+        "Address for Prometheus (/metrics) and health checks (/live, /ready), as [HOST:]PORT or "
+        "unix:PATH; HOST is 127.0.0.1 unless given.",
+        number=True,
+    )
+    drain_delay: float = opt(
+        0.0,
+        "Seconds to go on serving after SIGTERM while /ready answers 503, so that load balancers "
+        "send clients elsewhere.",
     )
 
     limit_request_line: int = opt(8192, "Maximum bytes in the request line; more: 414.", low=64)
@@ -335,8 +431,20 @@ class Config:
         None, "Private key (PEM file), if not in the certificate file.", common=True
     )
     ssl_keyfile_password: str | None = opt(None, "Password of the private key.", secret=True)
+    ssl_sni: tuple[str, ...] = opt(
+        (),
+        "[NAME=]CERT[,KEY]: another certificate, for clients that ask for NAME (as *.example.org) "
+        "or, without NAME, for a name in it; repeatable.",
+        one=True,
+    )
+    ssl_reload: bool = opt(
+        False, "Load certificates again when one of their files has changed; SIGHUP does so too."
+    )
     ssl_ca_certs: str | None = opt(
         None, "CA certificates (PEM file) to verify client certificates with."
+    )
+    ssl_crlfile: str | None = opt(
+        None, "Revoked client certificates: the list (CRL, PEM file) of each CA that issues them."
     )
     ssl_cert_reqs: str = opt(
         "none",
@@ -347,11 +455,28 @@ class Config:
         none="none",
     )
     ssl_ciphers: str | None = opt(None, "TLS 1.2 ciphers, in OpenSSL's format.")
+    ssl_ciphersuites: str | None = opt(
+        None, "TLS 1.3 cipher suites, in OpenSSL's format; separate several with colons."
+    )
+    ssl_min_version: str = opt(
+        "1.2",
+        "Lowest version of TLS.",
+        choices=("1.2", "1.3"),
+        also={
+            **dict.fromkeys(("tls1.2", "tlsv1.2", "771"), "1.2"),
+            **dict.fromkeys(("tls1.3", "tlsv1.3", "772"), "1.3"),
+        },
+    )
     ssl_version: int = opt(
         17,
         "Number of a protocol of the ssl module: 17 or 2 (TLS 1.2 and later) or 5 (TLS 1.2 alone).",
         high=17,
         none=17,
+    )
+    ssl_context: str | None = opt(
+        None,
+        "MODULE:FUNCTION that returns the ssl.SSLContext; its arguments are the config and a "
+        "function that makes the default context.",
     )
     ssl_context_factory: Any = opt(  # noqa: RUF009
         None,
@@ -416,33 +541,63 @@ class Config:
     def _check_together(self) -> None:
         if self.uds is not None and self.fd is not None:
             raise ConfigError("uds", "cannot be combined with fd; use one of them")
-        if self.ssl_certfile is None and self.ssl_context_factory is None:
-            for name in ("ssl_keyfile", "ssl_ca_certs"):
-                if getattr(self, name) is not None:
-                    raise ConfigError(name, "requires ssl_certfile")
-        if (
-            self.ssl_cert_reqs != "none"
-            and self.ssl_ca_certs is None
-            and self.ssl_context_factory is None
-        ):
-            raise ConfigError("ssl_cert_reqs", "requires ssl_ca_certs, to verify clients with")
-        if self.ssl_version not in TLS_VERSIONS:
-            raise ConfigError("ssl_version", f"{self.ssl_version} is older than TLS 1.2")
+        self._check_bind()
+        tls_options.check(self)
         try:
             Proxies(self.forwarded_allow_ips)
         except ValueError as error:
             raise ConfigError("forwarded_allow_ips", str(error)) from None
+        if self.metrics is not None:
+            address_of(self.metrics)
         root_path = self.root_path.rstrip("/")
         if root_path and root_path[0] != "/":
             raise ConfigError("root_path", "must start with /")
         self._set("root_path", root_path)
+        if self.static:
+            from . import static
+
+            static.mounts(self.static)
         self._set("log_config", log_config.plain(self.log_config))
+        if self.log_file != "-" and self.log_config != "":
+            raise ConfigError("log_file", "cannot be combined with log_config, which has handlers")
+        if self.access_log_format not in ("text", "json"):
+            from .access_format import Atoms
+
+            try:
+                Atoms(self.access_log_format)
+            except ValueError as error:
+                raise ConfigError("access_log_format", str(error)) from None
+
+    def _check_bind(self) -> None:
+        for name in ADDRESS if self.bind else ():
+            if getattr(self, name) != _BY_NAME[name].default:
+                raise ConfigError("bind", f"cannot be combined with {name}; name all with bind")
+        try:
+            found = addresses(self)
+        except ValueError as error:
+            raise ConfigError("bind", str(error)) from None
+        if any(address.tls for address in found) and not self.is_ssl:
+            raise ConfigError("bind", "TLS requires ssl_certfile")
+
+    @property
+    def needs_supervisor(self) -> str:
+        """The option that asks for worker processes; empty when none does."""
+        wanted = {
+            "reload": self.reload,
+            "workers": self.workers > 1,
+            "worker_max_memory": self.worker_max_memory,
+            "worker_lifetime": self.worker_lifetime,
+            "user": self.user is not None,
+            "group": self.group is not None,
+        }
+        return next((name for name, value in wanted.items() if value), "")
 
     # What programs written for uvicorn ask of its Config
 
     @property
     def is_ssl(self) -> bool:
-        return self.ssl_certfile is not None or self.ssl_context_factory is not None
+        hook = self.ssl_context or self.ssl_context_factory
+        return self.ssl_certfile is not None or hook is not None
 
     @property
     def loaded(self) -> bool:
@@ -473,7 +628,6 @@ class Config:
 
 
 ADDRESS = ("host", "port", "uds", "fd")
-TLS_VERSIONS = (17, 5, 2)  # ssl.PROTOCOL_TLS_SERVER, PROTOCOL_TLSv1_2 and PROTOCOL_TLS
 
 
 _OPTIONS = tuple(options_of(Config, GROUPS))

@@ -28,7 +28,7 @@ TABLE = (
         """
 -h                        use --help
 -v                        use --version
--b --bind                 use --host and --port, --uds or --fd
+-b                        use --bind
 -w                        use --workers
 -k --worker-class         remove it; every worker runs an event loop, and --loop says which
 --max-requests            use --limit-max-requests
@@ -42,15 +42,15 @@ TABLE = (
 --ciphers                 use --ssl-ciphers
 -c                        use --config with a TOML file
 -D --daemon               remove it; systemd or another supervisor keeps the process
--p --pid                  remove it; a supervisor knows the process without a file
--u --user                 start the process as that user: User= of systemd, USER of a Dockerfile
--g --group                start the process with that group: Group= of systemd
--m --umask                set it where the process starts: UMask= of systemd, umask of a shell
---access-logfile          use --access-log and redirect standard output, or --log-config
---access-logformat        use --access-log-format text or json, or --log-config
---error-logfile --log-file    redirect standard error, or use --log-config
---statsd-host             fastserve sends no metrics; see examples/metrics.py
---statsd-prefix           fastserve sends no metrics; see examples/metrics.py
+-p --pid                  use --pid-file
+-u                        use --user
+-g                        use --group
+-m                        use --umask
+--access-logfile          use --access-log-file
+--access-logformat        use --access-log-format, which knows the same atoms
+--error-logfile           use --log-file
+--statsd-host             fastserve sends no metrics; use --metrics, for Prometheus to fetch them
+--statsd-prefix           fastserve sends no metrics; use --metrics, for Prometheus to fetch them
 """,
     ),
     *rows(
@@ -71,15 +71,15 @@ TABLE = (
 --reload-engine           remove it; --reload uses watchfiles
 --reload-extra-file       use --reload-include
 --spew                    remove it; fastserve does not trace lines
---check-config            fastserve checks its options when it starts
---print-config            fastserve checks its options when it starts
+--check-config            use fastserve check
+--print-config            use fastserve check
 --preload                 remove it; each worker imports the application itself
 --no-sendfile             remove it; only an application that asks for it gets sendfile()
 --reuse-port              remove it; the workers share the listening sockets
 --chdir                   use --app-dir, or change the directory before the start
 -e --env                  use --env-file, or set the variable before the start
 --worker-tmp-dir          remove it; workers report over a socket
---initgroups              start the process as that user, by systemd or a Dockerfile
+--initgroups              remove it; --user brings the groups of the user
 --disable-redirect-access-to-syslog    use --log-config
 --capture-output          redirect standard output and standard error
 --logger-class            use --log-config
@@ -89,13 +89,12 @@ TABLE = (
 --log-syslog-prefix       use --log-config with a SysLogHandler
 --log-syslog-facility     use --log-config with a SysLogHandler
 -R --enable-stdio-inheritance    remove it; workers have standard output and standard error
---dogstatsd-tags          fastserve sends no metrics; see examples/metrics.py
---enable-backlog-metric   fastserve sends no metrics; see examples/metrics.py
--n --name                 remove it; fastserve does not set the name of its processes
+--dogstatsd-tags          fastserve sends no metrics; use --metrics, for Prometheus to fetch them
+--enable-backlog-metric   fastserve sends no metrics; use --metrics, for Prometheus to fetch them
+-n --name                 use --process-name
 --pythonpath              use --app-dir, or set PYTHONPATH
 --paste --paster          name the application as MODULE:ATTRIBUTE
 --paste-global            name the application as MODULE:ATTRIBUTE
---proxy-protocol          fastserve does not speak the PROXY protocol; use --forwarded-allow-ips
 --proxy-allow-from        use --forwarded-allow-ips
 --protocol                remove it; fastserve speaks HTTP
 --uwsgi-allow-from        remove it; fastserve does not speak the uwsgi protocol
@@ -110,7 +109,7 @@ TABLE = (
 --permit-unconventional-http-method    remove it; the application gets any method
 --permit-unconventional-http-version    remove it; other versions are refused
 --casefold-http-method    remove it; methods are case-sensitive
---forwarder-headers       use --forwarded-allow-ips
+--forwarder-headers       use --forwarded-headers and --forwarded-allow-ips
 --header-map              remove it; the application gets the names as they were sent
 --asgi-loop               use --loop
 --asgi-lifespan           use --lifespan
@@ -130,7 +129,7 @@ TABLE = (
     *rows(
         "hypercorn",
         """
---insecure-bind           start a second fastserve for it
+--insecure-bind           use --bind http://HOST:PORT beside --bind https://HOST:PORT
 --quic-bind               fastserve does not speak HTTP/3
 --keyfile-password        use --ssl-keyfile-password
 --verify-mode             use --ssl-cert-reqs
@@ -144,7 +143,7 @@ TABLE = (
     *rows(
         "granian",
         """
---uds-permissions         set the permissions of its folder; the socket has 0666
+--uds-permissions         use --bind unix:PATH?mode=660
 --no-ws                   use --ws none
 --blocking-threads        remove it; for WSGI, a2wsgi has its threads
 --blocking-threads-idle-timeout    remove it; for WSGI, a2wsgi has its threads
@@ -169,33 +168,32 @@ TABLE = (
 --http2-max-send-buffer-size    use --write-high-water
 --log                     use --log-level
 --no-log                  use --log-level critical
---access-log-fmt          use --access-log-format text or json, or --log-config
+--access-log-fmt          use --access-log-format, which has gunicorn's atoms
 --ssl-certificate         use --ssl-certfile
---ssl-protocol-min        remove it; TLS 1.2 is the lowest
+--ssl-protocol-min        use --ssl-min-version
 --ssl-ca                  use --ssl-ca-certs
---ssl-crl                 use ssl_context_factory, from Python
+--ssl-crl                 use --ssl-crlfile
 --ssl-client-verify       use --ssl-cert-reqs required
 --no-ssl-client-verify    remove it
 --url-path-prefix         use --root-path
 --respawn-failed-workers  remove it; a worker that ends is replaced
 --no-respawn-failed-workers    use --workers 1, and a supervisor for it
 --respawn-interval        remove it; see docs/reliability.md
---rss-sample-interval     limit the memory with systemd or a container
---rss-samples             limit the memory with systemd or a container
---workers-lifetime        send SIGHUP, which replaces the workers
---workers-max-rss         limit the memory with systemd or a container
+--rss-sample-interval     remove it; see --worker-max-memory
+--rss-samples             remove it; see --worker-max-memory
+--workers-lifetime        use --worker-lifetime
+--workers-max-rss         use --worker-max-memory, as 512M
 --workers-kill-timeout    use --timeout-graceful-shutdown
 --working-dir             use --app-dir, or change the directory before the start
 --env-files               use --env-file
---static-path-route       let the proxy or the application serve files
---static-path-mount       let the proxy or the application serve files
---static-path-dir-to-file    let the proxy or the application serve files
---static-path-expires     let the proxy or the application serve files
---metrics                 fastserve has no exporter; see examples/metrics.py
---no-metrics              remove it; fastserve has no exporter
---metrics-scrape-interval    fastserve has no exporter; see examples/metrics.py
---metrics-address         fastserve has no exporter; see examples/metrics.py
---metrics-port            fastserve has no exporter; see examples/metrics.py
+--static-path-route       use --static PREFIX=DIR
+--static-path-mount       use --static PREFIX=DIR
+--static-path-dir-to-file    remove it; --static serves index.html for a folder
+--static-path-expires     use --static-max-age
+--no-metrics              remove it; metrics are off without --metrics
+--metrics-scrape-interval    remove it; every scrape has the counts of now
+--metrics-address         use --metrics HOST:PORT
+--metrics-port            use --metrics PORT
 --reload-paths            use --reload-dir
 --reload-ignore-dirs      use --reload-exclude
 --reload-ignore-patterns  use --reload-exclude
@@ -203,8 +201,6 @@ TABLE = (
 --reload-tick             use --reload-delay, in seconds
 --reload-ignore-worker-failure    remove it; a failed start waits for a change
 --no-reload-ignore-worker-failure    remove it; a failed start waits for a change
---process-name            remove it; fastserve does not set the name of its processes
---pid-file                remove it; a supervisor knows the process without a file
 """,
     ),
 )
@@ -215,10 +211,11 @@ OTHER_MEANING = {
         "--config": "a Python file there, a TOML file here",
         "--log-config": "an INI file there; JSON, TOML and YAML too here",
         "--ssl-version": "a name there, a number of the ssl module here",
+        "--proxy-protocol": "`off`, `v1`, `v2` or `auto` there, a switch here",
         "--backlog": "the same; at the limit of connections, accepting pauses here",
     },
     HYPERCORN: {
-        "--access-log": "a file there; here a switch, and standard output",
+        "--access-log": "a file there; a switch here, and --access-log-file names a file",
         "--config": "TOML with its own names there",
     },
     GRANIAN: {
@@ -226,6 +223,7 @@ OTHER_MEANING = {
         "--http": "the version there, the parser here",
         "--interface": "`asgi3` and `wsgi` here; rsgi is granian's own",
         "--loop": "rloop and winloop are not offered",
+        "--metrics": "a switch there; an address here, `[HOST:]PORT`",
     },
 }
 

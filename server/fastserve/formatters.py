@@ -8,9 +8,11 @@ They take the arguments and know the fields of uvicorn's, so that its users' for
 import copy
 import logging
 import os
+import time
 from typing import Any
 
 TRACE = 5  # below logging.DEBUG
+TIME = "%Y-%m-%d %H:%M:%S %z"  # of both logs
 
 RESET = "\x1b[0m"
 BOLD = "\x1b[1m"
@@ -46,12 +48,22 @@ class DefaultFormatter(logging.Formatter):
         use_colors: bool | None = None,
     ) -> None:
         self.use_colors = wants_colors(use_colors, self.fd)
+        self._second, self._time = -1, ""
         super().__init__(fmt, datefmt, style)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         record = copy.copy(record)  # others format it too
         self.fill(record)
         return super().formatMessage(record)
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """With our own `datefmt` once a second."""
+        if datefmt is not TIME:
+            return super().formatTime(record, datefmt)
+        if int(record.created) != self._second:
+            self._second = int(record.created)
+            self._time = time.strftime(TIME, time.localtime(record.created))
+        return self._time
 
     def fill(self, record: logging.LogRecord) -> None:
         """Add the fields."""

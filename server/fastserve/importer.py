@@ -17,7 +17,10 @@ logger = logging.getLogger("fastserve")
 
 
 def load(config: Config) -> ASGIApp:
-    """Import the app, call its factory and wrap what is not ASGI 3. Raises AppError."""
+    """Import the app, call its factory, wrap what is not ASGI 3; `static` comes in front of it.
+
+    Raises AppError.
+    """
     app: Any = config.app
     name = app if isinstance(app, str) else getattr(app, "__name__", repr(app))
     if isinstance(app, str):
@@ -31,7 +34,12 @@ def load(config: Config) -> ASGIApp:
         app = call_factory(app, name)
         if not callable(app):
             raise AppError(not_callable(app, f"what {name} returns"))
-    return adapt(app, config.interface, name)
+    adapted = adapt(app, config.interface, name)
+    if not config.static:
+        return adapted
+    from .static import StaticFiles  # few programs need it
+
+    return StaticFiles(adapted, config.static, config.static_max_age)
 
 
 def not_callable(app: object, name: str) -> str:

@@ -18,6 +18,7 @@ class Keywords(TypedDict, total=False):
     port: int
     uds: Path | None
     fd: int | None
+    bind: str | Sequence[str] | None
     backlog: int
     app_dir: Path | None
     factory: bool
@@ -26,6 +27,8 @@ class Keywords(TypedDict, total=False):
     env_file: Path | None
     task_per_request: bool
     reset_contextvars: bool
+    static: Sequence[str] | str | None
+    static_max_age: int | None
     loop: str
     workers: int | None
     reload: bool
@@ -33,6 +36,14 @@ class Keywords(TypedDict, total=False):
     reload_includes: Paths
     reload_excludes: Paths
     reload_delay: float
+    worker_max_memory: int | str | None
+    worker_lifetime: float | None
+    worker_lifetime_jitter: float | None
+    pid_file: Path | None
+    process_name: str | None
+    user: str | None
+    group: str | None
+    umask: int | str | None
     callback_notify: Callable[[], Awaitable[None]] | None
     timeout_notify: float
     http: str
@@ -41,12 +52,19 @@ class Keywords(TypedDict, total=False):
     date_header: bool
     proxy_headers: bool
     forwarded_allow_ips: str | Sequence[str] | None
+    forwarded_headers: Literal["x-forwarded", "forwarded"]
+    forwarded_host: bool
+    proxy_protocol: bool
     root_path: str | None
     log_level: str | int | None
     log_config: dict[str, Any] | Path | RawConfigParser | IO[Any] | None
+    log_file: str
     access_log: bool
-    access_log_format: Literal["text", "json"]
+    access_log_file: str
+    access_log_format: str
     use_colors: bool | None
+    metrics: str | int | None
+    drain_delay: float | None
     limit_request_line: int
     limit_field: int
     limit_fields: int
@@ -92,9 +110,15 @@ class Keywords(TypedDict, total=False):
     ssl_certfile: Path | None
     ssl_keyfile: Path | None
     ssl_keyfile_password: str | None
+    ssl_sni: Paths
+    ssl_reload: bool
     ssl_ca_certs: Path | None
+    ssl_crlfile: Path | None
     ssl_cert_reqs: str | int | None
     ssl_ciphers: str | None
+    ssl_ciphersuites: str | None
+    ssl_min_version: str
     ssl_version: int | None
+    ssl_context: str | None
     ssl_context_factory: Callable[[Any, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None
     timeout_tls_handshake: float | None

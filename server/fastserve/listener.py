@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import functools
 import logging
 import os
 import resource
@@ -16,8 +17,11 @@ from typing import Any
 
 from .config import Config
 from .errors import BindError
+from .first_bytes import NotTLS, Refused, expect_tls, read_endpoints, refuse_http
+from .proxy import Proxies
+from .proxy_protocol import NotProxyProtocol
 from .service import Service
-from .sockets import bind_error
+from .sockets import bind_error, uses_tls
 
 logger = logging.getLogger("fastserve")
 
@@ -39,7 +43,8 @@ class Listener:
     Without descriptors, asyncio logs thousands of errors a second, libuv accepts clients to drop
     them, and the app cannot open a file. So accepting pauses before that; clients then wait in the
     kernel's queue. uvloop accepts faster than we do, on duplicates of the sockets that it has to
-    close for a pause; with TLS, and on asyncio, we accept, and so know of each handshake.
+    close for a pause; on asyncio, and for TLS and the PROXY protocol, we accept. So their first
+    bytes can be read before a transport has the socket, and each handshake is known.
     """
 
     def __init__(
@@ -56,19 +61,20 @@ class Listener:
         self._limit = config.limit_connections or sys.maxsize
         self._backlog = config.backlog
         self._handshake_timeout = config.timeout_tls_handshake or None
+        self._first_byte_timeout = config.timeout_first_byte or None
+        # Those who may send a PROXY header; None: it is not expected.
+        self._relays = Proxies(config.forwarded_allow_ips) if config.proxy_protocol else None
         self._loop = asyncio.get_running_loop()
         self._servers: list[asyncio.Server] = []
         self._reading: list[socket.socket] = []
-        self._accepts_itself = context is not None or isinstance(
-            self._loop, asyncio.SelectorEventLoop
-        )
-        self._making: set[asyncio.Task[Any]] = set()  # connections, with TLS their handshakes
+        self._selects = isinstance(self._loop, asyncio.SelectorEventLoop)
+        self._making: set[asyncio.Task[Any]] = set()  # connections: PROXY header, TLS handshake
         self._new = 0  # accepted, but not yet known to the service
         self._uncounted = 0  # accepted since descriptors were counted
         self._closed = False
         self._watch: asyncio.TimerHandle | None = None
         self._resuming: asyncio.Task[None] | None = None
-        self._say_after = 0.0
+        self._say_after = self._say_refused_after = 0.0
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._soft = soft if soft > 0 else sys.maxsize  # RLIM_INFINITY is -1
         self._spare = min(SPARE_DESCRIPTORS, self._soft // 4)
@@ -93,8 +99,9 @@ class Listener:
 
     async def _listen(self, sock: socket.socket) -> None:
         sock.listen(self._backlog)
-        if self._accepts_itself:
-            self._loop.add_reader(sock.fileno(), self._accept_some, sock)
+        secure = uses_tls(sock, self.context is not None)
+        if secure or self._selects or self._relays is not None:
+            self._loop.add_reader(sock.fileno(), self._accept_some, sock, secure)
             self._reading.append(sock)
             return
         create: Any = self._loop.create_server
@@ -130,7 +137,7 @@ class Listener:
         self._loop.call_soon(close_servers, self._servers)
         self._servers, self._reading = [], []
 
-    def _accept_some(self, sock: socket.socket) -> None:
+    def _accept_some(self, sock: socket.socket, secure: bool) -> None:
         """The socket has clients waiting."""
         for _ in range(ACCEPTS_PER_TURN):
             if self.paused or self._closed:
@@ -144,20 +151,45 @@ class Listener:
                     raise
                 self._pause("no file descriptor is free (%s)", error.strerror)
                 return
-            task = self._loop.create_task(self._make(client))
+            task = self._loop.create_task(self._make(client, secure))
             self._making.add(task)
             task.add_done_callback(self._making.discard)
             self._check_room()
 
-    async def _make(self, client: socket.socket) -> None:
+    async def _make(self, client: socket.socket, secure: bool) -> None:
         client.setblocking(False)
+        factory: Any = self._service.connection
         options: dict[str, Any] = {}
-        if self.context is not None:
-            options = {"ssl": self.context, "ssl_handshake_timeout": self._handshake_timeout}
-        try:
-            await self._loop.connect_accepted_socket(self._service.connection, client, **options)
-        except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
-            logger.debug("A connection failed in its TLS handshake: %s", error)
+        with contextlib.ExitStack() as undo:
+            undo.callback(client.close)
+            try:
+                if self._relays is not None:
+                    async with asyncio.timeout(self._first_byte_timeout):
+                        endpoints = await read_endpoints(client, self._relays)
+                    factory = functools.partial(factory, endpoints)
+                if secure:
+                    async with asyncio.timeout(self._handshake_timeout) as deadline:
+                        await expect_tls(client)
+                    options = {"ssl": self.context, "ssl_handshake_timeout": left(deadline)}
+                undo.pop_all()  # a transport closes it
+                await self._loop.connect_accepted_socket(factory, client, **options)
+            except NotTLS:
+                await refuse_http(client)
+                logger.debug("A client sent plain HTTP to a TLS port; answered 400")
+            except (NotProxyProtocol, Refused) as error:
+                self._say_refused(error)
+            except TimeoutError:
+                logger.debug("A connection failed: its first bytes did not come in time")
+            except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
+                logger.debug("A connection failed before its first request: %s", error)
+
+    def _say_refused(self, error: Exception) -> None:
+        """A scanner may cause it for ever; a wrong setting causes it for all clients."""
+        level = logging.DEBUG
+        if time.monotonic() >= self._say_refused_after:
+            self._say_refused_after = time.monotonic() + LOG_SECONDS
+            level = logging.WARNING
+        logger.log(level, "Refused a connection (proxy_protocol): %s", error)
 
     def _accept(self) -> asyncio.BaseProtocol:
         """uvloop has accepted a client."""
@@ -261,6 +293,12 @@ class Listener:
                 elif now - since.setdefault(transport, now) >= CLOSE_NOTIFY_SECONDS:
                     transport.abort()
             await asyncio.sleep(RETRY_SECONDS)
+
+
+def left(deadline: asyncio.Timeout) -> float | None:
+    """The seconds until a deadline that has not passed; None: there is none."""
+    at = deadline.when()
+    return None if at is None else max(0.001, at - asyncio.get_running_loop().time())
 
 
 def is_unsent(transport: asyncio.Transport) -> bool:

@@ -73,7 +73,9 @@ def read(path: str) -> Any:
         try:
             import yaml  # type: ignore[import-untyped]
         except ImportError:
-            raise ImportError("PyYAML is not installed; pip install PyYAML") from None
+            raise ImportError(
+                "PyYAML is not installed; pip install 'fastserve-asgi[yaml]'"
+            ) from None
         return yaml.safe_load(text)
     import configparser
 

@@ -17,11 +17,14 @@ from collections.abc import Iterator
 
 from . import log_config
 from .config import Config
-from .formatters import TRACE, DefaultFormatter
+from .formatters import TIME, TRACE, DefaultFormatter, wants_colors
+from .log_file import FILES, LogFile
+from .repeats import REPEATS
 
 logger = logging.getLogger("fastserve")
 
-FORMAT = "%(level)s: %(message)s"
+FORMAT = "%(asctime)s [%(process)d] %(level)s: %(message)s"
+MESSAGE_CHARACTERS = 65536  # an exception's text may be as long as what a client has sent
 # Several workers share one pipe, which keeps a write of up to so many bytes in one piece.
 PIPE_BYTES = select.PIPE_BUF
 FILE_BYTES = 65536  # a regular file keeps any write in one piece
@@ -38,6 +41,9 @@ def configure(config: Config) -> None:
     configured = config
     open_standard_descriptors()
     logging.addLevelName(TRACE, "TRACE")
+    logger.addFilter(REPEATS)
+    if config.access_log and is_file(config.access_log_file):  # each worker opens it for itself
+        LogFile("access_log_file", config.access_log_file).close()
     if config.log_config == "":
         configure_as_usual(config)
     elif config.log_config != {}:  # the program has set up logging itself
@@ -52,16 +58,27 @@ def level_of(config: Config) -> int:
     return names[(config.log_level or "info").upper()]
 
 
+def is_file(path: str) -> bool:
+    """Whether an option names a file, not the standard stream."""
+    return path != "-"
+
+
 def configure_as_usual(config: Config) -> None:
-    """To standard error, unless the program has set up logging itself."""
+    """To `log_file`, or standard error unless the program has set up logging itself."""
     logger.setLevel(level_of(config))
+    file_handler = None
+    if is_file(config.log_file):
+        file_handler = LineHandler(LogFile("log_file", config.log_file))
+        file_handler.setFormatter(formatter(config.use_colors, file_handler.fd))
+        logger.addHandler(file_handler)
+        logger.propagate = False
     uvicorn = logging.getLogger("uvicorn")
     if not logger.handlers:
         for each in (logging.getLogger("uvicorn.error"), uvicorn):
             logger.handlers.extend(each.handlers)
     if not uvicorn.hasHandlers() and uvicorn.level == logging.NOTSET:
         uvicorn.setLevel(level_of(config))  # applications log to it too
-    handler: logging.Handler | None = None
+    handler: logging.Handler | None = file_handler
     asyncio_logger = logging.getLogger("asyncio")  # whose errors others collect at the root
     for each in (logger, asyncio_logger, uvicorn):
         if not each.hasHandlers():
@@ -69,6 +86,7 @@ def configure_as_usual(config: Config) -> None:
             each.addHandler(handler)
             # An application that sets up the root logger would have every line twice.
             each.propagate = each is asyncio_logger
+    asyncio_logger.addFilter(REPEATS)
 
 
 configured: Config | None = None
@@ -94,6 +112,11 @@ def open_standard_descriptors() -> None:
 
 def reopen() -> None:
     """Open the log files anew that logrotate or its like has moved or removed."""
+    for file in list(FILES):
+        try:
+            file.reopen()
+        except OSError as error:
+            logger.error("Cannot reopen %s: %s", file.path, error.strerror)
     loggers = [logging.root, *logging.root.manager.loggerDict.values()]
     found = [each.handlers for each in loggers if isinstance(each, logging.Logger)]
     for handler in {item for handlers in found for item in handlers}:
@@ -102,6 +125,11 @@ def reopen() -> None:
                 _reopen(handler)
             except OSError as error:
                 logger.error("Cannot reopen %s: %s", handler.baseFilename, error.strerror)
+
+
+def reopen_on_signal(number: int, frame: object) -> None:
+    """A signal handler. The lock of the writers is one that a thread may take twice."""
+    reopen()
 
 
 def _reopen(handler: logging.FileHandler) -> None:
@@ -132,8 +160,13 @@ def standard_error_handler(use_colors: bool | None = None) -> logging.Handler:
     # A test or the program may have replaced sys.stderr.
     ours = is_standard(sys.stderr, 2)
     handler = StandardErrorHandler() if ours else logging.StreamHandler()
-    handler.setFormatter(DefaultFormatter(FORMAT, use_colors=use_colors))
+    handler.setFormatter(formatter(use_colors, 2))
     return handler
+
+
+def formatter(use_colors: bool | None, fd: int) -> logging.Formatter:
+    """Of lines that are written there."""
+    return DefaultFormatter(FORMAT, TIME, use_colors=wants_colors(use_colors, fd))
 
 
 def is_standard(stream: object, fd: int) -> bool:
@@ -144,15 +177,16 @@ def is_standard(stream: object, fd: int) -> bool:
         return False
 
 
-class StandardErrorHandler(logging.Handler):
-    """Writes to standard error; a `log_config` may name it too.
+class LineHandler(logging.Handler):
+    """Writes to a file, or to a descriptor. A message is out when the call returns, unless the
+    reader stalls."""
 
-    A message is out when the call returns, unless the reader stalls.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, target: LogFile | int) -> None:
         super().__init__()
-        self._writer = LineWriter(2, "log on standard error")
+        self._file = target if isinstance(target, LogFile) else None  # owned
+        self.fd = target.fd if isinstance(target, LogFile) else target
+        name = "log on standard error" if self._file is None else f"log {self._file.path}"
+        self._writer = LineWriter(self.fd, name)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -160,12 +194,22 @@ class StandardErrorHandler(logging.Handler):
         except Exception:
             self.handleError(record)
             return
+        if len(text) > MESSAGE_CHARACTERS:
+            left_out = len(text) - MESSAGE_CHARACTERS
+            text = f"{text[:MESSAGE_CHARACTERS]}... ({left_out} more characters)"
         self._writer.write(text + "\n")
         self._writer.settle()
 
     def flush(self) -> None:
         """At the end of the process."""
         self._writer.flush()
+
+
+class StandardErrorHandler(LineHandler):
+    """Writes to standard error; a `log_config` may name it too."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
 
 
 class LineWriter:
@@ -219,9 +263,9 @@ class LineWriter:
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting, seconds)
 
-    def close(self) -> None:
-        """Write what waits and end the thread."""
-        self.flush()
+    def close(self) -> bool:
+        """Write what waits and end the thread; whether nothing is being written any more."""
+        written = self.flush()
         with self._changed:
             self._dropped += sum(piece.count(b"\n") for piece in self._queue)
             self._queue.clear()
@@ -229,6 +273,7 @@ class LineWriter:
             self._changed.notify_all()
             dropped, self._dropped = self._dropped, 0
         self._say_dropped(dropped)
+        return written
 
     def _run(self) -> None:
         while (piece := self._next()) is not None:

@@ -8,20 +8,26 @@ import socket
 import ssl
 import threading
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from . import importer, logs
+from . import importer, logs, renewal
 from .access_log import open_access_log
+from .banner import announce
 from .config import Config
+from .draining import drain, first
 from .errors import ConfigError, LifespanError, StartError
 from .formatters import TRACE
 from .lifespan import Lifespan
 from .listener import Listener
+from .loop_errors import loop_errors_go_first_to
 from .loops import choose_loop, loop_factory
+from .main_process import UPGRADE_SIGNAL, MainProcess
+from .monitor import Monitor
 from .service import Service, make_service
-from .sockets import bind, close, url
+from .signals import handled
+from .sockets import close, url_of
 from .terminal import Terminal
 from .tls import server_context
 from .trace import traced
@@ -31,12 +37,7 @@ logger = logging.getLogger("fastserve")
 
 # What calls of the app have to end once they are cancelled; those that ignore it are left.
 ABORT_SECONDS = 5.0
-WARN_SECONDS = 5.0  # what they have before that, once they are told (http.disconnect)
 SERVED_SECONDS = 0.5  # how often they are counted
-# Turns of the loop from accept() to connection_made(): until then the service has no connection.
-ACCEPT_TURNS = 5
-HANDSHAKE_SECONDS = 1.0  # what TLS handshakes in progress have at a stop
-QUIET_SECONDS = 1.0  # a stop that takes no longer needs no explanation
 
 
 class Server:
@@ -49,6 +50,7 @@ class Server:
     """
 
     stop_signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+    is_worker = False  # with a supervisor, which is the main process
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -64,7 +66,10 @@ class Server:
         self._service: Service | None = None
         self._listener: Listener | None = None
         self._undo: contextlib.AsyncExitStack | None = None  # of what startup() has made
+        self._main: MainProcess | None = None  # unless this is a worker
+        self._context: ssl.SSLContext | None = None  # if it had to be made before the start
         self._terminal = Terminal()
+        self._monitor = Monitor(config)
 
     @property
     def ports(self) -> list[int]:
@@ -125,6 +130,9 @@ class Server:
         """Serve in a loop of our own; a stop signal makes this return."""
         logs.configure(self.config)
         self._passes_signals_on = False
+        if not self.is_worker:
+            in_thread = threading.current_thread() is not threading.main_thread()
+            self._main = MainProcess(self.config, embedded=in_thread)
         with self.capture_signals():  # a module may run a loop of its own when it is imported
             self._app = importer.load(self.config)
         with asyncio.Runner(loop_factory=loop_factory(choose_loop(self.config.loop))) as runner:
@@ -167,9 +175,9 @@ class Server:
             app = self._app = self._app or importer.load(self.config)
             if logs.level_of(self.config) <= TRACE:
                 app = traced(app)
-            context = server_context(self.config)
-            self.sockets = bind(self.config) if sockets is None else sockets
-            undo.callback(close, self.sockets)
+            context = self._context or server_context(self.config)
+            self._bind(sockets, undo)
+            undo.enter_context(self._monitor.open(self._main))
             lifespan = Lifespan(app, self.config.lifespan)
             undo.push_async_callback(lifespan.close)
             if not await first(lifespan.startup(), self._stop):
@@ -179,6 +187,27 @@ class Server:
             await self._accept_clients(app, context, lifespan.state, undo)
             self.started = True
             self._undo = undo.pop_all()
+
+    def load_certificate(self) -> None:
+        """Now, not when it starts. Raises ConfigError."""
+        self._context = server_context(self.config)
+
+    def _bind(self, sockets: list[socket.socket] | None, undo: contextlib.AsyncExitStack) -> None:
+        """Bind, unless there are sockets, and say to others which process serves them."""
+        if self.is_worker:
+            self.sockets = sockets or []
+            undo.callback(close, self.sockets)
+            return
+        if self.config.user is not None or self.config.group is not None:
+            name = "user" if self.config.user is not None else "group"
+            raise ConfigError(name, "needs fastserve.run(), which starts workers with it")
+        if self._passes_signals_on or self._main is None:
+            self._main = MainProcess(self.config, embedded=True)
+        main = self._main
+        undo.callback(main.close)
+        self.sockets = main.bind() if sockets is None else sockets
+        undo.callback(close, self.sockets)
+        main.write_pid_file()
 
     async def _accept_clients(
         self,
@@ -191,14 +220,21 @@ class Server:
         access_log = open_access_log(self.config, loop)
         if access_log is not None:
             undo.callback(access_log.close)
-        service = make_service(app, self.config, loop, state, access_log)
+        service = make_service(app, self.config, loop, state, access_log, self._monitor.counters)
         listener = Listener(self.sockets, service, self.config, context)
         self._service, self._listener = service, listener
         undo.push_async_callback(self._abort_clients, service, listener)
         service.start()
         undo.enter_context(loop_errors_go_first_to(listener.on_loop_error))
         await listener.open()
+        if context is not None:
+            undo.callback(loop.create_task(renewal.renew(self.config, listener)).cancel)
+        self._monitor.on_ready()
         self._on_listening("http" if context is None else "https")
+        if self._main is not None:
+            self._main.on_serving(self.sockets, loop)
+            self._main.on_complete()
+        self._monitor.on_complete()
 
     async def _abort_clients(self, service: Service, listener: Listener) -> None:
         self._service = self._listener = None
@@ -241,11 +277,16 @@ class Server:
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is in progress, stop the app and close the sockets."""
+        if self._main is not None:
+            self._main.on_stopping()
+        self._monitor.on_stop()
         try:
             if self._service is not None and self._listener is not None:
                 self._listener.close()
                 close(self.sockets)  # or clients would queue in the kernel for nobody
-                await self._drain(self._service, self._listener)
+                logger.info("Stopping")
+                force = self._how_to_force()
+                await drain(self._service, self._listener, self.config, self._abort, force)
         finally:
             await self._end()
 
@@ -260,43 +301,7 @@ class Server:
         self._stop.set()
 
     def _on_listening(self, scheme: str) -> None:
-        for sock in self.sockets:
-            logger.info("fastserve running on %s (Press CTRL+C to quit)", url(sock, scheme))
-
-    async def _drain(self, service: Service, listener: Listener) -> None:
-        """Finish what is in progress, as far as `timeout_graceful_shutdown` allows."""
-        logger.info("Stopping")
-        service.drain()
-        for _ in range(ACCEPT_TURNS):
-            await asyncio.sleep(0)
-        if service.idle and not listener.handshakes:
-            return
-        loop = asyncio.get_running_loop()
-        timeout = self.config.timeout_graceful_shutdown
-        timers = [
-            loop.call_later(QUIET_SECONDS, self._say_what_is_left, service),
-            loop.call_later(HANDSHAKE_SECONDS, listener.abort),
-        ]
-        if timeout:
-            timers.append(loop.call_later(max(timeout - WARN_SECONDS, timeout / 2), service.warn))
-        closing = loop.create_task(listener.end_tls())
-        try:
-            if not await first(self._finish(service, listener), self._abort, timeout):
-                logger.warning("Closing %s", what_is_left(service))
-        finally:
-            closing.cancel()
-            for timer in timers:
-                timer.cancel()
-
-    async def _finish(self, service: Service, listener: Listener) -> None:
-        while not service.idle or listener.handshakes:
-            await listener.wait_handshakes()
-            await service.wait_closed()
-
-    def _say_what_is_left(self, service: Service) -> None:
-        timeout = self.config.timeout_graceful_shutdown
-        limit = "without a limit" if timeout is None else f"up to {timeout:g} s"
-        logger.info("Waiting %s for %s; %s", limit, what_is_left(service), self._how_to_force())
+        announce(self.config, [url_of(sock, self.config) for sock in self.sockets])
 
     def _how_to_force(self) -> str:
         return "press CTRL+C again to close them now"
@@ -317,20 +322,26 @@ class Server:
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread may set handlers
             return
-        previous = {number: signal.signal(number, self.handle_exit) for number in self.stop_signals}
-        # A program around the server, and nohup, have their own idea of it.
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-            previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_hangup)
-        try:
+        always = dict.fromkeys(self.stop_signals, self.handle_exit)
+        # A program around the server, and nohup, have their own idea of these.
+        otherwise = {signal.SIGHUP: self._on_hangup, signal.SIGUSR1: logs.reopen_on_signal}
+        if self._main is not None:
+            otherwise[UPGRADE_SIGNAL] = self._on_upgrade
+        with handled(always, otherwise):
             yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A stop signal has come."""
         self._signals.append(sig)
-        self.request_stop()
+        loop = self._loop
+        if sig == signal.SIGTERM and loop is not None and self._monitor.delays_stop():
+            begin = self._monitor.begin_delay
+            loop.call_soon_threadsafe(begin, loop.call_later, self._stop_after_delay)
+        else:
+            self.request_stop()
+
+    def _stop_after_delay(self) -> None:
+        self.should_exit = True
 
     def _on_hangup(self, number: int, frame: FrameType | None) -> None:
         if self._terminal.is_gone():
@@ -338,63 +349,31 @@ class Server:
         elif self._loop is not None:
             self._loop.call_soon_threadsafe(self._reload)
 
+    def _on_upgrade(self, number: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._upgrade)
+
+    def _upgrade(self) -> None:
+        if self._main is None or self._loop is None:
+            return
+
+        def end() -> None:
+            self._monitor.hand_over()
+            self.request_stop()
+
+        self._main.upgrade([*self.sockets, *self._monitor.sockets], self._loop, end)
+
     def _reload(self) -> None:
         """Take up the files that may have changed: certificates, and logs that were moved."""
+        if self._main is None:
+            return self._reload_files()
+        self._main.on_reload()
+        self._reload_files()
+        return self._main.on_reloaded()
+
+    def _reload_files(self) -> None:
         logs.reopen()
         logger.info("Reopened the log files")
         if self._listener is None or self._listener.context is None:
             return
-        try:
-            self._listener.replace_context(server_context(self.config))
-        except ConfigError as error:
-            logger.error("%s; going on with the old certificate", error)
-        else:
-            logger.info("Loaded the certificate; connections from now on get it")
-
-
-def what_is_left(service: Service) -> str:
-    """As a person would say it, for the log."""
-    counts = (len(service.connections), "connection"), (len(service.websockets), "WebSocket")
-    parts = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count]
-    return " and ".join(parts) or "calls of the application"
-
-
-@contextlib.contextmanager
-def loop_errors_go_first_to(handler: Callable[[dict[str, Any]], bool]) -> Iterator[None]:
-    """Ask this handler about errors of the running loop before the one that was there."""
-    loop = asyncio.get_running_loop()
-    previous = loop.get_exception_handler()
-
-    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if handler(context):
-            return
-        if previous is None:
-            loop.default_exception_handler(context)
-        else:
-            previous(loop, context)
-
-    loop.set_exception_handler(handle)
-    try:
-        yield
-    finally:
-        loop.set_exception_handler(previous)
-
-
-async def first(
-    work: Coroutine[Any, Any, None], event: asyncio.Event, timeout: float | None = None
-) -> bool:
-    """Whether the work ends before the event is set and `timeout` seconds pass.
-
-    Otherwise the work is cancelled.
-    """
-    task = asyncio.ensure_future(work)
-    waiter = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait([task, waiter], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            return False
-        task.result()
-        return True
-    finally:
-        waiter.cancel()
-        task.cancel()
+        renewal.reload(self.config, self._listener)

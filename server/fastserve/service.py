@@ -3,12 +3,15 @@
 import asyncio
 import importlib
 from collections.abc import Collection
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .access_log import AccessLog, FilteredAccessLog
+from .access_log import Log
 from .config import Config
 from .errors import ConfigError
 from .types import ASGIApp
+
+if TYPE_CHECKING:
+    from .asgi._counters import Counters
 
 
 class Service(Protocol):
@@ -38,8 +41,11 @@ class Service(Protocol):
     def idle(self) -> bool:
         """Whether no connection is open and no call of the app is running."""
 
-    def connection(self) -> asyncio.BaseProtocol:
-        """Create the protocol for a connection that was accepted."""
+    def connection(self, endpoints: tuple[object, object] | None = None) -> asyncio.BaseProtocol:
+        """Create the protocol for a connection that was accepted.
+
+        `endpoints` are the addresses of client and server, if the PROXY protocol has told them.
+        """
 
     def start(self) -> None:
         """Start watching the deadlines."""
@@ -71,7 +77,8 @@ def make_service(
     config: Config,
     loop: asyncio.AbstractEventLoop,
     state: dict[str, Any],
-    access_log: AccessLog | FilteredAccessLog | None,
+    access_log: Log | None,
+    counters: "Counters | None" = None,
 ) -> Service:
     from .asgi import Service as HttpService
     from .http1 import Connection
@@ -86,6 +93,7 @@ def make_service(
         access_log=access_log,
         parser_factory=load_port(config.http),
         http2=Http2Connection if config.http2 else None,
+        counters=counters,
     )
 
 

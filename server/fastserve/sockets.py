@@ -2,18 +2,32 @@
 
 import contextlib
 import errno
+import grp
+import logging
 import os
+import pwd
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from . import activation
+from .addresses import ACTIVATED, DESCRIPTOR, SOCKET_MODE, UNIX, Address, addresses, with_port
 from .config import Config
 from .errors import BindError
+from .upgrade import Inheritance
+
+logger = logging.getLogger("fastserve")
 
 ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-class UnixSocket(socket.socket):
+class ListeningSocket(socket.socket):
+    """A socket that knows which address of the options it stands for."""
+
+    address: Address
+
+
+class UnixSocket(ListeningSocket):
     """A Unix socket that knows which file it made, so that it removes no other."""
 
     path = ""
@@ -37,40 +51,131 @@ def file_id(path: str) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def bind(config: Config) -> list[socket.socket]:
+def bind(config: Config, inheritance: Inheritance | None = None) -> list[socket.socket]:
     """Bound sockets, not listening yet: clients are refused until the app has started.
 
-    Raises BindError.
+    Sockets of a predecessor are used instead of new ones. Raises BindError.
     """
-    if config.fd is not None:
-        return [adopt(config.fd)]
-    if config.uds is not None:
-        return [bind_unix(config.uds)]
-    return bind_hosts([host.strip() for host in config.host.split(",")], config.port)
+    return bind_all(choose(config, inheritance or Inheritance()), inheritance)
 
 
-def adopt(fd: int) -> socket.socket:
+def bind_all(
+    wanted: Sequence[Address], inheritance: Inheritance | None = None
+) -> list[socket.socket]:
+    """Bound sockets of these addresses, a predecessor's where it has them. Raises BindError."""
+    with contextlib.ExitStack() as undo:
+        bound: list[socket.socket] = []
+        for address in wanted:
+            # All hosts share the one free port that the first was given.
+            if address.option == "host" and bound and address.port == 0:
+                address = with_port(address, bound[0].getsockname()[1])
+            for sock in obtain(address, inheritance):
+                sock.address = address
+                bound.append(undo.enter_context(sock))
+        undo.pop_all()
+    return bound
+
+
+def choose(config: Config, inheritance: Inheritance) -> list[Address]:
+    """Sockets that systemd passes take the place of host and port."""
+    passed = inheritance.activated() or activation.take()
+    named = addresses(config)
+    if not passed:
+        return named
+    if any(address.option != "host" for address in named):
+        if unused := [each.fd for each in passed if each.fd not in {item.fd for item in named}]:
+            logger.warning("LISTEN_FDS: the descriptors %s are not used: %s is given",
+                           ", ".join(map(str, unused)), named[0].option)  # fmt: skip
+        return named
+    logger.info("Using the sockets of LISTEN_FDS (%d) instead of host and port", len(passed))
+    return passed
+
+
+def obtain(address: Address, inheritance: Inheritance | None) -> Iterator[ListeningSocket]:
+    """The sockets of one address: inherited, passed or made. Raises BindError."""
+    inherited = inheritance.take(address) if inheritance is not None else []
+    if inherited:
+        for fd, found in inherited:
+            sock = UnixSocket(fileno=fd) if address.kind == UNIX else ListeningSocket(fileno=fd)
+            sock.set_inheritable(False)
+            if isinstance(sock, UnixSocket) and found is not None and inheritance is not None:
+                inheritance.on_taken(sock, address.path, found)
+            yield sock
+    elif address.kind in (DESCRIPTOR, ACTIVATED):
+        yield adopt(address)
+    elif address.kind == UNIX:
+        yield bind_unix(address)
+    else:
+        yield from bind_host(address)
+
+
+def adopt(address: Address) -> ListeningSocket:
+    """A descriptor that the process was given."""
+    name = address.option
     try:
-        sock = socket.socket(fileno=os.dup(fd))
+        os.set_inheritable(address.fd, False)  # the app's own child processes are not to have it
+        # What --fd names may belong to the program around the server, which closes it itself.
+        fd = address.fd if address.kind == ACTIVATED else os.dup(address.fd)
+        sock = ListeningSocket(fileno=fd)
     except OSError as error:
-        raise BindError(f"fd: {fd} is not an inherited socket ({error.strerror})") from error
+        problem = f"{name}: {address.fd} is not an inherited socket ({error.strerror})"
+        raise BindError(problem) from error
     if sock.type != socket.SOCK_STREAM:
         sock.close()
-        raise BindError(f"fd: {fd} is not a stream socket")
+        raise BindError(f"{name}: {address.fd} is not a stream socket")
     return sock
 
 
-def bind_unix(path: str) -> socket.socket:
+def bind_unix(address: Address) -> UnixSocket:
+    path, name = address.path, address.option
     sock = UnixSocket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        owner = number_of_user(address.owner) if address.owner else -1
+        group = number_of_group(address.group) if address.group else -1
         remove_stale(path)
         sock.bind_file(path)
-        # A proxy runs as another user; the folder's permissions keep others out.
-        os.chmod(path, 0o666)
+        set_permissions(path, address.mode, owner, group)
     except OSError as error:
+        sock.unlink()
         sock.close()
-        raise BindError(f"uds: cannot bind {path}: {error.strerror or error}") from error
+        raise BindError(f"{name}: cannot bind {path}: {error.strerror or error}") from error
+    except KeyError as error:
+        sock.close()
+        raise BindError(f"{name}: cannot bind {path}: {error.args[0]}") from error
     return sock
+
+
+def set_permissions(path: str, mode: int = SOCKET_MODE, owner: int = -1, group: int = -1) -> None:
+    """Of the socket file; never of what somebody has put in its place. Raises OSError."""
+    fd = -1
+    if hasattr(os, "O_PATH") and os.path.isdir("/proc/self/fd"):
+        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+        path = f"/proc/self/fd/{fd}"
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise OSError(errno.EEXIST, "another file has taken its place")
+        if owner != -1 or group != -1:
+            os.chown(path, owner, group)
+        os.chmod(path, mode)  # after chown, which may clear bits
+    finally:
+        if fd != -1:
+            os.close(fd)
+
+
+def number_of_user(name: str) -> int:
+    """Raises KeyError with a message."""
+    try:
+        return int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise KeyError(f"there is no user {name!r}") from None
+
+
+def number_of_group(name: str) -> int:
+    """Raises KeyError with a message."""
+    try:
+        return int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise KeyError(f"there is no group {name!r}") from None
 
 
 def remove_stale(path: str) -> None:
@@ -92,26 +197,14 @@ def remove_stale(path: str) -> None:
     raise OSError(errno.EADDRINUSE, "it is already in use")
 
 
-def bind_hosts(hosts: list[str], port: int) -> list[socket.socket]:
-    with contextlib.ExitStack() as undo:
-        sockets: list[socket.socket] = []
-        for host in hosts:
-            # All addresses share the one free port that the first was given.
-            shared = sockets[0].getsockname()[1] if sockets else port
-            for sock in bind_host(host, shared):
-                sockets.append(undo.enter_context(sock))
-        undo.pop_all()
-    return sockets
-
-
-def bind_host(host: str, port: int) -> Iterator[socket.socket]:
+def bind_host(wanted: Address) -> Iterator[ListeningSocket]:
     """A socket for each address of the host, except those that this machine does not have."""
     bound, missing = 0, None
-    for family, address in resolve(host, port):
-        if port == 0 and bound:
+    for family, address in resolve(wanted):
+        if wanted.port == 0 and bound:
             address = (address[0], bound, *address[2:])
         try:
-            sock = bind_address(family, address)
+            sock = bind_address(family, address, wanted.option)
         except BindError as error:
             # "localhost" is ::1 in /etc/hosts of many machines without IPv6.
             if getattr(error.__cause__, "errno", None) not in ABSENT:
@@ -124,22 +217,28 @@ def bind_host(host: str, port: int) -> Iterator[socket.socket]:
         raise missing
 
 
-def resolve(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, tuple[object, ...]]]:
+def resolve(
+    wanted: Address,
+) -> Iterator[tuple[socket.AddressFamily, tuple[object, ...]]]:
+    host = wanted.host or None
     try:
         found = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, wanted.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except OSError as error:
-        raise BindError(f"host: cannot resolve {host}: {error.strerror}") from error
+        problem = f"{wanted.option}: cannot resolve {host}: {error.strerror}"
+        raise BindError(problem) from error
     yield from dict.fromkeys((family, address) for family, _, _, _, address in found)
 
 
-def bind_address(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
+def bind_address(
+    family: socket.AddressFamily, address: tuple[object, ...], option: str
+) -> ListeningSocket:
     where = f"{address[0]}:{address[1]}"
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock = ListeningSocket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise address_error(error, where) from error
+        raise address_error(error, where, option) from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -147,21 +246,30 @@ def bind_address(family: socket.AddressFamily, address: tuple[object, ...]) -> s
         sock.bind(address)
     except OSError as error:
         sock.close()
-        raise address_error(error, where) from error
+        raise address_error(error, where, option) from error
     return sock
 
 
 def bind_error(error: OSError, sock: socket.socket) -> BindError:
     """What went wrong with a socket that is bound already."""
-    return address_error(error, url(sock, "tcp").removeprefix("tcp://"))
+    option = sock.address.option if isinstance(sock, ListeningSocket) else "host"
+    return address_error(error, url(sock, "tcp").removeprefix("tcp://"), option)
 
 
-def address_error(error: OSError, where: str) -> BindError:
+def address_error(error: OSError, where: str, option: str) -> BindError:
+    port = "port" if option == "host" else option
     if error.errno == errno.EADDRINUSE:
-        return BindError(f"port: {where} is already in use; choose another with --port")
+        remedy = "with --port" if option == "host" else "port"
+        return BindError(f"{port}: {where} is already in use; choose another {remedy}")
     if error.errno == errno.EACCES:
-        return BindError(f"port: {where} needs privileges; choose a port from 1024 up")
-    return BindError(f"host: cannot bind {where}: {error.strerror or error}")
+        return BindError(f"{port}: {where} needs privileges; choose a port from 1024 up")
+    return BindError(f"{option}: cannot bind {where}: {error.strerror or error}")
+
+
+def uses_tls(sock: socket.socket, default: bool) -> bool:
+    """Whether clients of this socket speak TLS; `default` is what the other options say."""
+    own = sock.address.tls if isinstance(sock, ListeningSocket) else None
+    return default if own is None else own
 
 
 def url(sock: socket.socket, scheme: str) -> str:
@@ -173,8 +281,13 @@ def url(sock: socket.socket, scheme: str) -> str:
     return f"{scheme}://{host}:{name[1]}"
 
 
+def url_of(sock: socket.socket, config: Config) -> str:
+    """The same, as the options have it."""
+    return url(sock, "https" if uses_tls(sock, config.is_ssl) else "http")
+
+
 def close(sockets: list[socket.socket]) -> None:
-    """Close them, and remove the socket file that bind() made."""
+    """Close them, and remove the socket files that bind() made."""
     for sock in sockets:
         if isinstance(sock, UnixSocket):
             sock.unlink()  # first: once it is closed, a successor may bind the same path

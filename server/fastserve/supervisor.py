@@ -1,26 +1,29 @@
 """Several worker processes on the same sockets: start, restart, reload, stop.
 
 Signals: SIGTERM and SIGINT stop, a second one aborts and a third kills; SIGHUP replaces the
-workers one by one without downtime; SIGTTIN and SIGTTOU add and remove a worker.
+workers one by one without downtime; SIGUSR1 opens the log files anew that were moved; SIGTTIN and
+SIGTTOU add and remove a worker; SIGUSR2 starts a new supervisor, which takes over.
 
 A worker that does not start in time, or whose event loop hangs, is killed and replaced.
 """
 
-import contextlib
 import logging
-import selectors
 import signal
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from . import logs, sockets
+from . import logs, privileges, sockets, titles
+from .banner import announce
 from .config import Config
 from .errors import WorkerError
 from .loops import choose_loop
+from .main_process import UPGRADE_SIGNAL, MainProcess
+from .monitor import Monitor
+from .reactor import Reactor
+from .retirement import Retirement
 from .server import ABORT_SECONDS
 from .terminal import Terminal
 from .watch import FILES_CHANGED, open_watch
@@ -35,7 +38,7 @@ STABLE_SECONDS = 10.0  # a worker that lived so long was not part of a crash loo
 RELOAD_SECONDS = 2.0  # what requests in progress have when a file changed
 STARTING_SECONDS = 5.0  # what a worker has to stop that has not started yet
 DUMP_SECONDS = 2.0  # what a worker that hangs has to write down where
-RETRY_SECONDS = 30.0  # until a worker at limit_max_requests is replaced after all
+RETRY_SECONDS = 30.0  # until a worker that is to be replaced is replaced after all
 
 
 class Supervisor:
@@ -46,23 +49,27 @@ class Supervisor:
         self._target = config.workers
         self._workers: list[Worker] = []
         self._to_replace: list[Worker] = []
-        self._timers: list[tuple[float, Callable[[], None]]] = []
         self._spawning = 0  # restarts that wait for their back-off
         self._failed_spawns = 0  # in a row, because there could be no process
         self._retrying = False  # the next try waits for its back-off
         self._failures = 0
         self._served = False  # some worker has been ready
+        self._complete = False  # all of them have been, at the same time
         self._stops = 0
         self._problem: str | None = None
         self._terminal = Terminal()
-        self._selector = selectors.DefaultSelector()
+        self._reactor = Reactor()
+        self._main = MainProcess(config)
+        self._monitor = Monitor(config)
         self._on_signal: dict[int, Callable[[], None]] = {
             signal.SIGINT: self._stop,
-            signal.SIGTERM: self._stop,
+            signal.SIGTERM: partial(self._monitor.stop, self._reactor.call_later, self._stop),
             signal.SIGHUP: self._hang_up,
+            signal.SIGUSR1: self._reopen_logs,
             signal.SIGTTIN: self._add_one,
             signal.SIGTTOU: self._remove_one,
             signal.SIGCHLD: self._reap,
+            UPGRADE_SIGNAL: self._upgrade,
             FILES_CHANGED: self._restart_all,
         }
 
@@ -73,60 +80,38 @@ class Supervisor:
         # Once for all workers, so that one line says it.
         self._config = replace(self._config, loop=choose_loop(self._config.loop))
         watch = open_watch(self._config)
-        self._sockets = sockets.bind(self._config)
+        self._retirement = Retirement(self._config)
+        privileges.identity(self._config)  # or say now that it cannot be
+        titles.set_title(self._config, "supervisor")
+        self._sockets = self._main.bind()
+        numbers = [number for number in self._on_signal if number != FILES_CHANGED]
         try:
-            with self._signals() as wake, watch(wake):
+            with (
+                self._reactor.signals(numbers, self._obey) as wake,
+                watch(wake),
+                self._monitor.open(self._main, has_workers=True),
+            ):
+                self._main.write_pid_file()  # now that its readers may send signals
                 self._fill()
                 self._watch_workers(time.monotonic())
+                self._retire_workers()
                 while self._workers or not self._stops:
-                    self._turn()
+                    self._reactor.turn()
         finally:
             for worker in list(self._workers):
                 worker.kill()
                 worker.wait()
                 self._forget(worker)
                 worker.close()
-            self._selector.close()
             sockets.close(self._sockets)
+            self._main.close()
+            self._reactor.close()
         if self._problem is not None:
             raise WorkerError(self._problem)
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[socket.socket]:
-        """Signals as bytes on a socket, so that the selector wakes for them."""
-        self._wake, wake = socket.socketpair()
-        numbers = [number for number in self._on_signal if number != FILES_CHANGED]
-        with self._wake, wake:
-            self._wake.setblocking(False)
-            wake.setblocking(False)
-            self._selector.register(self._wake, selectors.EVENT_READ, self._read_signals)
-            previous_fd = signal.set_wakeup_fd(wake.fileno())
-            previous = {number: signal.signal(number, ignore) for number in numbers}
-            try:
-                yield wake
-            finally:
-                for number, handler in previous.items():
-                    signal.signal(number, handler)
-                signal.set_wakeup_fd(previous_fd)
-
-    def _turn(self) -> None:
-        now = time.monotonic()
-        delays = [max(0.0, due - now) for due, _ in self._timers]
-        for key, _ in self._selector.select(min(delays, default=None)):
-            key.data()
-        now = time.monotonic()
-        ripe = [timer for timer in self._timers if timer[0] <= now]
-        self._timers = [timer for timer in self._timers if timer[0] > now]
-        for _, action in ripe:
-            action()
-
-    def _later(self, seconds: float, action: Callable[[], None]) -> None:
-        self._timers.append((time.monotonic() + seconds, action))
-
-    def _read_signals(self) -> None:
-        for number in self._wake.recv(1024):
-            if not self._stops or number in ALWAYS_OBEYED:
-                self._on_signal[number]()
+    def _obey(self, number: int) -> None:
+        if not self._stops or number in ALWAYS_OBEYED:
+            self._on_signal[number]()
 
     # Starting
 
@@ -140,8 +125,8 @@ class Supervisor:
         self._failed_spawns = 0
         worker.replaces = replaces
         self._workers.append(worker)
-        read = selectors.EVENT_READ
-        self._selector.register(worker.channel, read, partial(self._on_channel, worker))
+        self._monitor.worker_started(worker)
+        self._reactor.add_reader(worker.channel, self._on_channel, worker)
         return True
 
     def _on_failed_spawn(self, error: OSError) -> None:
@@ -154,7 +139,7 @@ class Supervisor:
             delay = BACKOFF[min(self._failed_spawns, len(BACKOFF) - 1)]
             logger.error("Cannot start a worker: %s; trying again in %g s", error, delay)
             self._retrying = True
-            self._later(delay, self._retry)
+            self._reactor.call_later(delay, self._retry)
         return None
 
     def _retry(self) -> None:
@@ -175,29 +160,32 @@ class Supervisor:
             return
         words = worker.read_words()
         if words is None:  # SIGCHLD tells the rest
-            self._selector.unregister(worker.channel)
+            self._reactor.remove_reader(worker.channel)
             return
         worker.seen_at = time.monotonic()
         if READY in words:
             self._on_ready(worker)
-        if MAX_REQUESTS in words and not self._stops:
-            logger.info("Worker %d has reached limit_max_requests; replacing it", worker.pid)
-            worker.max_requests_reached = True
-            self._replace([worker])
+        if MAX_REQUESTS in words:
+            self._retire(worker, "max_requests", "has reached limit_max_requests")
 
     def _on_ready(self, worker: Worker) -> None:
         worker.ready = True
+        worker.ready_at = time.monotonic()
         self._failures = 0
         logger.info("Worker %d is ready", worker.pid)
         if not self._served:
             self._served = True
-            scheme = "https" if self._config.is_ssl else "http"
-            for sock in self._sockets:
-                url = sockets.url(sock, scheme)
-                logger.info("fastserve running on %s (Press CTRL+C to quit)", url)
+            self._monitor.on_ready()
+            addresses = [sockets.url_of(sock, self._config) for sock in self._sockets]
+            announce(self._config, addresses, self._target)
+            self._main.on_serving(self._sockets, self._reactor)
         if worker.replaces is not None:
             self._stop_worker(worker.replaces)
             worker.replaces = None
+        if not self._complete and sum(item.ready for item in self._workers) >= self._target:
+            self._complete = True
+            self._main.on_complete()
+            self._monitor.on_complete()
         self._replace_next()
 
     # Ending
@@ -217,8 +205,8 @@ class Supervisor:
 
     def _forget(self, worker: Worker) -> None:
         self._workers.remove(worker)
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(worker.channel)
+        self._monitor.worker_ended(worker, worker.exit_reason(bool(self._stops)))
+        self._reactor.remove_reader(worker.channel)
         for other in self._workers:
             if other.replaces is worker:
                 other.replaces = None
@@ -241,15 +229,16 @@ class Supervisor:
         else:
             self._spawning += 1
             delay = BACKOFF[min(self._failures, len(BACKOFF)) - 1] if self._failures else 0.0
-            self._later(delay, self._respawn)
+            self._reactor.call_later(delay, self._respawn)
         return None
 
     def _give_up_replacing(self, worker: Worker) -> None:
         logger.error("The reload is abandoned; the old workers go on")
-        waiting = [item for item in (worker, *self._to_replace) if item.max_requests_reached]
+        waiting = [item for item in (worker, *self._to_replace) if item.worn]
         self._to_replace.clear()
+        self._main.on_reloaded()
         if waiting:
-            self._later(RETRY_SECONDS, partial(self._replace, waiting))
+            self._reactor.call_later(RETRY_SECONDS, self._replace, waiting)
 
     def _is_hopeless(self, worker: Worker, status: int) -> bool:
         if worker.ready or any(other.ready for other in self._workers):
@@ -266,9 +255,11 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stops += 1
+        self._monitor.on_stop()
         self._to_replace.clear()
         if self._stops == 1:
             logger.info("Stopping %d workers", len(self._workers))
+            self._main.on_stopping()
             sockets.close(self._sockets)  # or clients would queue for nobody
         for worker in list(self._workers):
             if self._stops > 2:
@@ -283,12 +274,12 @@ class Supervisor:
         worker.stop()
         seconds = patience(self._config) if worker.ready else STARTING_SECONDS
         if seconds:
-            self._later(seconds, partial(self._kill_hanging, worker))
+            self._reactor.call_later(seconds, self._kill_hanging, worker)
 
     def _abort(self, worker: Worker) -> None:
         if worker in self._workers:
             worker.abort()
-            self._later(2 * ABORT_SECONDS, partial(self._kill_hanging, worker))
+            self._reactor.call_later(2 * ABORT_SECONDS, self._kill_hanging, worker)
 
     def _kill_hanging(self, worker: Worker) -> None:
         if worker in self._workers and not worker.killed:
@@ -297,7 +288,7 @@ class Supervisor:
     def _dump_and_kill(self, worker: Worker, problem: str) -> None:
         logger.error("Worker %d %s; killing it", worker.pid, problem)
         worker.dump()
-        self._later(DUMP_SECONDS, partial(self._kill, worker))
+        self._reactor.call_later(DUMP_SECONDS, self._kill, worker)
 
     def _kill(self, worker: Worker) -> None:
         if worker in self._workers:
@@ -323,13 +314,43 @@ class Supervisor:
             elif not worker.ready and startup and now - worker.started_at > startup:
                 problem = f"has not started within {startup:g} s (timeout_startup)"
                 self._dump_and_kill(worker, problem)
-        self._later(interval, partial(self._watch_workers, now))
+        self._reactor.call_later(interval, self._watch_workers, now)
 
     def _hang_up(self) -> None:
         if self._terminal.is_gone():
             return self._stop()
-        logs.reopen()
+        self._reopen_logs()
+        self._main.on_reload()
         return self._replace_all()
+
+    def _reopen_logs(self) -> None:
+        with privileges.as_user(self._config):
+            logs.reopen()
+        for worker in self._workers:
+            worker.reopen_logs()
+
+    def _upgrade(self) -> None:
+        def end() -> None:
+            self._monitor.hand_over()
+            self._stop()
+
+        self._main.upgrade([*self._sockets, *self._monitor.sockets], self._reactor, end)
+
+    def _retire_workers(self) -> None:
+        """Again and again: has a worker served for long enough, or grown too large?"""
+        interval = self._retirement.interval
+        if interval is None:
+            return
+        for worker, reason, text in self._retirement.due(self._workers, time.monotonic()):
+            self._retire(worker, reason, text)
+        self._reactor.call_later(interval, self._retire_workers)
+
+    def _retire(self, worker: Worker, reason: str, text: str) -> None:
+        """`reason` is one of EXIT_REASONS, `text` for the log."""
+        if not self._stops:
+            logger.info("Worker %d %s; replacing it", worker.pid, text)
+            worker.worn = reason
+            self._replace([worker])
 
     def _replace_all(self) -> None:
         logger.info("Replacing the workers one by one")
@@ -354,6 +375,7 @@ class Supervisor:
                 if not self._spawn(replaces=worker):
                     self._to_replace.insert(0, worker)
                 return
+        self._main.on_reloaded()
 
     def _add_one(self) -> None:
         self._target += 1
@@ -373,7 +395,7 @@ class Supervisor:
         for worker in list(self._workers):
             if not worker.stopping:
                 worker.stop()
-                self._later(RELOAD_SECONDS, partial(self._abort, worker))
+                self._reactor.call_later(RELOAD_SECONDS, self._abort, worker)
         self._reap()
 
 
@@ -381,7 +403,3 @@ def log_stacks(worker: Worker) -> None:
     """Where its threads were when it crashed or was killed, if it could tell."""
     if stacks := worker.read_stacks():
         logger.error("Worker %d was here:\n%s", worker.pid, stacks)
-
-
-def ignore(number: int, frame: object) -> None:
-    """The wake-up socket has the signal already."""

@@ -68,8 +68,9 @@ def opt(default: Any, help: str, **rules: Any) -> Any:  # noqa: A002
 
     `choices` are words, `also` other words for them, of which the log says `own`; `open` allows
     MODULE:ATTRIBUTE too; `low` and `high` bound a number; `none` is what None means; `commas` and
-    `one` are for lists; `env` names a variable that has the default; `common` ones are in the
-    short help; `secret` is shown nowhere; `python_only` has no flag.
+    `one` are for lists; `read` makes a number of text; `number` is for text that may be a number;
+    `env` names a variable that has the default; `common` ones are in the short help; `secret` is
+    shown nowhere; `python_only` has no flag.
     """
     return field(default=default, metadata={"help": help, **rules}, repr="secret" not in rules)
 
@@ -101,6 +102,8 @@ def parse(option: Option, text: str) -> Any:
     if option.type in (int, float):
         if option.optional and text.lower() == NO_LIMIT:
             return None
+        if "read" in option.rules:
+            return check(option, text)
         try:
             return check(option, option.type(text))
         except ValueError as error:
@@ -124,6 +127,11 @@ def check(option: Option, value: Any) -> Any:
         return check_list(option, value)
     if isinstance(value, enum.Enum):  # ssl.CERT_REQUIRED and the like
         value = value.value
+    if isinstance(value, str) and "read" in option.rules:
+        try:
+            value = option.rules["read"](value)
+        except ValueError as error:
+            raise ConfigError(option.name, str(error)) from None
     if option.type is str:
         value = as_text(option, value)
     if option.type is float and type(value) is int:
@@ -157,7 +165,7 @@ def as_text(option: Option, value: Any) -> Any:
         return os.fspath(value)
     if isinstance(value, list | tuple | set) and option.rules.get("commas"):
         return ",".join(map(str, value))
-    if type(value) is int and str(value) in option.also:
+    if type(value) is int and (str(value) in option.also or option.rules.get("number")):
         return str(value)
     return value
 
@@ -202,6 +210,24 @@ def check_range(option: Option, value: float) -> None:
     if not low <= value < float("inf") or (high is not None and value > high):
         wanted = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ConfigError(option.name, f"{value} is out of range; it must be {wanted}")
+
+
+SIZE_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def parse_size(text: str) -> int:
+    """Bytes, from "512M" and the like. Raises ValueError."""
+    match = re.fullmatch(r"(\d{1,15}) ?([kmg]?)(?:i?b)?", text.strip().lower())
+    if match is None:
+        raise ValueError(f"{text!r} is not a size, as 512M or 536870912 are")
+    return int(match[1]) * SIZE_UNITS[match[2]]
+
+
+def parse_mode(text: str) -> int:
+    """Permissions in octal. Raises ValueError."""
+    if not re.fullmatch(r"(0o)?[0-7]{1,4}", text):
+        raise ValueError(f"{text!r} is not an octal mode, as 660 is")
+    return int(text, 8)
 
 
 FIELD_NAME = re.compile(TCHAR + "+")  # RFC 9110 5.1

@@ -3,7 +3,8 @@
 Between the two is a socket pair. The supervisor sends the options and the descriptors of the
 listening sockets. The worker answers READY when it accepts clients, BEAT for as long as its event
 loop runs, and MAX_REQUESTS when it has served as many as it may. ABORT tells the worker not to wait
-for what is in progress; the end of the stream, that the supervisor is gone.
+for what is in progress; REOPEN, to open the log files anew; the end of the stream, that the
+supervisor is gone.
 """
 
 import contextlib
@@ -18,17 +19,25 @@ import tempfile
 import threading
 import time
 import traceback
-from typing import BinaryIO
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, BinaryIO
 
-from . import logs
+from . import logs, privileges, tickets, titles
 from .config import Config
 from .errors import AppError, StartError
+from .monitor import Monitor
 from .server import ABORT_SECONDS, Server, logger
+from .sockets import ListeningSocket
+
+if TYPE_CHECKING:
+    from .asgi._counters import Counters
 
 READY = b"R"
 BEAT = b"B"
 MAX_REQUESTS = b"M"
 ABORT = b"A"
+REOPEN = b"O"
 START_FAILED = 1  # the exit status that says: another try would fail as well
 BEAT_SECONDS = 5.0  # or four times in timeout_worker_healthcheck
 ORPHAN_SECONDS = 5.0  # without a supervisor, an event loop that hangs so long ends the process
@@ -37,25 +46,38 @@ ORPHAN_SECONDS = 5.0  # without a supervisor, an event loop that hangs so long e
 class Worker:
     """A child process as the supervisor sees it. Raises OSError when it cannot be started."""
 
-    def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
+    def __init__(self, config: Config, sockets: Sequence[socket.socket]) -> None:
         self.ready = False
         self.stopping = False
         self.killed = False  # because it hangs
         self.replaces: Worker | None = None  # to be stopped once this one is ready
-        self.max_requests_reached = False
-        self.started_at = self.seen_at = time.monotonic()
+        self.worn = ""  # the reason to replace it: max_requests, lifetime, memory
+        self.started_at = self.seen_at = self.ready_at = time.monotonic()
+        self.too_large_at: float | None = None  # when it was first seen above worker_max_memory
+        self.extra_lifetime: float | None = None  # seconds; drawn when it is first asked for
+        self.counters: Counters | None = None  # memory that it counts in
         fds = [sock.fileno() for sock in sockets]
+        addresses = [sock.address for sock in sockets if isinstance(sock, ListeningSocket)]
         with contextlib.ExitStack() as undo:
             self.channel, remote = map(undo.enter_context, socket.socketpair())
             self._stacks = undo.enter_context(open_stacks())
             passed = [remote.fileno(), self._stacks.fileno()]
+            if config.metrics is not None:
+                from . import metrics
+
+                counts = metrics.shared_file()
+                undo.callback(os.close, counts)
+                self.counters = metrics.counters_in(counts)
+                passed.append(counts)
             # -P: a file in the current folder is not a module of the standard library.
             command = [sys.executable, "-P", "-m", "fastserve.worker", *map(str, passed)]
             self._process = subprocess.Popen(command, pass_fds=[*fds, *passed])
             undo.pop_all()
         remote.close()
+        if self.counters is not None:
+            os.close(counts)
         with contextlib.suppress(ConnectionError):  # it has ended; its status tells why
-            self.channel.sendall(pickle.dumps((config, fds)))
+            self.channel.sendall(pickle.dumps((config, fds, addresses, tickets.shared())))
         self.channel.setblocking(False)
 
     @property
@@ -79,6 +101,11 @@ class Worker:
             self.channel.send(ABORT)
         return None
 
+    def reopen_logs(self) -> None:
+        """Have it open the log files anew that were moved."""
+        with contextlib.suppress(OSError):  # it has ended, or does not listen for a long time
+            self.channel.send(REOPEN)
+
     def dump(self) -> None:
         """End it, and have it write down first where each of its threads is."""
         self.killed = True
@@ -93,6 +120,14 @@ class Worker:
     def close(self) -> None:
         self.channel.close()
         self._stacks.close()
+
+    def exit_reason(self, is_stop: bool) -> str:
+        """Why it has ended, as the metrics have it; `is_stop`: all workers were asked to."""
+        if self.killed and not self.stopping:
+            return "hung" if self.ready else "not_started"
+        if self.stopping or is_stop:
+            return self.worn or "asked"
+        return "crashed"
 
     def read_words(self) -> bytes | None:
         """READY, BEAT and MAX_REQUESTS, or nothing yet; None at the end of the stream."""
@@ -127,9 +162,12 @@ class WorkerServer(Server):
     # CTRL+C goes to all processes of the terminal; the supervisor passes it on as SIGTERM. That may
     # come twice as well: systemd sends it to every process of a service.
     stop_signals = (signal.SIGTERM,)
+    is_worker = True
 
-    def __init__(self, config: Config, channel: socket.socket) -> None:
+    def __init__(self, config: Config, channel: socket.socket, counters: "Counters | None") -> None:
         super().__init__(config)
+        # What else there is to monitoring, the supervisor does.
+        self._monitor = Monitor(replace(config, metrics=None, drain_delay=0), counters)
         self._channel = channel
         thread = threading.Thread(target=self._obey, name="fastserve supervisor", daemon=True)
         thread.start()
@@ -161,9 +199,12 @@ class WorkerServer(Server):
     # In a thread of its own, for an event loop that hangs obeys nobody
 
     def _obey(self) -> None:
-        while self._receive() == ABORT:
-            self.should_exit = True
-            self.force_exit = True
+        while word := self._receive():
+            if word == REOPEN:
+                logs.reopen()
+            else:
+                self.should_exit = True
+                self.force_exit = True
         logger.warning("The supervisor is gone; stopping")
         self.request_stop()
         self._wait_for_end()
@@ -197,26 +238,53 @@ def patience(config: Config) -> float:
     return graceful + (graceful or ABORT_SECONDS) + 2 * ABORT_SECONDS
 
 
+def serve(
+    config: Config,
+    channel: socket.socket,
+    sockets: Sequence[socket.socket],
+    counters: "Counters | None",
+) -> None:
+    """Raises StartError."""
+    server = WorkerServer(config, channel, counters)
+    try:
+        if privileges.identity(config) is not None:
+            server.load_certificate()  # while we may still read the key
+            privileges.drop(config)
+    finally:
+        logs.configure(config)  # now, so that files of the log belong to the user
+    titles.set_title(config, "worker")
+    server.run(list(sockets))
+
+
 def main() -> int:
     # A handler, not SIG_IGN, which the app's own child processes would inherit.
-    signal.signal(signal.SIGINT, lambda number, frame: None)
+    for number in (signal.SIGINT, signal.SIGUSR2):  # meant for the supervisor
+        signal.signal(number, lambda number, frame: None)
+    signal.signal(signal.SIGUSR1, logs.reopen_on_signal)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
     stacks = int(sys.argv[2])
     os.set_inheritable(stacks, False)
+    counters = None
+    if len(sys.argv) > 3:
+        from .metrics import counters_in
+
+        counters = counters_in(int(sys.argv[3]))
+        os.close(int(sys.argv[3]))
     if not faulthandler.is_enabled():  # else the user has asked for it on standard error
         faulthandler.enable(stacks)
     try:
         with channel.makefile("rb") as stream:
-            config, fds = pickle.load(stream)
+            config, fds, addresses, secret = pickle.load(stream)
     except EOFError:
         return START_FAILED  # the supervisor has ended already
-    logs.configure(config)
-    sockets = [socket.socket(fileno=fd) for fd in fds]
-    for sock in sockets:
+    tickets.adopt(secret)
+    sockets = [ListeningSocket(fileno=fd) for fd in fds]
+    for sock, address in zip(sockets, addresses, strict=True):
         sock.set_inheritable(False)
+        sock.address = address
     try:
-        WorkerServer(config, channel).run(sockets)
+        serve(config, channel, sockets, counters)
     except StartError as error:
         if isinstance(error, AppError) and error.__cause__ is not None:
             logger.error("%s", "".join(traceback.format_exception(error.__cause__)).rstrip())

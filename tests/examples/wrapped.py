@@ -2,6 +2,6 @@
 
 from apps import app as inner
 
-from examples.metrics import Metrics
+from examples.observed.metrics import Metrics
 
 app = Metrics(inner)

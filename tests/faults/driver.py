@@ -26,6 +26,7 @@ FAULTS = (
     "http2_unread",
     "http2_messages",
     "http2_restarts",
+    "replacements",
 )
 
 __all__ = ["FAULTS", "Verdict", "main"]

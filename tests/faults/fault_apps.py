@@ -10,6 +10,7 @@ from pathlib import Path
 
 FRAME = bytes(65536)
 begun = 0  # requests for /bytes and /pieces
+leaked = []
 sent = 0  # messages that send() took of the WebSockets of this process
 
 
@@ -56,6 +57,9 @@ async def app(scope, receive, send):
     elif name == "late":
         await asyncio.sleep(0.5)
         await respond(send, b"hello")
+    elif name == "grow":  # as an app that leaks
+        leaked.append(bytearray(b"x") * (64 << 20))
+        await respond(send, b"%d" % os.getpid())
     elif name == "never":
         await asyncio.sleep(600)
     elif name == "upload":

@@ -16,6 +16,7 @@ WAITING = (
     "startups",
     "drips",
     "http2_restarts",
+    "replacements",
 )
 
 

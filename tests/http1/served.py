@@ -5,6 +5,7 @@ from typing import Any
 
 from fastserve import Config
 from fastserve.importer import load
+from fastserve.metrics import private_counters
 from fastserve.service import Service, make_service
 
 from .loop import Loop
@@ -17,12 +18,21 @@ class Served:
     """An app behind its service; `connect()` gives the transport of a new connection."""
 
     def __init__(
-        self, loop: Loop, app: Any, *, state: dict[str, Any] | None = None, **options: Any
+        self,
+        loop: Loop,
+        app: Any,
+        *,
+        state: dict[str, Any] | None = None,
+        log: Any = None,
+        **options: Any,
     ) -> None:
         self.loop = loop
         self.config = Config(app, access_log=False, **options)
         state = {} if state is None else state
-        self.service: Service = make_service(load(self.config), self.config, loop, state, None)
+        self.counters = private_counters()
+        self.service: Service = make_service(
+            load(self.config), self.config, loop, state, log, self.counters
+        )
         self.service.start()
         self.transports: weakref.WeakSet[Transport] = weakref.WeakSet()
 
@@ -41,6 +51,9 @@ class Served:
         self.check()
         assert not self.service.connections
         assert self.service.active == 0
+        levels = self.counters.read()["levels"]
+        for name in ("requests", "connections", "http2_connections", "streams", "websockets"):
+            assert levels[name] == 0, levels
 
     def check(self) -> None:
         """No exception has reached the loop, and no transport was misused."""

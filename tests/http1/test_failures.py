@@ -480,13 +480,13 @@ def test_a_websocket_app_that_fails_before_it_accepts(serve, loop, failure):
 class Lines:
     """An access log that keeps what it is given."""
 
-    timed = False
+    timed = wants_headers = wants_response_headers = False
 
     def __init__(self):
         self.kept = []
 
-    def record(self, client, method, raw_path, query, version, status, length, elapsed_ns):
-        self.kept.append((method, raw_path, query, version, status))
+    def record(self, entry):
+        self.kept.append((entry.method, entry.path, entry.query, entry.version, entry.status))
 
 
 @pytest.mark.parametrize(("root", "path"), [("", b"/a%20b"), ("/api", b"/api/a%20b")])

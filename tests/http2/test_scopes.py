@@ -104,14 +104,15 @@ class Log:
     """Stands for the access log; `lines` has the path, the status and the client of each line."""
 
     timed = True
+    wants_headers = wants_response_headers = False
 
     def __init__(self):
         self.lines = []
 
-    def record(self, client, method, path, query, version, status, length, elapsed):
-        assert version == "2"
-        assert elapsed >= 0
-        self.lines.append((path, status, client))
+    def record(self, entry):
+        assert entry.version == "2"
+        assert entry.elapsed >= 0
+        self.lines.append((entry.path, entry.status, entry.client))
 
 
 def logged(serve, loop, app, **options):
@@ -153,5 +154,6 @@ def test_the_access_log(serve, loop):
     assert log.lines == [
         (b"/answers", 200, "192.0.2.1:0"),
         (b"/fails", 500, local),
+        (b"/waits", 499, local),
         (b"/stalls", 408, local),
     ]

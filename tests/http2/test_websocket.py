@@ -54,6 +54,11 @@ def test_an_echo_and_a_close(serve):
     peer, number = opened(served)
     peer.data(number, text(b"abc") + text(b"def"))
     peer.settle()
+    found = served.counters.read()
+    assert found["levels"]["websockets"] == found["totals"]["websockets"] == 1
+    assert found["totals"]["messages_received"] == found["totals"]["messages_sent"] == 2
+    # The connection has counted the bytes: the WebSocket does not count them again.
+    assert found["totals"]["bytes_sent"] == len(peer.transport.received)
     assert peer.answers[number].body == b"\x81\x03abc\x81\x03def"
     peer.data(number, CLOSE, end=True)
     peer.settle()

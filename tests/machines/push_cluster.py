@@ -9,6 +9,7 @@ Each client must get each message of its channels once and in order. Prints figu
 
 import argparse
 import http.client
+import itertools
 import json
 import os
 import resource
@@ -149,34 +150,41 @@ class Crowd:
         return [json.loads(process.expect("^report (.*)", WAIT)[1]) for process in self.processes]
 
 
-class Publisher(threading.Thread):
+class Publisher:
     """Posts message after message through the balancer, again when it had no answer."""
 
+    THREADS = 4  # one channel is always the same thread's, so that its messages have an order
+
     def __init__(self, cluster: Cluster, groups: int, rate: float) -> None:
-        super().__init__(daemon=True)
         self.machine = cluster.network.machine("publisher")
         self.address = cluster.balancer.address
         self.channels = [*(f"group-{n}" for n in range(groups)), "all"]
-        self.rate = rate
         self.last = dict.fromkeys(self.channels, 0)
         self.repeated = 0
         self.faults: list[str] = []
         self.stopping = threading.Event()
-        self.start()
+        self.threads = [
+            threading.Thread(
+                daemon=True,
+                target=self.run,
+                args=(self.channels[n :: self.THREADS], rate / self.THREADS),
+            )
+            for n in range(self.THREADS)
+        ]
+        for thread in self.threads:
+            thread.start()
 
-    def run(self) -> None:
+    def run(self, channels: list[str], rate: float) -> None:
         try:
-            self.publish_all()
+            with self.machine.inside():
+                due = time.monotonic()
+                for channel in itertools.cycle(channels):
+                    if self.stopping.wait(max(0, due - time.monotonic())):
+                        return
+                    self.publish(channel, self.last[channel] + 1)
+                    due += 1 / rate
         except Exception as error:
             self.faults.append(repr(error))
-
-    def publish_all(self) -> None:
-        with self.machine.inside():
-            due = time.monotonic()
-            while not self.stopping.wait(max(0, due - time.monotonic())):
-                channel = self.channels[sum(self.last.values()) % len(self.channels)]
-                self.publish(channel, self.last[channel] + 1)
-                due += 1 / self.rate
 
     def publish(self, channel: str, number: int) -> None:
         while not self.faults:
@@ -209,8 +217,9 @@ class Publisher(threading.Thread):
     def stop(self) -> dict[str, int]:
         """The number of messages in each channel."""
         self.stopping.set()
-        self.join(WAIT)
-        assert not self.is_alive(), "the publisher does not stop"
+        for thread in self.threads:
+            thread.join(WAIT)
+            assert not thread.is_alive(), "the publisher does not stop"
         return self.last
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import subprocess
 import sys
 import time
 
@@ -33,6 +34,8 @@ async def app(scope, receive, send):
     assert scope["type"] == "http"
     if scope["path"] == "/pid":
         return await respond(send, str(os.getpid()).encode())
+    if scope["path"] in CHILDREN:
+        return await respond(send, str(CHILDREN[scope["path"]]()).encode())
     if scope["path"] == "/die":
         os._exit(9)
     if scope["path"] == "/hang":
@@ -135,3 +138,57 @@ async def swallow(scope, receive, send):
         count += len(message["body"])
         more = message["more_body"]
     await respond(send, b"%d" % count)
+
+
+INHERITED = """
+import os, stat
+found = [name for name in os.environ if "LISTEN_" in name or "_FASTSERVE" in name]
+for fd in range(3, 256):
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        continue
+    if stat.S_ISSOCK(mode):
+        found.append(fd)
+print(found, end="")
+"""
+
+
+def inherited():
+    """What a process that the app starts gets of the server's, even if it closes nothing."""
+    command = [sys.executable, "-c", INHERITED]
+    return subprocess.run(
+        command, capture_output=True, check=True, text=True, close_fds=False
+    ).stdout
+
+
+def orphan():
+    """The number of a process that ends after its parent."""
+    command = ["sh", "-c", "sleep 0.1 >&- 2>&- & echo $!"]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+
+
+def processes():
+    """Those that exist, zombies too."""
+    return " ".join(filter(str.isdecimal, os.listdir("/proc")))
+
+
+def zombies():
+    """The processes that have ended and that nobody has waited for."""
+    found = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as file:
+            if file.read().rpartition(")")[2].split()[0] == "Z":
+                found.append(name)
+    return " ".join(found)
+
+
+def status():
+    """That of a process which ended a while ago."""
+    process = subprocess.Popen(["sh", "-c", "exit 7"])
+    while str(process.pid) not in zombies().split():
+        pass
+    return process.wait()
+
+
+CHILDREN = {"/inherited": inherited, "/orphan": orphan, "/processes": processes, "/status": status}

@@ -84,11 +84,19 @@ class Command:
 
     @property
     def stdout(self):
-        return self.lines["stdout"]
+        return without_stamps(self.lines["stdout"])
 
     @property
     def stderr(self):
-        return self.lines["stderr"]
+        return without_stamps(self.lines["stderr"])
+
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} \[\d+\] ")
+
+
+def without_stamps(lines):
+    """Lines of the logs without their time and process."""
+    return [STAMP.sub("", line, count=1) for line in lines]
 
 
 def fail_to_start(*args, **options):

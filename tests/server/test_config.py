@@ -212,7 +212,7 @@ def test_every_option_has_help_a_flag_and_a_variable():
     assert len({option.flag for option in options()}) == len(options())
 
 
-@pytest.mark.parametrize("page", ["options", "migrating"])
+@pytest.mark.parametrize("page", ["options", "options_compared", "migrating"])
 def test_docs_are_current(page):
     made = subprocess.run(
         [sys.executable, ROOT / "docs" / f"make_{page}.py"], check=True, capture_output=True
@@ -228,11 +228,13 @@ def test_the_index_of_the_package():
         "Config",
         "ConfigError",
         "LifespanError",
+        "RunningServer",
         "Server",
         "StartError",
         "WorkerError",
         "__version__",
         "run",
+        "running",
     ]
     assert all(hasattr(fastserve, name) for name in fastserve.__all__)
 

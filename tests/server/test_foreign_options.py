@@ -12,8 +12,8 @@ OURS = {param for each in command.params for param in (*each.opts, *each.seconda
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (["--bind", "0.0.0.0:80"], "--bind: use --host and --port, --uds or --fd"),
-        (["--bind=0.0.0.0:80"], "--bind: use --host and --port, --uds or --fd"),
+        (["-b", "0.0.0.0:80"], "-b: use --bind"),
+        (["--workers-max-rss=512"], "--workers-max-rss: use --worker-max-memory"),
         (["-w", "4"], "-w: use --workers"),
         (["-k", "uvicorn.workers.UvicornWorker"], "-k: remove it; every worker runs an event loop"),
         (["--ssl-certificate", "cert.pem"], "--ssl-certificate: use --ssl-certfile"),

@@ -181,7 +181,7 @@ def test_protocols_do_not_know_the_insides_of_each_other():
 
 def test_the_length_of_files():
     """CONTRIBUTING.md: a compiled class stays whole, up to about 900 lines."""
-    limits = {".pyx": 900, "config.py": 600}  # that is a list, with one entry per option
+    limits = {".pyx": 900, "config.py": 800}  # that is a list, with one entry per option
     # A session and its streams, and a connection and theirs, know each other's insides; Cython
     # wants such two in one module.
     exceptions = {"httpparser.http2._session": 1100, "fastserve.http2._connection": 1050}

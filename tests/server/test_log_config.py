@@ -7,14 +7,16 @@ import logging
 import os
 import pickle
 import signal
+import sys
 
 import pytest
 from serving import HERE, Command, get
 
-from fastserve import Config, LifespanError, Server
-from fastserve.access_log import ColorAccessLog, FilteredAccessLog, open_access_log
+from fastserve import Config, ConfigError, LifespanError, Server
+from fastserve.access_log import FilteredAccessLog, open_access_log
+from fastserve.asgi._entry import Entry
 from fastserve.formatters import AccessFormatter, DefaultFormatter, wants_colors
-from fastserve.log_config import rename_sections, with_our_loggers
+from fastserve.log_config import load, read, rename_sections, with_our_loggers
 from fastserve.trace import traced
 
 
@@ -94,6 +96,20 @@ def test_an_ini_file():
     assert parser["formatter_c"]["class"] == "fastserve.formatters.DefaultFormatter"
 
 
+def test_a_yaml_file(tmp_path):
+    path = tmp_path / "log.yaml"
+    path.write_text("version: 1\nloggers:\n  fastserve: {level: INFO}\n")
+    assert read(str(path)) == {"version": 1, "loggers": {"fastserve": {"level": "INFO"}}}
+
+
+def test_a_yaml_file_without_pyyaml(tmp_path, monkeypatch):
+    path = tmp_path / "log.yml"
+    path.write_text("version: 1\n")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ConfigError, match=r"PyYAML is not installed; pip install '.*\[yaml\]'$"):
+        load(str(path), None)
+
+
 def test_an_open_file_is_read_at_once():
     config = Config("a:b", workers=2, log_config=io.StringIO("[loggers]\nkeys = root\n"))
     assert pickle.loads(pickle.dumps(config)).log_config["loggers"]["keys"] == "root"
@@ -110,25 +126,24 @@ def test_filters_of_the_access_log(access_logger, capsys):
         log = open_access_log(Config("a:b"), loop)
         assert isinstance(log, FilteredAccessLog)
         for path in (b"/seen", b"/health"):
-            log.record("c:1", "GET", path, b"", "1.1", 200, 0, 0)
+            log.record(Entry("c:1", "GET", path))
         log.close()
         access_logger.disabled = True
         assert open_access_log(Config("a:b"), loop) is None
 
     asyncio.run(main())
-    assert capsys.readouterr().out == 'c:1 - "GET /seen HTTP/1.1" 200\n'
+    assert capsys.readouterr().out.partition("] ")[2] == 'c:1 - "GET /seen HTTP/1.1" 200\n'
 
 
 def test_a_coloured_access_log(capsys):
     async def main():
         log = open_access_log(Config("a:b", use_colors=True), asyncio.get_running_loop())
-        assert isinstance(log, ColorAccessLog)
-        log.record("c:1", "GET", b"/", b"", "1.1", 200, 0, 0)
+        log.record(Entry("c:1", "GET", b"/"))
         log.close()
 
     asyncio.run(main())
     line = 'c:1 - "\x1b[1mGET / HTTP/1.1\x1b[0m" \x1b[32m200\x1b[0m\n'
-    assert capsys.readouterr().out == line
+    assert capsys.readouterr().out.partition("] ")[2] == line
 
 
 @pytest.mark.parametrize("level", ["warning", "error", "critical"])

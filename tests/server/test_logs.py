@@ -2,13 +2,20 @@
 
 import contextlib
 import fcntl
+import http.client
 import logging
 import os
+import re
+import signal
+import threading
 
 import pytest
+from serving import HERE, WAIT, Command, fail_to_start, get
 
-from fastserve import logs
-from fastserve.logs import LineWriter, pieces, printable
+from fastserve import Config, ConfigError, logs
+from fastserve.formatters import TIME, DefaultFormatter
+from fastserve.log_file import FILES, LogFile
+from fastserve.logs import FORMAT, MESSAGE_CHARACTERS, LineHandler, LineWriter, pieces, printable
 
 
 @pytest.fixture
@@ -135,3 +142,188 @@ def test_a_log_file_that_was_moved_is_opened_anew(tmp_path):
         handler.close()
     assert (tmp_path / "log.1").read_text() == "one\ntwo\nthree\n"
     assert path.read_text() == "four\n"
+
+
+# Lines
+
+
+def test_a_line_has_the_time_and_the_process():
+    record = logging.LogRecord("fastserve", logging.INFO, "", 0, "Stopping", (), None)
+    line = DefaultFormatter(FORMAT, TIME, use_colors=False).format(record)
+    pattern = rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{{4}} \[{os.getpid()}\] INFO: Stopping"
+    assert re.fullmatch(pattern, line)
+
+
+def test_a_message_as_long_as_a_client_likes_is_cut(pipe):
+    stream, fd = pipe
+    handler = LineHandler(fd)
+    text = "x" * (MESSAGE_CHARACTERS + 1000)
+    got = []
+    thread = threading.Thread(target=lambda: got.append(stream.read()))
+    thread.start()
+    handler.emit(logging.LogRecord("a", logging.INFO, "", 0, "%s", (text,), None))
+    assert handler._writer.close()
+    os.close(fd)
+    thread.join(WAIT)
+    written = got[0].replace(b"\n", b"")  # wrapped for the pipe
+    assert written == b"x" * MESSAGE_CHARACTERS + b"... (1000 more characters)"
+
+
+# Files
+
+
+def test_a_file_is_appended_to_and_opened_anew_when_it_was_moved(tmp_path):
+    path = tmp_path / "log"
+    path.write_text("before\n")
+    file = LogFile("log_file", str(path))
+    writer = LineWriter(file.fd, "log")
+    number = file.fd
+    try:
+        for word in ("one", "two"):
+            writer.write(f"{word}\n")
+            assert writer.flush()
+            logs.reopen()  # not moved: kept as it is
+        path.rename(tmp_path / "log.1")
+        writer.write("three\n")
+        assert writer.flush()
+        logs.reopen()
+        writer.write("four\n")
+        assert writer.close()
+        assert file.fd == number
+        assert not os.get_inheritable(number)
+    finally:
+        file.close()
+    assert file not in FILES
+    file.reopen()  # which is nothing now
+    assert (tmp_path / "log.1").read_text() == "before\none\ntwo\nthree\n"
+    assert path.read_text() == "four\n"
+
+
+def test_a_file_that_cannot_be_opened_anew_goes_on(tmp_path, caplog):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    file = LogFile("log_file", str(folder / "log"))
+    try:
+        folder.rename(tmp_path / "old")
+        logs.reopen()
+        os.write(file.fd, b"on\n")
+    finally:
+        file.close()
+    assert caplog.messages == [f"Cannot reopen {folder / 'log'}: No such file or directory"]
+    assert (tmp_path / "old" / "log").read_text() == "on\n"
+
+
+def test_files_that_cannot_be_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, problem in (
+        (tmp_path, f"log_file: cannot open {tmp_path}: Is a directory"),
+        (tmp_path / "a" / "b", f"cannot open {tmp_path}/a/b: there is no folder {tmp_path}/a"),
+        (tmp_path / "pipe", f"cannot open {tmp_path}/pipe: nobody reads this pipe"),
+    ):
+        with pytest.raises(ConfigError, match=problem):
+            LogFile("log_file", str(path))
+
+
+@pytest.mark.parametrize("option", ["--log-file", "--access-log-file"])
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+def test_a_file_that_cannot_be_opened_is_an_error_at_the_start(option, workers):
+    status, lines = fail_to_start("apps:app", option, "/no/such/folder/log", *workers)
+    assert status == 2
+    problem = "cannot open /no/such/folder/log: there is no folder /no/such/folder"
+    assert lines == [f"fastserve: {option}: {problem}"]
+
+
+def test_a_log_file_beside_a_log_config():
+    with pytest.raises(ConfigError, match="log_file: cannot be combined with log_config"):
+        Config("a:b", log_file="a", log_config={"version": 1})
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_files_rotated_under_load(tmp_path, workers):
+    """No line is lost, none comes twice, and none is cut."""
+    access, errors = tmp_path / "access.log", tmp_path / "error.log"
+    arguments = ["apps:app", "--port", "0", "--workers", workers]
+    arguments += ["--access-log-file", access, "--log-file", errors]
+    with Command(*arguments) as command:
+        port = port_in(errors)
+        stop = threading.Event()
+        sent = []
+
+        def load(name):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
+            while not stop.is_set():
+                target = f"/{name}/{len(sent)}"
+                sent.append(target)
+                connection.request("GET", target)
+                connection.getresponse().read()
+            connection.close()
+
+        threads = [threading.Thread(target=load, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        for number in range(5):
+            wait_for(lambda: access.exists() and access.stat().st_size > 1000)
+            access.rename(tmp_path / f"access.log.{number}")
+            command.signal(signal.SIGUSR1)
+            wait_for(access.exists)
+        stop.set()
+        for thread in threads:
+            thread.join(WAIT)
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+        assert command.stderr == command.stdout == []
+    text = "".join(path.read_text() for path in tmp_path.glob("access.log*"))
+    lines = text.splitlines()
+    pattern = re.compile(
+        r'[-\d]+ [:\d]+ [+-]\d+ \[\d+\] 127\.0\.0\.1:\d+ - "GET (\S+) HTTP/1\.1" \d+'
+    )
+    found = [pattern.fullmatch(line)[1] for line in lines]
+    assert sorted(found) == sorted(sent)
+    assert "Stopping" in errors.read_text()
+
+
+def wait_for(condition):
+    """By asking again and again: nothing tells when a process has opened a file."""
+    pause = threading.Event()
+    for _ in range(WAIT * 100):
+        if condition():
+            return
+        pause.wait(0.01)
+    raise AssertionError("it did not come")
+
+
+def port_in(path):
+    """Of a server that says it in this file."""
+    wait_for(lambda: path.exists() and "running on" in path.read_text())
+    return int(re.search(r"running on http://[^ ]*:(\d+)", path.read_text())[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP])
+def test_a_signal_has_the_files_opened_anew(tmp_path, number):
+    path = tmp_path / "access.log"
+    with Command("apps:app", "--port", "0", "--access-log-file", path) as command:
+        port = command.port()
+        assert get(port)[0] == 200
+        wait_for(lambda: path.stat().st_size)
+        path.rename(tmp_path / "old")
+        command.signal(number)
+        wait_for(path.exists)
+        assert get(port)[0] == 200
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0
+    assert path.read_text().count("\n") == (tmp_path / "old").read_text().count("\n") == 1
+
+
+def test_a_signal_handler_of_the_apps_stays(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import signal\n"
+        "from apps import app\n"
+        "signal.signal(signal.SIGUSR1, lambda *args: print('mine', flush=True))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(HERE)))}
+    with Command("own:app", "--port", "0", env=env) as command:
+        command.port()
+        command.signal(signal.SIGUSR1)
+        command.expect("mine", "stdout")
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0

@@ -1,6 +1,5 @@
 """Over TLS: the `tls` extension, files, and the same answers as without it."""
 
-import contextlib
 import ssl
 
 import pytest
@@ -105,18 +104,6 @@ def test_a_refusal_and_a_close(live):
         client.send(b"GET / HTTP/1.1\r\n\r\n")
         assert client.response().status == 400
         client.closed()
-
-
-def test_http_on_the_tls_port(live):
-    """No answer can be given; the connection ends."""
-    server = live(app, **FILES)
-    with server.connect() as client:
-        client.send(GET)
-        with contextlib.suppress(ConnectionResetError):
-            client.rest()
-    with server.connect(client_context()) as client:
-        client.send(GET)
-        assert client.response().body == b"ok"
 
 
 NAMES = {

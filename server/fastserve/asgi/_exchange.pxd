@@ -1,8 +1,12 @@
 from libc.stdint cimport int64_t
 
 from httpparser cimport Output, RequestHead
+from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport Job, WaitQueue
+
+cdef enum:
+    CLIENT_LEFT = 499  # nginx's status for the log; it is never sent
 
 cdef enum Phase:
     EXPECT_START  # no response yet
@@ -22,9 +26,12 @@ cdef class Channel:
     # What every scope on this carrier says.
     cdef dict scope  # borrowed from the service: the template of its scopes
     cdef object client  # owned: (host, port), [path, None] or None
+    cdef public tuple endpoints  # owned: client and server by the PROXY protocol, or None
     cdef list server  # owned: [path, None] of a Unix socket, else None: the template has it
     cdef dict tls  # owned: the tls extension, or None
     cdef bint proxied  # the peer is a trusted proxy
+    cdef str client_text  # owned: the client for the access log; made when it is first needed
+    cdef bint forwarded  # the text is that of a proxy's client
 
     cdef int64_t send_head(self, Exchange exchange, object headers) except? -2
     cdef int drop_head(self) except -1
@@ -48,7 +55,8 @@ cdef class Exchange(Job):
     cdef dict scope  # owned until the app is called
     cdef bint called  # the app was called
     cdef bint is_websocket  # a handshake; its app speaks WebSocket
-    cdef long long started_at  # nanoseconds of the monotonic clock, for the access log
+    cdef bint recorded  # its end is in the access log
+    cdef long long started_at  # monotonic_ns(), if the service is timed
 
     # The request's body.
     cdef bytes first  # owned: what has arrived and was not received, while it is one piece
@@ -67,6 +75,7 @@ cdef class Exchange(Job):
     cdef readonly int status
     cdef readonly int64_t sent  # bytes of content
     cdef int64_t remaining  # bytes that Content-Length still promises; -1: no promise
+    cdef object headers  # owned: of the response, as the app gave them, if the access log asks
     cdef bint has_content  # decided once, when the head is given. RFC 9112 6.3
     cdef bint has_trailers  # the app announced trailers
     cdef bint nested  # our step began inside another step or turn of the channel
@@ -96,4 +105,9 @@ cdef dict make_scope(Channel channel, RequestHead head)
 cdef int admit(Service service, RequestHead head) except -1
 cdef str describe_carrier(Channel channel, object transport)
 cdef str text_of(object client)
-cdef int record(Exchange exchange, str client_text) except -1
+cdef int name_client(Channel channel, object client) except -1
+cdef int record(Exchange exchange, int status) except -1
+cdef int record_refusal(Channel channel, Exchange exchange, RequestHead head, bytes start,
+                        int status) except -1
+cdef Entry record_websocket(Exchange exchange, int status)
+cdef int record_close(Service service, Entry entry, int code, double seconds) except -1

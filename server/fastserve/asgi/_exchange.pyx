@@ -13,13 +13,15 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
 from httpparser cimport Output, RequestHead, as_bytes
+from fastserve.asgi._counters cimport Counters, monotonic_ns
+from fastserve.asgi._entry cimport Entry, entry_of_start
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 
 import sys
 from asyncio import CancelledError, current_task
-from time import perf_counter_ns
 
+from fastserve.asgi._entry import quoted
 from fastserve.asgi.files import open_path, part_of
 from fastserve.asgi.tls_scope import describe
 from fastserve.errors import ClientDisconnected, Refusal
@@ -174,7 +176,9 @@ cdef class Exchange(Job):
         self.remaining = -1
         self.continue_wanted = head.expect_continue
         if channel.service.timed:
-            self.started_at = perf_counter_ns()
+            self.started_at = monotonic_ns()
+        if channel.proxied and channel.service.access_log is not None:
+            name_client(channel, self.scope["client"])  # the proxy's word for it, if it gave one
         return 0
 
     # -- the request ---------------------------------------------------------------------------
@@ -296,6 +300,8 @@ cdef class Exchange(Job):
         if self.status < 200:
             raise ValueError(f"{self.status} is not a final status")
         self.has_trailers = flag(message, "trailers")
+        if self.channel.service.wants_response_headers and headers is not None:
+            headers = self.headers = list(headers)
         # RFC 9110 9.3.2, 15.3.5, 15.3.6 and 15.4.5
         self.has_content = not (
             self.status == 204 or self.status == 205 or self.status == 304
@@ -411,7 +417,7 @@ cdef class Exchange(Job):
         """Call the app, which runs until it waits for something."""
         cdef Exchange kept = self  # no-cython-lint: the channel may let go of it meanwhile
         self.called = True
-        self.channel.service.active += 1
+        self.channel.service.enter()
         return self.channel.service.runner.run(self)
 
     cdef object start(self):
@@ -447,9 +453,12 @@ cdef class Exchange(Job):
         if channel.gone:
             if error is not None:
                 self.log_failure(error)
+            record(self, CLIENT_LEFT)
             return self.complete()
-        if error is None and not self.disconnected:  # else it was told to end, at a stop
+        if error is None and not self.disconnected:
             error = RuntimeError("the app returned before its response was complete")
+        elif error is None and not channel.service.draining:  # else it was told to end, at a stop
+            record(self, CLIENT_LEFT)
         if error is not None:
             self.log_failure(error)
         return self.fail()
@@ -472,6 +481,7 @@ cdef class Exchange(Job):
         return self.channel.answer(self, status, text)
 
     cdef int log_failure(self, object error) except -1:
+        self.channel.service.count_failure()
         self.channel.service.logger.error(
             "the app failed in %s %s", self.head.method, printable(self.head.path), exc_info=error,
         )
@@ -559,16 +569,24 @@ cdef str describe_carrier(Channel channel, object transport):
     """Fill in what every scope on a connection says; its scheme."""
     cdef Service service = channel.service
     cdef str scheme = "http"
-    channel.client = address(transport.get_extra_info("peername"))
     tls = transport.get_extra_info("ssl_object")
     if tls is not None:
         scheme = "https"
         channel.tls = describe(tls, service.server_certificate)
-    server = address(transport.get_extra_info("sockname"))
+    server = None
+    if channel.endpoints is None:
+        channel.client = address(transport.get_extra_info("peername"))
+        channel.proxied = service.proxies is not None and service.proxies.trust(channel.client)
+    else:
+        channel.client, server = channel.endpoints
+        channel.proxied = (
+            service.proxies is not None and service.proxies.trust_behind(channel.client)
+        )
+    if server is None:
+        server = address(transport.get_extra_info("sockname"))
     if type(server) is list:
         channel.server = server
     channel.scope = service.scope_of(server, scheme)
-    channel.proxied = service.proxies is not None and service.proxies.trust(channel.client)
     return scheme
 
 
@@ -586,19 +604,140 @@ cdef str text_of(object client):
     return f"{client[0]}:{client[1]}" if isinstance(client, tuple) else ""
 
 
-cdef int record(Exchange exchange, str client_text) except -1:
-    """Write a line of the access log, which is on."""
-    cdef Service service = exchange.channel.service
-    cdef RequestHead head = exchange.head
-    cdef bytes path = head.raw_path
-    if service.root_path is not None:  # as the app sees it
-        path = <bytes> service.raw_root_path + path
-    service.access_log.record(
-        client_text, head.method, path, head.query, head.version,
-        exchange.status, exchange.sent,
-        perf_counter_ns() - exchange.started_at if service.timed else 0,
-    )
+cdef int name_client(Channel channel, object client) except -1:
+    """For the access log: the client is this, and not always the peer."""
+    if client is not channel.client or channel.forwarded:
+        channel.forwarded = client is not channel.client
+        # An address, but others' word for it: no line may be forged whatever it is.
+        channel.client_text = quoted(text_of(client).encode("utf-8", "backslashreplace"))
     return 0
+
+
+# The ends, each in one place. What counts requests counts them here.
+
+cdef int record(Exchange exchange, int status) except -1:
+    """A request that the app has seen has ended: with its response, or CLIENT_LEFT."""
+    cdef Service service = exchange.channel.service
+    if exchange.recorded:
+        return 0
+    exchange.recorded = True
+    if status != CLIENT_LEFT:
+        service.served += 1
+    if service.counters is not None:
+        count_answer(service.counters, exchange, status)
+    if service.access_log is not None:
+        write_entry(service, entry_of(exchange, status))
+    return 0
+
+
+cdef int count_answer(Counters counters, Exchange exchange, int status) except -1:
+    if not exchange.is_websocket:
+        return counters.answered(
+            exchange.head.method, status, monotonic_ns() - exchange.started_at
+        )
+    return 0 if status == CLIENT_LEFT else counters.refused_websocket()
+
+
+cdef int record_refusal(Channel channel, Exchange exchange, RequestHead head, bytes start,
+                        int status) except -1:
+    """The server itself answers a request: `head` and `start` are what is known without exchange.
+
+    `start` is what has arrived of a request line.
+    """
+    cdef Service service = channel.service
+    cdef Entry entry
+    if exchange is not None:
+        if exchange.recorded:
+            return 0
+        exchange.recorded = True
+        if exchange.called:
+            service.served += 1
+    if service.counters is not None:
+        service.counters.refused(status)
+    if service.access_log is None:
+        return 0
+    if exchange is not None:
+        entry = entry_of(exchange, status)
+    elif head is not None:
+        entry = entry_of_head(channel, head)
+    else:
+        entry = entry_of_start(EMPTY if start is None else start)
+        entry.client = client_text_of(channel)
+    entry.status = status
+    write_entry(service, entry)
+    return 0
+
+
+cdef Entry record_websocket(Exchange exchange, int status):
+    """A WebSocket was accepted; what record_close() needs, or None."""
+    cdef Service service = exchange.channel.service
+    cdef Entry entry
+    exchange.recorded = True
+    if service.counters is not None:
+        service.counters.opened_websocket()
+    if service.access_log is None:
+        return None
+    entry = entry_of(exchange, status)
+    entry.method = "WebSocket"
+    entry.websocket = "accepted"
+    write_entry(service, entry)
+    entry = entry_of(exchange, status)
+    entry.method = "WebSocket"
+    entry.websocket = "closed"
+    if not service.wants_headers:
+        entry.headers = None  # they would be kept for as long as it is open
+    return entry
+
+
+cdef int record_close(Service service, Entry entry, int code, double seconds) except -1:
+    """A WebSocket that was accepted has ended."""
+    if service.counters is not None:
+        service.counters.closed_websocket()
+    if entry is not None:
+        entry.status = code
+        entry.elapsed = <int64_t> (seconds * 1e9)
+        write_entry(service, entry)
+    return 0
+
+
+cdef int write_entry(Service service, Entry entry) except -1:
+    """A filter or handler of the program's must not break a connection."""
+    try:
+        service.access_log.record(entry)
+    except Exception:
+        service.logger.exception("the access log failed")
+    return 0
+
+
+cdef str client_text_of(Channel channel):
+    if channel.client_text is None:
+        channel.client_text = text_of(channel.client)
+    return channel.client_text
+
+
+cdef Entry entry_of(Exchange exchange, int status):
+    cdef Channel channel = exchange.channel
+    cdef Entry entry = entry_of_head(channel, exchange.head)
+    entry.status = status
+    entry.length = exchange.sent
+    entry.response_headers = exchange.headers
+    if channel.service.timed:
+        entry.elapsed = monotonic_ns() - exchange.started_at
+    return entry
+
+
+cdef Entry entry_of_head(Channel channel, RequestHead head):
+    cdef Service service = channel.service
+    cdef Entry entry = Entry.__new__(Entry)
+    entry.client = client_text_of(channel)
+    entry.method = head.method
+    entry.path = head.raw_path or head.target  # CONNECT has no path
+    if service.root_path is not None and entry.path.startswith(b"/"):  # as the app sees it
+        entry.path = <bytes> service.raw_root_path + entry.path
+    entry.query = head.query
+    entry.version = head.version
+    entry.headers = head.headers
+    return entry
 
 
 cdef bint is_forwarded(list headers) except -1:
@@ -608,9 +747,11 @@ cdef bint is_forwarded(list headers) except -1:
     for i in range(len(headers)):
         name = first_of(item_of(headers, i), 0)
         length = size_of(name)
-        if length == 15 or length == 17:  # x-forwarded-for, x-forwarded-proto
+        if 15 <= length <= 17:  # x-forwarded-for, -host, -port, -proto
             if memcmp(PyBytes_AS_STRING(<object> name), b"x-forwarded-", 12) == 0:
                 return True
+        elif length == 9 and memcmp(PyBytes_AS_STRING(<object> name), b"forwarded", 9) == 0:
+            return True
     return False
 
 

@@ -1,6 +1,7 @@
 from posix.time cimport clock_gettime, clockid_t, timespec
 
 from httpparser cimport Limits, Output
+from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._task cimport Runner
 
 cdef extern from *:
@@ -27,7 +28,10 @@ cdef class Service:
     cdef readonly object loop
     cdef readonly object logger
     cdef readonly object access_log  # None: off
+    cdef readonly Counters counters  # owned; None: metrics are off
     cdef bint timed  # it wants to know how long a request took
+    cdef bint wants_headers  # it uses the fields of requests
+    cdef bint wants_response_headers  # and those that the app gives responses
     cdef readonly object context  # each request runs in a copy of it
     cdef readonly object parser_factory  # None: llhttp
     cdef readonly object proxies  # the trusted ones; None: nobody
@@ -78,13 +82,39 @@ cdef class Service:
         """A deadline that the sweep will see passed; 0: none."""
         return self.now + seconds + 1 if seconds else 0
 
+    cdef inline int enter(self) noexcept:
+        """A request's app is called."""
+        self.active += 1
+        if self.counters is not None:
+            self.counters.counts.levels.requests = self.active
+        return 0
+
     cdef inline int leave(self) except -1:
         """A request's app has returned."""
         self.active -= 1
+        if self.counters is not None:
+            self.counters.counts.levels.requests = self.active
         if self.closed is not None:
             self.notice()
         return 0
 
+    cdef inline int count_received(self, Py_ssize_t size) noexcept:
+        if self.counters is not None:
+            self.counters.counts.totals.bytes_received += size
+        return 0
+
+    cdef inline int count_failure(self) noexcept:
+        """The app has raised."""
+        if self.counters is not None:
+            self.counters.counts.totals.failures += 1
+        return 0
+
+    cdef inline int count_sent(self, Py_ssize_t size) noexcept:
+        if self.counters is not None:
+            self.counters.counts.totals.bytes_sent += size
+        return 0
+
     cdef dict scope_of(self, object server, str scheme)
+    cdef int remember(self, object connection) except -1
     cdef int forget(self, object connection) except -1
     cpdef notice(self)

@@ -6,7 +6,8 @@ from typing import Any
 
 from typing_extensions import disjoint_base
 
-from fastserve.access_log import AccessLog, FilteredAccessLog
+from fastserve.access_log import Log
+from fastserve.asgi._counters import Counters
 from fastserve.config import Config
 from fastserve.types import ASGIApp
 
@@ -18,7 +19,8 @@ class Service:
     config: Config
     loop: AbstractEventLoop
     logger: Logger
-    access_log: AccessLog | FilteredAccessLog | None
+    access_log: Log | None
+    counters: Counters | None
     context: Context
     parser_factory: Callable[..., Any] | None
     http2: Callable[[Service], BaseProtocol] | None
@@ -39,11 +41,12 @@ class Service:
         protocol: Callable[[Service], BaseProtocol],
         *,
         state: dict[str, Any] | None = None,
-        access_log: AccessLog | FilteredAccessLog | None = None,
+        access_log: Log | None = None,
         parser_factory: Callable[..., Any] | None = None,
         http2: Callable[[Service], BaseProtocol] | None = None,
+        counters: Counters | None = None,
     ) -> Service: ...
-    def connection(self) -> BaseProtocol: ...
+    def connection(self, endpoints: tuple[object, object] | None = None) -> BaseProtocol: ...
     @property
     def open_connections(self) -> int: ...
     @property

@@ -9,8 +9,11 @@ from fastserve.asgi._task cimport Runner
 
 from fastserve.asgi.tls_scope import server_certificate
 from fastserve.proxy import Proxies
+from fastserve.repeats import REPEATS
 
 __all__ = ("Service",)
+
+SWEEP_SECONDS = 1.0
 
 
 class NoParameters(dict):
@@ -30,12 +33,13 @@ cdef class Service:
 
     `app` is an ASGI 3 callable, `config` a `fastserve.Config`, `protocol` makes a connection from a
     service, `state` is the lifespan's state or None when the app has no lifespan, `access_log` has
-    `record(…)` or is None, `parser_factory` is None for llhttp, `http2` makes the protocol of a
-    connection that turns out to speak HTTP/2, None when it is off.
+    `record(entry)` or is None, `parser_factory` is None for llhttp, `http2` makes the protocol of a
+    connection that turns out to speak HTTP/2, None when it is off; `counters` is None when metrics
+    are off.
     """
 
     def __cinit__(self, app, config, loop, protocol, *, state=None, access_log=None,
-                  parser_factory=None, http2=None):
+                  parser_factory=None, http2=None, counters=None):
         self.protocol = protocol
         self.http2 = http2
         self.app = app
@@ -43,10 +47,18 @@ cdef class Service:
         self.loop = loop
         self.state = state
         self.access_log = access_log
-        self.timed = access_log is not None and access_log.timed
+        self.counters = counters
+        self.timed = counters is not None
+        if access_log is not None:
+            self.timed = self.timed or access_log.timed
+            self.wants_headers = access_log.wants_headers
+            self.wants_response_headers = access_log.wants_response_headers
         self.parser_factory = parser_factory
         trusts_proxies = config.proxy_headers and config.forwarded_allow_ips
-        self.proxies = Proxies(config.forwarded_allow_ips) if trusts_proxies else None
+        if trusts_proxies:
+            self.proxies = Proxies(
+                config.forwarded_allow_ips, config.forwarded_headers, config.forwarded_host
+            )
         self.logger = logging.getLogger("fastserve")
         self.context = contextvars.copy_context()
         self.runner = Runner(loop, self.context, config.task_per_request)
@@ -118,9 +130,15 @@ cdef class Service:
                 self.scopes[key] = scope
         return scope
 
-    def connection(self):
-        """A new protocol: the factory for `loop.create_server()`."""
-        return self.protocol(self)
+    def connection(self, endpoints=None):
+        """A new protocol: the factory for `loop.create_server()`.
+
+        `endpoints` are the addresses of client and server, if the PROXY protocol has told them.
+        """
+        protocol = self.protocol(self)
+        if endpoints is not None:
+            protocol.endpoints = endpoints
+        return protocol
 
     def reload_certificate(self):
         """Show the certificate as it is in its file now to later connections."""
@@ -139,16 +157,22 @@ cdef class Service:
     def start(self):
         """Begin to sweep: one coarse timer serves the deadlines of all connections."""
         self.now = self.loop.time()
-        self.timer = self.loop.call_later(1.0, self.sweep)
+        self.timer = self.loop.call_later(SWEEP_SECONDS, self.sweep)
+        if self.counters is not None:
+            self.counters.beat(0)
 
     def sweep(self):
         """Once a second: end what is past its deadline."""
-        self.now = self.loop.time()
-        self.timer = self.loop.call_later(1.0, self.sweep)
+        now = self.loop.time()
+        if self.counters is not None:
+            self.counters.beat(now - self.now - SWEEP_SECONDS)
+        self.now = now
+        self.timer = self.loop.call_later(SWEEP_SECONDS, self.sweep)
         for connection in tuple(self.connections):
             connection.sweep()
         for session in tuple(self.websockets):
             session.sweep(self.now)
+        REPEATS.tell()
 
     def drain(self):
         """Close idle connections in a second, busy ones after their response, WebSockets with 1012.
@@ -178,6 +202,7 @@ cdef class Service:
             self.timer.cancel()
             self.timer = None
         self.runner.close()
+        REPEATS.tell(at_end=True)
 
     async def wait_closed(self):
         """Wait until `idle`."""
@@ -189,8 +214,17 @@ cdef class Service:
                 if self.closed is closed:  # a second caller may wait by now
                     self.closed = None
 
+    cdef int remember(self, object connection) except -1:
+        """A connection is open."""
+        self.connections.add(connection)
+        if self.counters is not None:
+            self.counters.counts.levels.connections = len(self.connections)
+        return 0
+
     cdef int forget(self, object connection) except -1:
         self.connections.discard(connection)
+        if self.counters is not None:
+            self.counters.counts.levels.connections = len(self.connections)
         self.notice()
         return 0
 

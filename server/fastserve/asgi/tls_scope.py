@@ -29,9 +29,12 @@ def server_certificate(config: Config) -> str | None:
 
 
 def describe(connection: ssl.SSLObject, server_cert: str | None) -> dict[str, Any]:
-    """The extension's entry for one connection."""
+    """The extension's entry for one connection.
+
+    `server_cert` is for a context that does not know its own.
+    """
     return {
-        "server_cert": server_cert,
+        "server_cert": getattr(connection.context, "certificate", None) or server_cert,
         "client_cert_chain": client_chain(connection),
         "client_cert_name": distinguished_name(connection.getpeercert() or {}),
         "client_cert_error": None,  # a certificate that fails verification ends the handshake

@@ -21,12 +21,11 @@ cdef class Connection(Channel):
     cdef object port  # owned: a parser in Python
     cdef Writer writer  # owned
     cdef str scheme
-    cdef bint forwarded  # the text is that of a proxy's client
-    cdef str client_text  # owned: the client for the access log; made when it is first needed
 
     cdef State state
     cdef double deadline  # service.now beyond which the state has lasted too long; 0: none
     cdef Exchange exchange  # owned: the one outstanding, else None
+    cdef RequestHead arrived  # owned until it has an exchange: what a refusal refuses
     cdef bint keep_alive  # another request may follow this one
 
     # What the loop and the transport say.
@@ -43,7 +42,7 @@ cdef class Connection(Channel):
     cdef double body_since  # service.now when it began, later by the time in which we did not read
     cdef double paused_since
     cdef size_t thrown_away  # bytes of a body that nobody reads, or of input while lingering
-    cdef bytes start  # owned: the first bytes of a request whose head is not whole
+    cdef bytes start  # owned: the first bytes of a request whose head is not whole, or was refused
     cdef bint is_head  # the last request, whole or not, is a HEAD
 
     # Output.
@@ -86,4 +85,3 @@ cdef class Connection(Channel):
     cdef int linger(self) except -1
     cdef int close(self) except -1
     cdef int check_stuck(self) except -1
-    cdef int log(self, Exchange exchange) except -1

@@ -10,6 +10,7 @@ __all__ = ("Connection",)
 @final
 class Connection(BaseProtocol):
     transport: Transport
+    endpoints: tuple[object, object] | None
     gone: bool
     watcher: Future[None] | None
     def __new__(cls, service: Service) -> Connection: ...

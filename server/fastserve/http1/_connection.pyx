@@ -33,8 +33,8 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport CONTINUE, SWITCH, Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport (
-    COMPLETE, HEAD_GIVEN, Channel, Exchange, admit, describe_carrier, new_exchange, record,
-    text_of,
+    CLIENT_LEFT, COMPLETE, HEAD_GIVEN, Channel, Exchange, admit, describe_carrier, new_exchange,
+    record, record_refusal, text_of,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
@@ -53,7 +53,7 @@ from httpparser.errors import HttpParserError
 __all__ = ("Connection",)
 
 cdef enum:
-    START = 16  # bytes that tell the method, after the empty line of RFC 9112 2.2
+    START = 256  # bytes that tell the method, after the empty line of RFC 9112 2.2, for the log too
     TURN_REQUESTS = 64
     WORTH_NO_COPY = 16384  # larger bodies are given to the transport as they are
     LINGER_BYTES = 1048576
@@ -123,6 +123,8 @@ cdef class Connection(Channel):
         cdef Service service = self.service
         cdef RequestReader reader
         self.transport = transport
+        if service.counters is not None:
+            service.counters.connected(transport.get_extra_info("ssl_object") is not None)
         if service.http2 is not None:
             tls = transport.get_extra_info("ssl_object")
             if tls is not None and tls.selected_alpn_protocol() == "h2":
@@ -140,12 +142,13 @@ cdef class Connection(Channel):
         else:
             self.port = service.parser_factory(self, service.limits)
         self.deadline = service.after(service.timeout_first_byte)
-        service.connections.add(self)
+        service.remember(self)
         if service.draining:
             self.drain()
 
     def data_received(self, bytes data):
         if self.state == LINGERING:
+            self.service.count_received(PyBytes_GET_SIZE(data))
             self.thrown_away += PyBytes_GET_SIZE(data)
             if self.thrown_away > LINGER_BYTES:
                 self.close()
@@ -154,6 +157,7 @@ cdef class Connection(Channel):
                 data = self.not_http2(data)
                 if data is None:
                     return
+            self.service.count_received(PyBytes_GET_SIZE(data))
             if self.pending is None:
                 self.pending = data
                 self.at = 0
@@ -184,6 +188,7 @@ cdef class Connection(Channel):
     cdef object give_way(self):
         """The connection speaks HTTP/2: let its protocol have the transport."""
         protocol = self.service.http2(self.service)
+        protocol.endpoints = self.endpoints
         transport = self.transport
         self.transport = None
         self.release()
@@ -211,6 +216,8 @@ cdef class Connection(Channel):
         cdef Exchange exchange = self.exchange
         self.release()
         if exchange is not None:
+            if exchange.phase != COMPLETE:
+                record(exchange, CLIENT_LEFT)
             exchange.disconnect()
         if self.senders is not None:
             self.senders.wake_all()
@@ -239,6 +246,7 @@ cdef class Connection(Channel):
         self.state = CLOSED
         self.gone = True
         self.exchange = None
+        self.arrived = None
         self.pending = None
         self.parts = None
         if self.parser is not None:
@@ -323,6 +331,7 @@ cdef class Connection(Channel):
     cdef int begin_request(self, RequestHead head) except -1:
         cdef Service service = self.service
         self.state = REQUEST
+        self.arrived = head
         self.deadline = 0
         self.thrown_away = 0
         self.body_bytes = 0
@@ -342,11 +351,7 @@ cdef class Connection(Channel):
             self.keep_alive = False  # the parser reads nothing after it
         else:
             self.exchange = new_exchange(self, head)
-        if self.proxied and service.access_log is not None:
-            client = self.exchange.scope["client"]  # the proxy's word for it, if it gave one
-            if client is not self.client or self.forwarded:
-                self.forwarded = client is not self.client
-                self.client_text = text_of(client)
+        self.arrived = None
         return 0
 
     cdef int take_body(self, const char *at, size_t length) except -1:
@@ -482,6 +487,8 @@ cdef class Connection(Channel):
         if len(parts) == 1:
             self.write(parts[0])
         else:
+            if self.service.counters is not None:
+                self.service.count_sent(sum(map(len, parts)))
             self.transport.writelines(parts)
             if FORGETS_TO_PAUSE:
                 self.transport.set_write_buffer_limits(high=self.service.write_high_water)
@@ -499,6 +506,7 @@ cdef class Connection(Channel):
         return 0
 
     cdef inline int write(self, bytes data) except -1:
+        self.service.count_sent(PyBytes_GET_SIZE(data))
         if self.write_function is not None:
             self.write_function(self.transport, data)
         else:
@@ -610,7 +618,10 @@ cdef class Connection(Channel):
             if chunked:
                 write_chunk_size(self.output(), count)
             self.flush()
-            await transmit(self, file, self.service.timeout_send)
+            try:
+                await transmit(self, file, self.service.timeout_send)
+            finally:
+                self.service.count_sent(count - file.count)
             if chunked:
                 self.output().append(b"\r\n", 2)
         self.flush()
@@ -631,7 +642,7 @@ cdef class Connection(Channel):
     cdef int finished(self, Exchange exchange) except -1:
         if self.exchange is not exchange:
             return 0
-        self.log(exchange)
+        record(exchange, exchange.status)
         if exchange.continue_wanted:
             self.keep_alive = False  # whether the body still comes cannot be known
         if self.in_step:
@@ -651,7 +662,7 @@ cdef class Connection(Channel):
         return self.writer.answer(self.output(), &request, status, text, headers)
 
     cdef int cut(self, Exchange exchange) except -1:
-        self.log(exchange)
+        record(exchange, exchange.status)
         return self.close()
 
     cdef object upgrade(self, Exchange exchange, object session, object fields):
@@ -671,14 +682,6 @@ cdef class Connection(Channel):
         self.release()
         return transport, head, early
 
-    cdef int log(self, Exchange exchange) except -1:
-        self.service.served += 1
-        if self.service.access_log is None:
-            return 0
-        if self.client_text is None:
-            self.client_text = text_of(self.client)
-        return record(exchange, self.client_text)
-
     # -- the end -------------------------------------------------------------------------------
 
     cdef int refuse(self, object error) except -1:
@@ -686,6 +689,10 @@ cdef class Connection(Channel):
         cdef Exchange exchange = self.exchange
         if self.state <= HEAD:
             self.note_start()
+            if self.start.startswith(b"\x16\x03"):  # RFC 8446 5.1: a handshake record
+                error = Refusal(400, "the client speaks TLS, and this port does not")
+        record_refusal(self, exchange, self.arrived, self.start, error.status)
+        self.arrived = None
         if exchange is not None:
             if exchange.called:
                 exchange.disconnect()
@@ -782,6 +789,7 @@ cdef class Connection(Channel):
         if self.state <= IDLE:
             self.close()
         elif self.state == HEAD:
+            record_refusal(self, None, None, self.start, 408)
             self.respond(408, "the request did not arrive in time")
         elif self.state == REQUEST:
             self.refuse(Refusal(408, "the request body did not arrive in time"))

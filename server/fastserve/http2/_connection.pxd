@@ -36,7 +36,7 @@ cdef class Connection:
     cdef Session session  # owned until the connection is lost
     cdef Shared shared  # owned
     cdef Channel origin  # owned: what the scopes of all streams say
-    cdef str client_text  # owned: the client for the access log; made when it is first needed
+    cdef public tuple endpoints  # owned: client and server by the PROXY protocol, or None
 
     cdef State state
     cdef double deadline  # service.now beyond which it has been idle, or lingers, too long; 0: none
@@ -76,11 +76,11 @@ cdef class Connection:
     cdef int decide(self) except -1
     cdef int steer_reading(self) except -1
     cdef int forgive_pause(self) except -1
-    cdef int refuse(self, Stream stream, object error) except -1
+    cdef int refuse(self, Stream stream, object error, RequestHead head=*) except -1
+    cdef bytes start(self)
     cdef int answer(self, Stream stream, int status, str text, object headers,
                     bint is_head) except -1
     cdef int send_head(self, Stream stream, bint has_body, int64_t length) except -1
-    cdef int log(self, StreamChannel channel, Exchange exchange) except -1
     cdef int linger(self) except -1
     cdef int close(self) except -1
     cdef int lose_streams(self) except -1
@@ -112,7 +112,6 @@ cdef class StreamChannel(Channel):
     cdef bint paused  # it does not read
     cdef Output held  # owned: what has arrived and was not delivered; None: nothing
     cdef bint input_ended  # the client's END_STREAM has arrived and was not delivered
-    cdef str client_text  # owned: of a request that came by a trusted proxy, else None
 
     cdef int uncount(self) noexcept
     cdef int finish_head(self, Exchange exchange, int64_t length, bint more) except -1

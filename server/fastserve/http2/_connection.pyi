@@ -10,6 +10,7 @@ __all__ = ("Connection",)
 @disjoint_base
 class Connection(BaseProtocol):
     transport: Transport
+    endpoints: tuple[object, object] | None
     def __new__(cls, service: Service) -> Connection: ...
     def connection_made(self, transport: Transport) -> None: ...  # type: ignore[override]
     def data_received(self, data: bytes) -> None: ...

@@ -37,8 +37,8 @@ from httpparser.http2 cimport (
     Session, Stream, sendable,
 )
 from fastserve.asgi._exchange cimport (
-    COMPLETE, EXPECT_TRAILERS, Channel, Exchange, admit, describe_carrier, new_exchange, record,
-    text_of,
+    CLIENT_LEFT, COMPLETE, EXPECT_TRAILERS, Channel, Exchange, admit, describe_carrier,
+    new_exchange, record, record_refusal, text_of,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
@@ -47,6 +47,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 
 from fastserve.errors import ClientDisconnected, Refusal
+from fastserve.repeats import MAY_REPEAT
 from fastserve.websocket import is_wanted as websocket_is_wanted
 from fastserve.websocket import open_handshake
 
@@ -162,17 +163,23 @@ cdef class Connection:
         cdef RequestReader session = RequestReader.__new__(RequestReader)
         self.transport = transport
         transport.set_write_buffer_limits(high=service.write_high_water)
+        self.origin.endpoints = self.endpoints
         describe_carrier(self.origin, transport)
+        self.origin.client_text = text_of(self.origin.client)
         session.connection = self
         self.session = session
         session.setup(False, service.limits, self.shared.options)
         self.incomplete_until = service.after(service.timeout_first_byte)
-        service.connections.add(self)
+        service.remember(self)
+        if service.counters is not None:
+            service.counters.counts.totals.http2_connections += 1
+            service.counters.counts.levels.http2_connections += 1
         if service.draining:
             self.drain()
 
     def data_received(self, bytes data):
         self.heard = True
+        self.service.count_received(PyBytes_GET_SIZE(data))
         if self.state == LINGERING:
             self.thrown_away += PyBytes_GET_SIZE(data)
             if self.thrown_away > LINGER_BYTES:
@@ -217,6 +224,8 @@ cdef class Connection:
         self.begun.clear()
         self.called = 0
         self.pending = None
+        if self.service.counters is not None:
+            self.service.counters.counts.levels.http2_connections -= 1
         self.service.forget(self)
 
     def pause_writing(self):
@@ -269,11 +278,15 @@ cdef class Connection:
         channel.server = origin.server
         channel.tls = origin.tls
         channel.proxied = origin.proxied
+        channel.client_text = origin.client_text
         channel.counts_apps = True
         channel.connection = self
         channel.stream = stream
         channel.declared = -1
         stream.owner = channel
+        if self.service.counters is not None:
+            self.service.counters.counts.totals.streams += 1
+            self.service.counters.counts.levels.streams += 1
         self.deadline = 0
         return channel
 
@@ -294,7 +307,7 @@ cdef class Connection:
                     raise Refusal(501, "the protocol is not known")
                 channel.exchange = open_handshake(channel, head)
             except Refusal as error:
-                return self.refuse(stream, error)
+                return self.refuse(stream, error, head)
             stream.tunnel = True
         if not stream.ended and not stream.tunnel:
             channel.body_since = service.now
@@ -327,10 +340,6 @@ cdef class Connection:
                 channel.left()
                 self.refuse(channel.stream, error)
                 continue
-            if channel.proxied and self.service.access_log is not None:
-                client = channel.exchange.scope["client"]  # the proxy's word for it, if it gave one
-                if client is not channel.client:
-                    channel.client_text = text_of(client)
             channel.running = True
             self.running += 1
             channel.exchange.call()
@@ -357,23 +366,27 @@ cdef class Connection:
                 channel.deliver()
         return 0
 
-    cdef int refuse(self, Stream stream, object error) except -1:
-        """A request that cannot be accepted, or not to its end."""
+    cdef int refuse(self, Stream stream, object error, RequestHead head=None) except -1:
+        """A request that cannot be accepted, or not to its end; `head` if it has no exchange."""
         cdef StreamChannel channel = stream.owner
         cdef Exchange exchange = None if channel is None else channel.exchange
         cdef bint is_head = self.session.method == "HEAD"
         if channel is not None and channel.gone:
             return 0  # it is refused already
         if stream.answered:
+            if exchange is not None:
+                record_refusal(channel, exchange, None, None, error.status)
             return stream.reset(CANCEL)
         if channel is None:
             channel = self.add_channel(stream)  # its answer has a deadline as any other has
         if exchange is not None:
             is_head = exchange.head.method == "HEAD"
             channel.exchange = None
+        record_refusal(
+            channel, exchange, head, None if exchange is not None else self.start(), error.status
+        )
+        if exchange is not None:
             if exchange.called:
-                exchange.status = error.status
-                self.log(channel, exchange)
                 exchange.disconnect()
             stream.drop_head()
         channel.gone = True
@@ -381,6 +394,13 @@ cdef class Connection:
             "refused %s: %d %s", text_of(self.origin.client), error.status, error
         )
         return self.answer(stream, error.status, str(error), getattr(error, "headers", ()), is_head)
+
+    cdef bytes start(self):
+        """What is known of the request whose fields were refused, as HTTP/1 would have it."""
+        cdef Session session = self.session
+        return b" ".join((
+            (session.method or "-").encode(), session.path or b"-", b"HTTP/2",
+        ))
 
     cdef int answer(self, Stream stream, int status, str text, object headers,
                     bint is_head) except -1:
@@ -409,6 +429,7 @@ cdef class Connection:
         while not self.congested and self.state == OPEN:
             more = self.session.produce(out, WRITE_SIZE)
             if out.length:
+                self.service.count_sent(out.length)
                 self.transport.write(out.take())
             if not more or self.transport.is_closing():
                 break
@@ -422,7 +443,7 @@ cdef class Connection:
             if self.session.reason is not None:
                 self.service.logger.info(
                     "ended the HTTP/2 connection of %s: %s", text_of(self.origin.client),
-                    self.session.reason,
+                    self.session.reason, extra=MAY_REPEAT,
                 )
             return self.linger()
         if self.session.streams:
@@ -478,16 +499,6 @@ cdef class Connection:
             self.incomplete_until = self.service.after(self.service.timeout_head)
         self.begun_input = True
         return 0
-
-    cdef int log(self, StreamChannel channel, Exchange exchange) except -1:
-        self.service.served += 1
-        if self.service.access_log is None:
-            return 0
-        if self.client_text is None:
-            self.client_text = text_of(self.origin.client)
-        return record(
-            exchange, self.client_text if channel.client_text is None else channel.client_text
-        )
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -609,7 +620,7 @@ cdef class Connection:
         elif now >= self.ping_at:
             if self.pinged:
                 self.service.logger.info(
-                    "%s does not answer a PING", text_of(self.origin.client)
+                    "%s does not answer a PING", text_of(self.origin.client), extra=MAY_REPEAT
                 )
                 self.abort()
             else:
@@ -744,7 +755,7 @@ cdef class StreamChannel(Channel):
     cdef int finished(self, Exchange exchange) except -1:
         if self.exchange is not exchange:  # the client left before
             return 0
-        self.connection.log(self, exchange)
+        record(exchange, exchange.status)
         if self.stream.closed:
             self.exchange = None
         elif not self.gone:
@@ -759,7 +770,7 @@ cdef class StreamChannel(Channel):
         return self.finished(exchange)
 
     cdef int cut(self, Exchange exchange) except -1:
-        self.connection.log(self, exchange)
+        record(exchange, exchange.status)
         self.stream.reset(INTERNAL_ERROR)
         return self.connection.plan_turn()
 
@@ -815,6 +826,8 @@ cdef class StreamChannel(Channel):
     cdef int closed(self, unsigned int code) except -1:
         """The stream is over."""
         cdef Exchange exchange = self.exchange
+        if self.service.counters is not None:
+            self.service.counters.counts.levels.streams -= 1
         # When no trailers are sent, the app may complete its response after that was sent.
         self.gone = exchange is None or exchange.phase != EXPECT_TRAILERS or (
             not self.stream.finished
@@ -827,8 +840,11 @@ cdef class StreamChannel(Channel):
         if self.protocol is not None:
             self.connection.fed.append(self)
             self.connection.plan_turn()
-        elif exchange is not None and exchange.called and exchange.phase != COMPLETE:
-            exchange.disconnect()
+        elif exchange is not None and exchange.phase != COMPLETE:
+            if self.gone:
+                record(exchange, CLIENT_LEFT)
+            if exchange.called:
+                exchange.disconnect()
         return 0 if self.senders is None else self.senders.wake_all()
 
     cdef int has_room(self) except -1:

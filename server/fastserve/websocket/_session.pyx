@@ -8,9 +8,12 @@ Inbox of messages that wait for the app; and a KeepAlive, which knows when to pi
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_GET_SIZE
 
 from httpparser cimport RequestHead
-from fastserve.asgi._exchange cimport Channel, Exchange, make
+from fastserve.asgi._counters cimport Counters
+from fastserve.asgi._entry cimport Entry
+from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
 from fastserve.websocket._protocol cimport Protocol
@@ -19,6 +22,7 @@ from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
 
 from fastserve.errors import ClientDisconnected
+from fastserve.repeats import MAY_REPEAT
 from fastserve.websocket.deflate import negotiate
 from fastserve.websocket.events import Close, Ping, ProtocolError
 from fastserve.websocket.handshake import accept
@@ -155,6 +159,7 @@ cdef class Stream:
     """
 
     cdef object loop  # owned: outlives every connection
+    cdef Counters counters  # owned; None: metrics are off, or what carries it counts its bytes
     cdef object transport  # owned from accept until the connection is lost
     cdef object pending  # owned: None, the frame, or a list of the frames, that this turn sends
     cdef Py_ssize_t unsent  # bytes of them
@@ -165,8 +170,9 @@ cdef class Stream:
     cdef Py_ssize_t stuck_size  # what waited for the peer when it last read something
     cdef double stuck_until
 
-    def __init__(self, loop):
+    def __init__(self, loop, Counters counters):
         self.loop = loop
+        self.counters = counters
         self.senders = WaitQueue(loop)
 
     cdef int put(self, bytes data) except -1:
@@ -193,7 +199,11 @@ cdef class Stream:
         self.pending = None
         self.unsent = 0
         if self.transport is not None:
-            self.transport.write(b"".join(pending) if type(pending) is list else pending)
+            if type(pending) is list:
+                pending = b"".join(pending)
+            if self.counters is not None:
+                self.counters.counts.totals.bytes_sent += PyBytes_GET_SIZE(pending)
+            self.transport.write(pending)
         return 0
 
     cdef Awaitable sent(self):
@@ -289,6 +299,7 @@ cdef class Session:
     """One WebSocket, from its handshake to the end of its app."""
 
     cdef Service service  # owned: one per loop, outlives every connection
+    cdef Counters counters  # owned: the service's
     cdef readonly object task  # owned: runs the app; None before start()
     cdef Handshake handshake  # owned until it is answered or its connection lost
     cdef Channel channel  # owned, if it counts the apps that run; else None
@@ -299,6 +310,8 @@ cdef class Session:
     cdef KeepAlive keepalive  # owned
     cdef double deadline  # of its end on the wire once it has ended; 0 until sweep() sets it
     cdef bint spoke  # a message was sent since the last Ping
+    cdef Entry entry  # owned: for the access log; None if there is none
+    cdef double opened_at  # coarse_time()
 
     # the app
     cdef Phase phase  # what the app has done
@@ -315,9 +328,12 @@ cdef class Session:
         config = handshake.channel.service.config
         self.service = handshake.channel.service
         self.handshake = handshake
+        self.counters = self.service.counters
         if handshake.channel.counts_apps:
             self.channel = handshake.channel
-        self.stream = Stream(self.service.loop)
+        self.stream = Stream(
+            self.service.loop, self.counters if self.channel is None else None
+        )
         self.keepalive = KeepAlive(config.ws_ping_interval, config.ws_ping_timeout)
         self.inbox = Inbox(config.ws_max_queue)
         self.receivers = WaitQueue(self.service.loop)
@@ -386,6 +402,8 @@ cdef class Session:
         """Parse, hand to the app and send what it answers, all in this turn."""
         cdef Stream stream = self.stream
         self.keepalive.heard = True
+        if stream.counters is not None:
+            stream.counters.counts.totals.bytes_received += len(data)
         stream.in_turn = True
         self.protocol.feed(data)
         self._pull()
@@ -412,10 +430,15 @@ cdef class Session:
 
     def connection_lost(self, exc):
         """The end on the wire; the app may still take what had arrived."""
+        cdef bint was_open = self.stream.transport is not None  # and is told this once
         self.stream.lose()
         self.handshake = None
         if self.disconnect is None:
             self.disconnect = (1006, "")
+        if was_open:
+            record_close(
+                self.service, self.entry, self.disconnect[0], coarse_time() - self.opened_at
+            )
         self._wake_receivers(False)
         self.stream.uncongest()
         self._forget()
@@ -472,6 +495,8 @@ cdef class Session:
             self.stream.put(self.protocol.encode_binary(data))
         else:
             self.stream.put(self.protocol.encode_binary(bytes(memoryview(data))))
+        if self.counters is not None:
+            self.counters.counts.totals.messages_sent += 1
         return 0
 
     def _app_closes(self, dict message):
@@ -489,7 +514,9 @@ cdef class Session:
         if error is not None:
             self._log(error)
         elif self.phase < OPEN and self.disconnect is None and not task.cancelled():
-            self.service.logger.error("the WebSocket app returned without answering the handshake")
+            self.service.logger.error(
+                "the WebSocket app returned without answering the handshake", extra=MAY_REPEAT
+            )
         if self.disconnect is None:
             if self.phase < OPEN:
                 self._end_handshake().fail()
@@ -503,8 +530,11 @@ cdef class Session:
     cdef int _log(self, object error) except -1:
         if isinstance(error, ClientDisconnected):
             return 0  # ASGI: what send() raised after a disconnect is not an error
+        self.service.count_failure()
         if isinstance(error.__context__, ClientDisconnected):
-            self.service.logger.warning("the WebSocket app ended with %r after its client", error)
+            self.service.logger.warning(
+                "the WebSocket app ended with %r after its client", error, extra=MAY_REPEAT
+            )
         else:
             self.service.logger.error("the WebSocket app failed", exc_info=error)
         return 0
@@ -551,6 +581,8 @@ cdef class Session:
                         self.stream.transport is None and not self.protocol.close_sent
                     ):
                         self.inbox.put(event)
+                        if self.counters is not None:
+                            self.counters.counts.totals.messages_received += 1
                 else:
                     self._wake_receivers(self.stream.in_turn)  # answers keep the order of questions
                     if self.gives_turn:
@@ -658,6 +690,8 @@ cdef class Session:
         self.stream.put(head)
         self.handshake = None
         self.phase = OPEN
+        self.opened_at = coarse_time()
+        self.entry = record_websocket(answer, 200 if answer.head.version == "2" else 101)
         self.protocol = Protocol(
             max_size=config.ws_max_size, max_fragments=config.ws_max_fragments, deflate=deflate
         )

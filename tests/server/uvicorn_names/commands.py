@@ -114,7 +114,7 @@ PARSED = {
     "not a number": parsed("a:b --port http"),
     "wrong choice": parsed("a:b --lifespan maybe"),
     "two apps": parsed("a:b c:d"),
-    "bind": parsed("a:b --bind 0.0.0.0:80"),
+    "bind": parsed("a:b -b 0.0.0.0:80"),
     "short": parsed("a:b -w 4"),
     "max-requests": parsed("a:b --max-requests 100"),
     "workers of 0": parsed("a:b --workers 0", differs="workers of 0"),

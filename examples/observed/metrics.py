@@ -1,17 +1,7 @@
-"""Prometheus metrics and health checks around any ASGI app.
+"""Prometheus metrics of the application, and health checks, around any ASGI app.
 
-    pip install prometheus_client
-    fastserve examples.metrics:app
-
-    curl http://127.0.0.1:8000/           # is counted
-    curl http://127.0.0.1:8000/metrics    # for Prometheus
-    curl -i http://127.0.0.1:8000/healthz # this process is alive
-    curl -i http://127.0.0.1:8000/readyz  # the app has started and is not stopping
-
-With several workers, each answers for all of them, through files in a directory that is empty at
-the start:
-
-    PROMETHEUS_MULTIPROC_DIR=$(mktemp -d) fastserve examples.metrics:app --workers 4
+With several workers each answers for all of them, through files in the directory
+PROMETHEUS_MULTIPROC_DIR, which is empty at the start.
 """
 
 import os
@@ -20,8 +10,6 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-
-from examples.hello import app as hello
 
 FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 # Other methods count as one: clients could invent any number of labels.
@@ -124,6 +112,3 @@ async def answer(send, status, body, content_type="text/plain"):
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-app = Metrics(hello)

@@ -1,0 +1,59 @@
+"""Whether the server lives, and whether clients should be sent here: /live and /ready."""
+
+import time
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from .asgi._counters import Counters
+from .config import Config
+
+
+class ServingProcess(Protocol):
+    """A worker, or the server itself when there are no workers."""
+
+    ready: bool
+    stopping: bool
+    started_at: float  # time.monotonic()
+
+    @property
+    def counters(self) -> Counters | None: ...
+    @property
+    def pid(self) -> int: ...
+
+
+class Health:
+    """`processes` are those that serve now. A problem is one line of text; None: all is well."""
+
+    def __init__(self, config: Config, processes: Callable[[], Collection[ServingProcess]]) -> None:
+        self._processes = processes
+        self._hang = config.timeout_worker_healthcheck
+        self.draining = False  # --drain-delay: new clients should go elsewhere
+        self.stopping = False
+        self._was_ready = False
+
+    def problem_of_life(self) -> str | None:
+        """A restart would help: every event loop hangs."""
+        ready = [process for process in self._processes() if process.ready]
+        if ready and all(map(self._hangs, ready)):
+            return f"no event loop has run for {self._hang:g} s"
+        return None
+
+    def problem_of_service(self) -> str | None:
+        """Why no client should be sent here now."""
+        if self.stopping:
+            return "stopping"
+        if self.draining:
+            return "draining"
+        for process in self._processes():
+            if process.ready and not process.stopping and not self._hangs(process):
+                self._was_ready = True
+                return None
+        otherwise = "no worker is ready" if self._was_ready else "starting"
+        return self.problem_of_life() or otherwise
+
+    def _hangs(self, process: ServingProcess) -> bool:
+        """Whether its event loop has not run for longer than timeout_worker_healthcheck."""
+        if not self._hang or process.counters is None:
+            return False
+        beat: float = process.counters.read()["levels"]["beat_ns"] / 1e9
+        return time.monotonic() - max(beat, process.started_at) > self._hang

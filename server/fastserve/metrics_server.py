@@ -1,0 +1,165 @@
+"""/metrics, /live and /ready, on an address of their own and in a thread of their own.
+
+They answer while the event loops of the application are busy, and while no worker runs. It is our
+own HTTP server with small limits: a client that is slow, or that never asks, holds up nobody.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from . import sockets
+from .config import Config
+from .errors import BindError
+from .exposition import Exposition
+from .metrics import Metrics
+from .metrics_address import address_of
+from .service import Service, make_service
+
+logger = logging.getLogger("fastserve")
+
+MAX_CLIENTS = 64  # beyond them connections are closed at once
+SECONDS = 5.0  # for each deadline
+TEXT = "text/plain; charset=utf-8"
+
+
+class Pages:
+    """The ASGI application."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._health = metrics.health
+        self._exposition = Exposition(metrics)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        status, kind, body = self._answer(scope)
+        headers = [(b"content-type", kind.encode()), (b"cache-control", b"no-store")]
+        headers.append((b"content-length", b"%d" % len(body)))
+        if status == 405:
+            headers.append((b"allow", b"GET, HEAD"))  # RFC 9110 15.5.6
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _answer(self, scope: Any) -> tuple[int, str, bytes]:
+        path = scope["path"]
+        if path not in ("/metrics", "/live", "/ready"):
+            return 404, TEXT, b"use /metrics, /live or /ready\n"
+        if scope["method"] not in ("GET", "HEAD"):
+            return 405, TEXT, b"use GET or HEAD\n"
+        if path == "/metrics":
+            fields = [value for name, value in scope["headers"] if name == b"accept"]
+            body, kind = self._exposition.write(b", ".join(fields).decode("latin-1"))
+            return 200, kind, body
+        live = path == "/live"
+        health = self._health
+        problem = health.problem_of_life() if live else health.problem_of_service()
+        if problem is not None:
+            return 503, TEXT, f"{problem}\n".encode()
+        return 200, TEXT, b"live\n" if live else b"ready\n"
+
+
+Bind = Callable[[Config], list[socket.socket]]
+
+
+class MetricsServer:
+    """Bound when it is made, which raises BindError; serves from start() to close().
+
+    `bind` may give sockets that a predecessor listens on.
+    """
+
+    def __init__(self, address: str, metrics: Metrics, bind: Bind = sockets.bind) -> None:
+        self._config = Config(
+            Pages(metrics),
+            **address_of(address),
+            lifespan="off",
+            interface="asgi3",
+            http="llhttp",
+            http2=False,
+            ws="none",
+            proxy_headers=False,
+            access_log=False,
+            limit_request_line=2048,
+            limit_fields=16384,
+            limit_body=16384,
+            timeout_first_byte=SECONDS,
+            timeout_head=SECONDS,
+            timeout_body=SECONDS,
+            timeout_send=SECONDS,
+            timeout_keep_alive=20,  # Prometheus asks every 15 s unless told otherwise
+        )
+        self.sockets: list[socket.socket] = []
+        try:
+            self.sockets += bind(self._config)
+            for sock in self.sockets:
+                # Else dup() would make it blocking, for a moment, in all that share it.
+                sock.setblocking(False)
+                sock.listen(MAX_CLIENTS)
+        except (BindError, OSError) as error:
+            sockets.close(self.sockets)
+            reason = error.__cause__ or error
+            problem = getattr(reason, "strerror", None) or reason
+            raise BindError(f"metrics: cannot bind {address}: {problem}") from error
+        self._loop = asyncio.SelectorEventLoop()
+        self._ended = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="fastserve metrics", daemon=True)
+
+    def start(self) -> None:
+        """Once; later calls do nothing."""
+        if self._thread.ident is not None:
+            return
+        for sock in self.sockets:
+            where = sockets.url(sock, "http")
+            logger.info("Metrics and health checks on %s (/metrics, /live, /ready)", where)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop at once."""
+        self.hand_over()
+        sockets.close(self.sockets)
+
+    def hand_over(self) -> None:
+        """Stop at once, but leave the sockets open for a successor."""
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._ended.set)
+            self._thread.join()
+        self._loop.close()
+
+    def _run(self) -> None:
+        # Signals are for the main thread: in here they would not wake its event loop.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        loop = self._loop
+        service = make_service(self._config.app, self._config, loop, {}, None)
+        service.start()
+        servers = []
+        for sock in self.sockets:
+            create: Any = loop.create_server
+            if sock.family == socket.AF_UNIX:
+                create = loop.create_unix_server
+            servers.append(await create(lambda: protocol_for(service), sock=sock.dup()))
+        await self._ended.wait()
+        for server in servers:
+            server.close()
+        service.abort()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(service.wait_closed(), SECONDS)
+        service.stop()
+
+
+class Excess(asyncio.Protocol):
+    """A connection for which there is no room."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
+def protocol_for(service: Service) -> asyncio.BaseProtocol:
+    return service.connection() if service.open_connections < MAX_CLIENTS else Excess()
