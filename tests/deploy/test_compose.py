@@ -1,6 +1,7 @@
 """The compose file: against the schema of the specification, and that its parts fit each other."""
 
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -50,6 +51,13 @@ def test_the_balancer_and_prometheus_know_the_servers():
     host, _, port = jobs["haproxy"][0].partition(":")
     assert host in SERVICES
     assert f"bind :{port}" in haproxy
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is missing")
+def test_prometheus_takes_its_file():
+    command = ["promtool", "check", "config", FILE.parent / "prometheus.yml"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_files_are_there():

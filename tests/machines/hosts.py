@@ -299,8 +299,6 @@ def main() -> int:
             pull_a_cable(hosts, load, say)
         seen, faults, keys = load.stop()
         counted = hosts.count()
-        answers = sum(client.answers for client in load.clients)
-        say(f"{options.balancer}: {hosts.proxy.cpu() / answers * 1e6:.0f} us of CPU for an answer")
         logs = [
             *hosts.proxy.lines,
             *(line for server in hosts.servers.values() for line in server.lines),
