@@ -27,6 +27,7 @@ LANGUAGES = {
     ".yaml": "yaml", ".sh": "bash", ".conf": "nginx", ".cfg": "text", ".service": "ini",
     ".socket": "ini", ".txt": "text", ".lua": "lua", ".c": "c", ".h": "c",
 }  # fmt: skip
+NAMES = {"Dockerfile": "docker", "Caddyfile": "nginx"}
 LARGEST = 200_000  # bytes of a file that is shown
 
 FENCE = re.compile(r"^(?P<mark>```+|~~~+).*?^(?P=mark)[ \t]*$", re.MULTILINE | re.DOTALL)
@@ -46,10 +47,11 @@ def path_of(file: File) -> str:
 
 
 def target(link: str, source: str) -> str | None:
-    """The path in the repository that a link of the file `source` leads to."""
+    """The path in the repository of what a link of the file `source` shows."""
     if ":" in link or link.startswith("/"):
         return None
-    return posixpath.normpath(posixpath.join(posixpath.dirname(source), link))
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(source), link))
+    return f"{path}/README.md" if (ROOT / path / "README.md").exists() else path
 
 
 def place(path: str) -> str:
@@ -85,8 +87,16 @@ def links(text: str, source: str) -> set[str]:
     return found
 
 
+def language(path: Path) -> str | None:
+    """What colours a file has; None if it has no page."""
+    for name, known in NAMES.items():
+        if name in path.name.split("."):
+            return known
+    return LANGUAGES.get(path.suffix)
+
+
 def is_shown(path: Path) -> bool:
-    known = path.suffix in LANGUAGES or path.suffix == ".md" or path.name.startswith("Dockerfile")
+    known = path.suffix == ".md" or language(path) is not None
     return known and path.stat().st_size <= LARGEST
 
 
@@ -119,9 +129,8 @@ def content(path: str) -> str:
     text = place.read_text()
     if place.suffix == ".md":
         return text
-    language = LANGUAGES.get(place.suffix, "docker")
     fence = "`" * 5
-    return f"{front}# {path}\n\n{fence}{language}\n{text.rstrip()}\n{fence}\n"
+    return f"{front}# {path}\n\n{fence}{language(place)}\n{text.rstrip()}\n{fence}\n"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
