@@ -14,11 +14,11 @@ SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
 TRACED_PYTHON ?= python3.11
 TRACED_VENV   := .venv-coverage
 
-.PHONY: help build serve test lint fuzz asan coverage-cython soak bench bench-quick bench-guard \
-        wheel release-check clean
+.PHONY: help build serve test lint docs fuzz asan coverage-cython soak bench bench-quick \
+        bench-guard wheel release-check clean
 
 help:
-	@echo "make serve | test | lint | fuzz | asan | coverage-cython | soak"
+	@echo "make serve | test | lint | docs | fuzz | asan | coverage-cython | soak"
 	@echo "make bench | bench-quick | bench-guard | wheel | release-check | clean"
 
 $(BIN)/python:
@@ -55,6 +55,11 @@ lint: build $(VENV)/with-test $(VENV)/with-lint
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/stubtest.txt \
 		httpparser fastserve.asgi fastserve.http1 fastserve.http2 fastserve.websocket
+
+# The site, in site/index.html. A warning, such as a link that leads nowhere, is an error.
+docs: build $(VENV)/with-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "Written: site/index.html"
 
 fuzz: build $(VENV)/with-test
 	@$(BIN)/python -m pip install --quiet --group fuzz || echo "atheris cannot be installed here"
@@ -103,5 +108,5 @@ release-check: $(VENV)/with-release
 	$(BIN)/python release/check.py
 
 clean:
-	rm -rf build dist *.egg-info $(VENV) $(TRACED_VENV) reports
+	rm -rf build dist *.egg-info $(VENV) $(TRACED_VENV) reports site
 	find httpparser server \( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} +

@@ -14,7 +14,11 @@ PARTS = {
 # fmt: on
 STYLE = """text { font: 12px system-ui, sans-serif; fill: #5b6570; }
 text.strong { fill: #1c2024; font-weight: 600; } .spread { stroke: #1c2024; stroke-width: 1.5; }
-.ours { fill: #d9480f; } .other { fill: #7d8ea0; }"""
+.ours { fill: #d9480f; } .other { fill: #7d8ea0; } .paper { fill: #fff; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #a3adb8; } text.strong { fill: #e9ebee; } .spread { stroke: #e9ebee; }
+  .ours { fill: #ff7a33; } .other { fill: #6d7b8a; } .paper { fill: none; }
+}"""
 
 
 def draw(table: Table, key: str, unit: str, path: Path) -> None:
@@ -40,7 +44,7 @@ def draw(table: Table, key: str, unit: str, path: Path) -> None:
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" viewBox="0 0 {WIDTH} {height}" '
         f'role="img" aria-label="{escape(table.title)}"><style>{STYLE}</style>\n'
-        '<rect fill="#fff" width="100%" height="100%"/>\n' + "\n".join(body) + "\n</svg>\n"
+        '<rect class="paper" width="100%" height="100%"/>\n' + "\n".join(body) + "\n</svg>\n"
     )
 
 

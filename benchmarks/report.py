@@ -2,6 +2,7 @@
 
 In README.md and docs/performance.md a table stands between `<!-- figures: NAME -->` and
 `<!-- end -->`; each is made from benchmarks/results/summary.json, and a test holds them to it.
+docs/report.html is made as well (report_page.py).
 """
 
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import plots, results
+from benchmarks import plots, report_page, results
 from benchmarks.machine import ROOT
 from benchmarks.results import Figure, Results, Row, Section, Table, number
 
@@ -160,6 +161,7 @@ def main() -> None:
     found = results.load(FOLDER / "summary.json")
     for path in PAGES:
         path.write_text(filled(path.read_text(), found))
+    report_page.write(found)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,11 @@ from fastserve.values import ENV_PREFIX, Option
 
 HEAD = f"""# Options
 
-`docs/make_options.py` generates this page from `server/fastserve/config.py`.
+```
+fastserve main:app --limit-body 10000000            # on the command line
+FASTSERVE_LIMIT_BODY=10000000 fastserve main:app    # in the environment
+fastserve main:app --config fastserve.toml          # in a file: limit_body = 10_000_000
+```
 
 Set an option on the command line, in the environment, or in a TOML file (`--config FILE`); the
 command line overrides the environment, and the environment overrides the file. `--limit-body` is
@@ -15,10 +19,11 @@ line. Sizes are in bytes and times in seconds. 0 turns a limit or a deadline off
 says what else it does; `none` turns it off where the option says so (None in Python).
 
 `fastserve --help` has the options that most people need, `fastserve --help GROUP` those of one
-group (the names in brackets below), `fastserve --help all` every one. An option that uvicorn has is
+group (the names in brackets below), `fastserve --help all` every one. An option that uvicorn has
 has the same name and meaning here; [migrating.md](migrating.md) has the differences.
 
-For completion of options and their values by the shell, put one of these into its start-up file:
+For completion of options and their values by the shell, put one of these into its start-up file
+(`docs/make_options.py` generates this page from `server/fastserve/config.py`):
 
 ```sh
 eval "$(_FASTSERVE_COMPLETE=bash_source fastserve)"   # ~/.bashrc

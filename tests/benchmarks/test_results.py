@@ -1,11 +1,12 @@
 """Results to JSON and back, printed, drawn, and in the documents."""
 
 import json
+import re
 import xml.dom.minidom
 
 import pytest
 
-from benchmarks import report, results
+from benchmarks import report, report_page, results
 from benchmarks.results import Figure, Results, Row, Section, Table, figure
 
 
@@ -99,3 +100,14 @@ def test_the_figures_of_the_documents_are_those_of_the_summary(page):
 
 def test_the_summary_is_a_few_hundred_lines():
     assert len((report.FOLDER / "summary.json").read_text().splitlines()) < 700
+
+
+def test_the_report_is_current():
+    found = results.load(report.FOLDER / "summary.json")
+    assert report_page.PAGE.read_text() == report_page.made(found), (
+        "run: python -m benchmarks.report"
+    )
+
+
+def test_the_report_loads_nothing():
+    assert not re.search(r"(src|href)=|url\(|@import", report_page.PAGE.read_text())

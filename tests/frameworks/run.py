@@ -30,13 +30,15 @@ BUILT = ROOT / "build" / "frameworks"
 
 HEAD = """# Frameworks
 
-`python tests/frameworks/run.py` writes this page. It installs each framework in an environment of
-its own, starts its app with the commands `fastserve app:app` and `uvicorn app:app`, and plays the
-same scenario on each: `tests/frameworks/cases` has the apps and the scenarios. Statuses, headers
-(without Date and Server), bodies, messages of WebSockets with their close codes, tracebacks in the
-log, and what the app sees at the end are compared. Not compared is what each server may choose: the
-framing of a body (Content-Length or chunked), and the text with which it explains that the app has
-refused a WebSocket.
+The same application with each framework, on fastserve and on uvicorn: does a client, and does the
+application, see a difference?
+
+`python tests/frameworks/run.py` writes this page. It installs each framework in its own environment,
+starts the application with `fastserve app:app` and with `uvicorn app:app`, and plays the same scenario
+on each (`tests/frameworks/cases`). It compares statuses, headers (without Date and Server), bodies,
+WebSocket messages and close codes, tracebacks in the log, and what the application sees at the end. It
+does not compare what a server may choose: the framing of a body (Content-Length or chunked), and the
+text that says that the application has refused a WebSocket.
 
 | framework | what was tried, besides a hello | outcome, compared with uvicorn {uvicorn} | Python |
 | --- | --- | --- | --- |

@@ -1,0 +1,412 @@
+"""The report as one page, docs/report.html: `python -m benchmarks.report` writes it.
+
+What it shows comes from benchmarks/results/summary.json, from tests/compat/results*.json and, for
+the CPU time of HTTP/2, from the table in docs/http2.md. Nothing is loaded when it is read: pictures
+are in it, fonts are the reader's.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import ROOT
+from benchmarks.plots import PARTS
+from benchmarks.results import Figure, Results, Table, number
+
+TEMPLATE = Path(__file__).with_suffix(".html")
+PAGE = ROOT / "docs" / "report.html"
+HTTP2 = ROOT / "docs" / "http2.md"
+COMPAT = ROOT / "tests" / "compat"
+OPTIONAL_TOPIC = "Extensions"
+OPTIONAL_CASES = ("rfc9218-", "rfc8441-")  # as in docs/conformance.md
+TIMES = " \N{MULTIPLICATION SIGN}"
+OURS = ("fastserve", "httpparser")
+MEANING = {
+    "kernel": "accepting bytes and sending them, as a program in C does",
+    "loop": "uvloop, above the kernel",
+    "parser": "llhttp and httpparser: from bytes to a request",
+    "app": "the application, called with an empty server",
+    "server": "connection, scope, stepping the application, framing the response",
+}
+
+
+def is_ours(name: str) -> bool:
+    return name.startswith(OURS)
+
+
+def micro(value: float) -> str:
+    return f"{number(value)} µs"
+
+
+# Bars
+
+
+def bar(pieces: Iterable[tuple[str, float]], figure: Figure | None, scale: float) -> str:
+    """One bar: pieces with their classes, and the range as a line."""
+    x, body = 0.0, ['<rect class="track" width="100%" height="100%" rx="3"/>']
+    for kind, size in pieces:
+        body.append(
+            f'<rect class="{kind}" x="{x:.2f}%" width="{size * scale:.2f}%" height="100%"/>'
+        )
+        x += size * scale
+    if figure is not None and figure.high > figure.low:
+        low, high = (f"{value * scale:.2f}%" for value in (figure.low, figure.high))
+        body.append(f'<line class="range" x1="{low}" x2="{high}" y1="50%" y2="50%"/>')
+    return f'<svg aria-hidden="true">{"".join(body)}</svg>'
+
+
+def row(name: str, drawn: str, value: str, ours: bool) -> str:
+    kind = "row ours" if ours else "row"
+    return (
+        f'<div class="{kind}"><span class="name">{escape(name)}</span>'
+        f'<span class="bar">{drawn}</span><span class="value">{value}</span></div>'
+    )
+
+
+def chart(table: Table, key: str, title: str, unit: str, wide: bool = False) -> str:
+    """A card with a bar for each row, shortest first, in its parts where it has some."""
+    rows = sorted(
+        (each for each in table.rows if key in each.figures), key=lambda each: each.figures[key]
+    )
+    scale = 100 / max(each.figures[key].high for each in rows)
+    lines = []
+    for each in rows:
+        figure = each.figures[key]
+        pieces = list(each.parts.items()) or [("fill", figure.median)]
+        drawn = bar(pieces, figure, scale)
+        lines.append(row(each.name, drawn, number(figure.median), is_ours(each.name)))
+    kind = "bars wide" if wide else "bars"
+    head = f'<h3>{escape(title)}</h3><div class="small">{escape(unit)}</div>'
+    return f'{head}<div class="{kind}">{"".join(lines)}</div>'
+
+
+def cards(charts: Iterable[str]) -> str:
+    return "\n".join(f'<div class="card">{each}</div>' for each in charts)
+
+
+def legend(names: Iterable[str]) -> str:
+    items = "".join(f'<span><i class="{name}"></i>{name}</span>' for name in names)
+    return f'<div class="legend">{items}</div>'
+
+
+def tables(found: Results, name: str) -> dict[str, Table]:
+    section = found.section(name)
+    return {table.title: table for table in section.tables} if section else {}
+
+
+def median(table: Table, name: str, key: str = "cpu_us") -> float:
+    value = table.median(name, key)
+    if value is None:
+        raise ValueError(f"{table.title}: there is no {name}")
+    return value
+
+
+# Conformance
+
+
+def judged(file: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((COMPAT / file).read_text())
+    return found
+
+
+def http2_share() -> dict[str, tuple[int, int]]:
+    """Of each server: the required cases of HTTP/2 passed, and their number."""
+    found = judged("results-http2.json")
+    every = [name for ids in found["cases"].values() for name in ids]
+    required = {name for name in every if not name.startswith(OPTIONAL_CASES)}
+    return {
+        name.partition(" ")[0]: (len(required - set(server["failed"])), len(required))
+        for name, server in found["servers"].items()
+    }
+
+
+def http1_topics() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """The required cases of HTTP/1.1 by topic, and those that each server fails."""
+    found = judged("results.json")
+    topics = {t: set(ids) for t, ids in found["cases"]["whole"].items() if t != OPTIONAL_TOPIC}
+    return topics, {name: set(each["failed"]["whole"]) for name, each in found["servers"].items()}
+
+
+def topics() -> str:
+    by_topic, failed = http1_topics()
+    heads = "".join(
+        f'<th class="{"ours" if is_ours(name) else ""}">{escape(name)}</th>' for name in failed
+    )
+    lines = [f"<tr><th></th><th>cases</th>{heads}</tr>"]
+    every = set().union(*by_topic.values())
+    for title, ids in [*by_topic.items(), ("All", every)]:
+        cells = [f"<td>{escape(title)}</td><td>{len(ids)}</td>"]
+        for missed in failed.values():
+            share = len(ids & missed) / len(ids)
+            shade = f' class="heat" style="--miss:{60 * share:.0f}%"' if share else ""
+            cells.append(f"<td{shade}>{len(ids - missed)}</td>")
+        kind = ' class="all"' if title == "All" else ""
+        lines.append(f"<tr{kind}>{''.join(cells)}</tr>")
+    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+
+
+# HTTP/2
+
+
+def http2_table() -> tuple[list[str], list[list[str]]]:
+    """The heading and the rows of the table with the CPU time of HTTP/2."""
+    text = HTTP2.read_text()
+    begin = text.index("| load | fastserve |")
+    lines = text[begin:].partition("\n\n")[0].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return cells[0], cells[2:]
+
+
+def http2() -> str:
+    head, rows = http2_table()
+    lines = ["".join(f"<th>{escape(cell)}</th>" for cell in ["", *head[1:]])]
+    for each in rows:
+        cells = [f'<td class="words">{escape(each[0])}</td>']
+        for name, value in zip(head[1:], each[1:], strict=True):
+            kind = "ours" if is_ours(name) else "" if value else "none"
+            cells.append(f'<td class="{kind}">{value or "-"}</td>')
+        lines.append("".join(cells))
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="scroll"><table>{body}</table></div>'
+
+
+# The plot's size where it is smallest, on a phone: there labels must not cover each other.
+PLOT_WIDTH, PLOT_HEIGHT = 300, 300
+LETTER, LINE, GAP = 7.5, 15, 9
+Box = tuple[float, float, float, float]
+
+
+def overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def label(name: str, x: float, y: float, taken: list[Box]) -> str:
+    """The attributes of a point's name, where it covers nothing. x and y are percentages."""
+    left, top, width = x * PLOT_WIDTH / 100, y * PLOT_HEIGHT / 100, LETTER * len(name)
+    places = {
+        f'dy="{GAP + LINE}" text-anchor="middle"': (left - width / 2, top + GAP),
+        f'dy="-{GAP + 3}" text-anchor="middle"': (left - width / 2, top - GAP - LINE),
+        f'dx="{GAP + 3}" dy="5"': (left + GAP, top - LINE / 2),
+        f'dx="-{GAP + 3}" dy="5" text-anchor="end"': (left - GAP - width, top - LINE / 2),
+    }
+    boxes = {how: (x, y, x + width, y + LINE) for how, (x, y) in places.items()}
+    free = [how for how, box in boxes.items() if not any(overlap(box, each) for each in taken)]
+    chosen = [*free, *boxes][0]
+    taken.append(boxes[chosen])
+    return chosen
+
+
+def scatter() -> str:
+    """CPU time (logarithmic) against the share of cases passed."""
+    head, rows = http2_table()
+    costs = dict(zip((name.partition(" ")[0] for name in head[1:]), rows[0][1:], strict=True))
+    points = [
+        (name, float(costs[name]), 100 * passed / of)
+        for name, (passed, of) in http2_share().items()
+        if costs.get(name)
+    ]
+    points.sort(key=lambda point: not is_ours(point[0]))
+    low = math.floor((min(share for *_, share in points) - 4) / 10) * 10
+    least, most = min(cost for _, cost, _ in points), max(cost for _, cost, _ in points)
+
+    def across(cost: float) -> float:
+        return 18 + 72 * math.log(cost / least) / math.log(most / least)
+
+    def down(share: float) -> float:
+        return 8 + 78 * (100 - share) / (100 - low)
+
+    body = []
+    for share in range(low, 101, 10):
+        y = f"{down(share):.1f}%"
+        body.append(f'<line x1="3rem" x2="100%" y1="{y}" y2="{y}"/>')
+        body.append(f'<text x="0" y="{y}" dy="4">{share}%</text>')
+    for cost in (3, 10, 30, 100, 300):
+        if 0.8 * least <= cost <= most:
+            x = f"{across(cost):.1f}%"
+            body.append(f'<text x="{x}" y="97%" text-anchor="middle">{cost} µs</text>')
+    places = [(across(cost), down(share)) for _, cost, share in points]
+    at = [(x * PLOT_WIDTH / 100, y * PLOT_HEIGHT / 100) for x, y in places]
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in at]
+    for (name, _, _), (left, top) in zip(points, places, strict=True):
+        ours = is_ours(name)
+        at_point = f'x="{left:.1f}%" y="{top:.1f}%" {label(name, left, top, taken)}'
+        body.append(
+            f"<g{' class=ours' * ours}>"
+            f'<circle cx="{left:.1f}%" cy="{top:.1f}%" r="{8 if ours else 6}"/>'
+            f'<text class="name" {at_point}>{escape(name)}</text></g>'
+        )
+    words = "; ".join(f"{name} {number(cost)} µs, {share:.1f}%" for name, cost, share in points)
+    return (
+        f'<svg class="plot" role="img" aria-label="{escape(words)}">{"".join(body)}</svg>'
+        f'<p class="small">{escape(rows[0][0])}: {escape(words)}.</p>'
+    )
+
+
+# The other sections
+
+
+def facts(found: Results) -> str:
+    hello = tables(found, "field")["GET hello, 64 connections"]
+    times = median(hello, "uvicorn") / median(hello, "fastserve")
+    by_topic, failed = http1_topics()
+    required = set().union(*by_topic.values())
+    passed2, of2 = http2_share()["fastserve"]
+    parser = tables(found, "parser")["browser GET (696 bytes)"]
+    quicker = median(parser, "httptools", "ns") / median(parser, "httpparser batch", "ns")
+    each = {
+        micro(median(hello, "fastserve")): "of CPU for a small GET, kernel included",
+        f"{times:.1f}{TIMES}": "less CPU than uvicorn with httptools on uvloop",
+        f"{quicker:.1f}{TIMES}": "less time than httptools to parse a browser's request",
+        f"{len(required - failed['fastserve'])} of {len(required)}": "required cases of HTTP/1.1 "
+        f"and ASGI passed, and {passed2} of {of2} of HTTP/2",
+    }
+    return "\n".join(
+        f"<div><b>{value}</b><span>{text}</span></div>" for value, text in each.items()
+    )
+
+
+def verdict(found: Results) -> str:
+    section = found.section("matrix")
+    lines = [line for line in (section.words if section else []) if line.startswith("From ")]
+    return escape(" ".join(lines))
+
+
+def field(found: Results) -> str:
+    return cards(
+        chart(table, "cpu_us", title.removeprefix("app: "), "µs of CPU per request")
+        for title, table in tables(found, "field").items()
+    )
+
+
+def matrix(found: Results) -> str:
+    table = tables(found, "matrix")["GET hello"]
+    stacked = Table(table.title, [each for each in table.rows if each.parts])
+    return chart(
+        stacked,
+        "cpu_us",
+        "CPU time of a small GET, in its parts",
+        "µs of CPU per request",
+        wide=True,
+    ) + legend(PARTS)
+
+
+def one(found: Results) -> str:
+    table = tables(found, "matrix")["GET hello"]
+    ours = table.row("fastserve llhttp uvloop")
+    assert ours is not None
+    total = sum(ours.parts.values())
+    lines = []
+    for name, size in ours.parts.items():
+        lines.append(
+            f'<dt><i class="{name}"></i>{name}</dt><dd>{micro(size)}</dd>'
+            f'<dd>{100 * size / total:.0f}%</dd><dd class="what">{MEANING[name]}</dd>'
+        )
+    drawn = bar(ours.parts.items(), None, 100 / total)
+    return f"<h3>{micro(total)}</h3>{drawn}<dl>{''.join(lines)}</dl>"
+
+
+def parsers(found: Results) -> str:
+    """h11 has no bar: the others' would be too short to see."""
+    charts = []
+    for title, table in tables(found, "parser").items():
+        quick = Table(table.title, [each for each in table.rows if each.name != "h11"])
+        slow = number(median(table, "h11", "ns"))
+        note = f'<div class="small">h11, in plain Python: {slow} ns</div>'
+        charts.append(chart(quick, "ns", title, "ns per message") + note)
+    return cards(charts)
+
+
+def websocket(found: Results) -> str:
+    return cards(
+        chart(table, "cpu_us", title, "µs of CPU per message")
+        for title, table in tables(found, "websocket").items()
+    )
+
+
+def memory(found: Results) -> str:
+    each = []
+    for title, table in tables(found, "memory").items():
+        each.append(chart(table, "bytes", title, "bytes per connection"))
+    for title, table in list(tables(found, "memory").items())[:1]:
+        each.append(chart(table, "open_us", f"{title}: to open one", "µs of CPU per connection"))
+    return cards(each)
+
+
+def loop(found: Results) -> str:
+    section = found.section("loop")
+    lines = ["<tr><th></th><th>today</th><th></th></tr>"]
+    for words in section.words if section else []:
+        known = re.fullmatch(r"(.+): ([\d.]+) times; (.+)\.", words)
+        if known:
+            what, times, outcome = known.groups()
+            kind = "" if outcome == "no more" else ' class="ours"'
+            lines.append(
+                f'<tr><td class="words">{escape(what)}</td><td>{times}{TIMES}</td>'
+                f"<td{kind}>{escape(outcome)}</td></tr>"
+            )
+    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+
+
+def left_out(found: Results) -> str:
+    """Who has no bar under a load, and why."""
+    notes = [
+        f"{row.name} ({table.title}: {row.note.removeprefix('left out: ')})"
+        for section in found.sections
+        for table in section.tables
+        for row in table.rows
+        if not row.figures
+    ]
+    return f"<p>Without a bar: {escape('; '.join(notes))}.</p>" if notes else ""
+
+
+def about(found: Results) -> str:
+    machine = found.machine
+    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
+    results, results2 = judged("results.json"), judged("results-http2.json")
+    return (
+        f"<p>Measured on {found.date[:10]} at revision {escape(found.revision)}: "
+        f"{escape(machine['processor'])}, {machine['cores']} cores, {escape(machine['system'])}, "
+        f"CPython {machine['python']}; load of the machine before: "
+        f"{machine['load before']}. Conformance was judged on {results['date']} (HTTP/1.1) and "
+        f"{results2['date']} (HTTP/2); servers that the tables do not name were not judged.</p>"
+        f"{left_out(found)}<p>{escape(versions)}.</p>"
+        "<p>benchmarks/README.md says how it is measured. <code>make bench</code> repeats it on "
+        "your machine, <code>python -m benchmarks.report</code> makes this page.</p>"
+    )
+
+
+def parts(found: Results) -> Iterator[tuple[str, str]]:
+    yield from {
+        "facts": facts(found),
+        "scatter": scatter(),
+        "topics": topics(),
+        "field": field(found),
+        "verdict": verdict(found),
+        "matrix": matrix(found),
+        "one": one(found),
+        "parsers": parsers(found),
+        "http2": http2(),
+        "websocket": websocket(found),
+        "memory": memory(found),
+        "loop": loop(found),
+        "about": about(found),
+    }.items()
+
+
+def made(found: Results) -> str:
+    """The page. Its mark `<!-- site -->` is for the documentation site's link back."""
+    text = TEMPLATE.read_text()
+    for name, html in parts(found):
+        mark = f"<!-- {name} -->"
+        if mark not in text:
+            raise ValueError(f"report_page.html has no place for {name}")
+        text = text.replace(mark, html)
+    return text
+
+
+def write(found: Results) -> None:
+    PAGE.write_text(made(found))
