@@ -106,12 +106,10 @@ class Listener:
             self._loop.add_reader(sock.fileno(), self._accept_some, sock, secure)
             self._reading.append(sock)
             return
-        create: Any = self._loop.create_server
-        if sock.family == socket.AF_UNIX:
-            create = self._loop.create_unix_server
         with contextlib.ExitStack() as undo:
             copy = undo.enter_context(sock.dup())
-            self._servers.append(await create(self._accept, sock=copy, backlog=self._backlog))
+            server = await serve(self._loop, self._accept, copy, backlog=self._backlog)
+            self._servers.append(server)
             undo.pop_all()
 
     def close(self) -> None:
@@ -304,6 +302,19 @@ def left(deadline: asyncio.Timeout) -> float | None:
     """The seconds until a deadline that has not passed; None: there is none."""
     at = deadline.when()
     return None if at is None else max(0.001, at - asyncio.get_running_loop().time())
+
+
+async def serve(
+    loop: asyncio.AbstractEventLoop, factory: Any, sock: socket.socket, **options: Any
+) -> asyncio.Server:
+    """A server of the loop on this socket, whose file it leaves alone. Raises OSError."""
+    create: Any = loop.create_server
+    if sock.family == socket.AF_UNIX:
+        create = loop.create_unix_server
+        if sys.version_info >= (3, 13):  # or it would remove the file when it is closed
+            options["cleanup_socket"] = False
+    server: asyncio.Server = await create(factory, sock=sock, **options)
+    return server
 
 
 def is_unsent(transport: asyncio.Transport) -> bool:

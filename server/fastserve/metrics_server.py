@@ -17,6 +17,7 @@ from . import sockets
 from .config import Config
 from .errors import BindError
 from .exposition import Exposition
+from .listener import serve
 from .metrics import Metrics
 from .metrics_address import address_of
 from .service import Service, make_service
@@ -140,10 +141,7 @@ class MetricsServer:
         service.start()
         servers = []
         for sock in self.sockets:
-            create: Any = loop.create_server
-            if sock.family == socket.AF_UNIX:
-                create = loop.create_unix_server
-            servers.append(await create(lambda: protocol_for(service), sock=sock.dup()))
+            servers.append(await serve(loop, lambda: protocol_for(service), sock.dup()))
         await self._ended.wait()
         for server in servers:
             server.close()
