@@ -410,7 +410,14 @@ def test_without_prometheus_client(workers):
         "import sys; sys.modules['prometheus_client'] = None; import fastserve.cli as c; c.main()"
     )
     status, lines = fail_to_start(
-        "apps:app", "--metrics", 0, "--workers", workers, start=(sys.executable, "-c", program)
+        "apps:app",
+        "--port",
+        0,
+        "--metrics",
+        0,
+        "--workers",
+        workers,
+        start=(sys.executable, "-c", program),
     )
     assert status == 2
     assert lines[-1] == (

@@ -90,7 +90,7 @@ def test_again_and_again():
             os.kill(pid, signal.SIGUSR2)
             pid = int(command.expect(r"Process (\d+) has taken over; stopping")[1])
             command.expect("INFO: Stopping$")
-            assert int(get(port, "/pid")[1]) == pid
+            wait_for(lambda: int(get(port, "/pid")[1]) == pid)  # noqa: B023 - called now
         os.kill(pid, signal.SIGTERM)
         assert command.wait() == 0
 
