@@ -52,6 +52,8 @@ def test_the_service_takes_the_socket():
     service = unit("fastserve.service")
     assert service["Unit"]["Requires"] == "fastserve.socket"
     assert service["Service"]["Type"] == "notify"
+    # After an upgrade systemd itself waits for nothing, and kills at once.
+    assert "tail --pid=$MAINPID" in service["Service"]["ExecStop"]
     # An address in the command would go before the socket.
     assert not re.search(r"--(bind|host|port|fd|uds)\b", service["Service"]["ExecStart"])
     assert int(unit("fastserve.socket")["Socket"]["Backlog"]) == Config("a:b").backlog
