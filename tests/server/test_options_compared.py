@@ -17,7 +17,6 @@ def compared():
     return module
 
 
-@pytest.mark.xfail(strict=True, reason="some of the options come with other branches")
 def test_every_name_of_ours_is_an_option_and_what_is_missing_has_a_reason(compared):
     assert list(compared.problems()) == []
 
