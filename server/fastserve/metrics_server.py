@@ -1,8 +1,8 @@
 """/metrics, /live and /ready, on an address of their own and in a thread of their own.
 
 They answer while the event loops of the application are busy, and while no worker runs. It is our
-own HTTP server with small limits: a client that is slow, or that never asks, holds up nobody. Nor do
-many of them: a health check that fails would have the server restarted.
+own HTTP server with small limits: a client that is slow, or that never asks, holds up nobody, and
+many of them do not either: a health check that fails would have the server restarted.
 """
 
 import asyncio

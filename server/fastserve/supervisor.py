@@ -81,7 +81,7 @@ class Supervisor:
         self._config = replace(self._config, loop=choose_loop(self._config.loop))
         watch = open_watch(self._config)
         self._retirement = Retirement(self._config)
-        privileges.identity(self._config)  # or say now that it cannot be
+        privileges.check_python(self._config)
         titles.set_title(self._config, "supervisor")
         self._sockets = self._main.bind()
         numbers = [number for number in self._on_signal if number != FILES_CHANGED]
@@ -198,7 +198,7 @@ class Supervisor:
                 if not worker.stopping and not self._stops:
                     self._on_death(worker, status)
                 elif worker.killed:
-                    log_stacks(worker)
+                    worker.log_stacks()
                 worker.close()
         if self._config.reload and not self._workers and not self._stops and self._failures == 0:
             self._fill()
@@ -216,7 +216,7 @@ class Supervisor:
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         when = "" if worker.ready else " before it was ready"
         logger.error("Worker %d ended with %s%s", worker.pid, how, when)
-        log_stacks(worker)
+        worker.log_stacks()
         if worker.replaces is not None:
             return self._give_up_replacing(worker.replaces)
         stable = worker.ready and time.monotonic() - worker.started_at > STABLE_SECONDS
@@ -397,9 +397,3 @@ class Supervisor:
                 worker.stop()
                 self._reactor.call_later(RELOAD_SECONDS, self._abort, worker)
         self._reap()
-
-
-def log_stacks(worker: Worker) -> None:
-    """Where its threads were when it crashed or was killed, if it could tell."""
-    if stacks := worker.read_stacks():
-        logger.error("Worker %d was here:\n%s", worker.pid, stacks)
