@@ -297,7 +297,7 @@ class LineWriter:
             if len(rest) < len(whole):
                 self._is_within_line = whole[-len(rest) - 1] != ord("\n")
             if number in DISK_FAULTS:
-                self._lost += rest.count(b"\n")
+                self._lost += min(rest.count(b"\n"), piece.count(b"\n"))
                 if not self._fault:
                     self._fault = os.strerror(number)
                     logger.error("Cannot write the %s: %s", self._name, self._fault)
