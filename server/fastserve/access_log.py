@@ -49,7 +49,8 @@ def open_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> Log | No
     """The log that `access_log` and `access_log_format` choose; None if it is off.
 
     It writes to `access_log_file`, or to the handlers of the logger "fastserve.access" if it has
-    any: its own or, with `log_config`, those of its parents; else to standard output. What a
+    any: its own or, with `log_config`, those of its parents; else to standard output. Handlers get
+    uvicorn's message, or with another format than "text" the line in that format. What a
     program does to uvicorn's logger "uvicorn.access" (handlers, filters, a level) is done to ours.
     """
     if not config.access_log or logs.level_of(config) > logging.INFO:
@@ -62,7 +63,8 @@ def open_access_log(config: Config, loop: asyncio.AbstractEventLoop) -> Log | No
         file = LogFile("access_log_file", config.access_log_file)
     for each in loggers if file is None else ():
         if each.handlers or (config.log_config != "" and each.hasHandlers()):
-            return LoggerAccessLog(each)
+            text = config.access_log_format
+            return LoggerAccessLog(each, None if text == "text" else make_format(text))
     colors = wants_colors(config.use_colors, 1 if file is None else file.fd)
     log = AccessLog(loop, make_format(config.access_log_format, colors=colors), file)
     filters = [item for each in loggers for item in each.filters]
@@ -163,16 +165,35 @@ class FilteredAccessLog:
 class LoggerAccessLog:
     """One log record per entry, for handlers that the program or --log-config sets up."""
 
-    timed = wants_headers = wants_response_headers = False
-
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, logger: logging.Logger, form: Format | None) -> None:
+        """Without a format, formatters make the line from the arguments, as for uvicorn."""
         self._logger = logger
+        self._line = None if form is None else form.line
+        self.timed = form is not None and form.timed
+        self.wants_headers = form is not None and form.wants_headers
+        self.wants_response_headers = form is not None and form.wants_response_headers
 
     def record(self, entry: "Entry") -> None:
-        self._logger.info(RECORD, *arguments(entry))
+        if self._line is None:
+            self._logger.info(RECORD, *arguments(entry))
+            return
+        record = LineRecord(
+            self._logger.name, logging.INFO, __file__, 0, RECORD, arguments(entry), None
+        )
+        record.line = self._line(entry).rstrip("\n")
+        self._logger.handle(record)
 
     def close(self) -> None:
         """Nothing waits here."""
+
+
+class LineRecord(logging.LogRecord):
+    """Its message is a finished line; its arguments are uvicorn's all the same, for filters."""
+
+    line = ""
+
+    def getMessage(self) -> str:  # noqa: N802 - the name that logging gives it
+        return self.line
 
 
 def arguments(entry: "Entry") -> tuple[object, ...]:

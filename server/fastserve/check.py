@@ -12,21 +12,25 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from . import importer, log_config, sockets, transports, variables
+from . import importer, log_config, privileges, sockets, transports, variables
+from .addresses import addresses
 from .asgi.tls_scope import server_certificate
 from .config import Config, options
 from .errors import AppError, BindError, ConfigError
 from .loops import choose_loop, loop_factory
+from .metrics_address import address_of
 from .ports import holder_of
 from .service import load_port
-from .tls import server_context
+from .tls import context_of, server_context
+from .tls_options import parse_sni
 from .values import ENV_PREFIX, Option
 from .watch import open_watch
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 EXPIRES_SOON = 21 * 86400  # seconds
-# Files that the server makes: their folder must be there and let it.
+# Files that the server makes: their folder must be there and let it, and some --user too.
 MADE = ("pid_file", "log_file", "access_log_file")
+MADE_BY_USER = ("log_file", "access_log_file")
 ANY_ADDRESS = {"0.0.0.0", "::"}
 LOOPBACK = {"127.0.0.1", "::1"}
 
@@ -145,16 +149,17 @@ def check_app(config: Config) -> Iterator[Finding]:
 
 
 def check_addresses(config: Config) -> Iterator[Finding]:
-    try:
-        bound = sockets.bind(config)
-    except BindError as error:
-        yield taken(error, str(config.app))
-        return
-    places = [sockets.url_of(sock, config) for sock in bound]
-    names = [sock.getsockname()[0] for sock in bound if sock.family != socket.AF_UNIX]
-    sockets.close(bound)
-    for place in places:
-        yield Finding(OK, f"{place} can be bound")
+    with contextlib.ExitStack() as undo:
+        try:
+            bound = sockets.bind(config)
+        except BindError as error:
+            yield taken(error, str(config.app))
+            return
+        undo.callback(sockets.close, bound)
+        for sock in bound:
+            yield Finding(OK, f"{sockets.url_of(sock, config)} can be bound")
+        yield from check_metrics(config, [sock.getsockname() for sock in bound])
+        names = [sock.getsockname()[0] for sock in bound if sock.family != socket.AF_UNIX]
     if ANY_ADDRESS & set(names):
         if config.proxy_headers and config.forwarded_allow_ips == "*":
             yield Finding(
@@ -162,8 +167,32 @@ def check_addresses(config: Config) -> Iterator[Finding]:
                 "--forwarded-allow-ips * lets whoever reaches this server choose its address",
             )
     elif names and set(names) <= LOOPBACK and in_container():
-        here = " and ".join(names)
-        yield Finding(WARNING, f"in a container, only it reaches {here}; use --host 0.0.0.0")
+        here = " and ".join(dict.fromkeys(names))
+        remedy = "--bind 0.0.0.0:PORT" if config.bind else "--host 0.0.0.0"
+        yield Finding(WARNING, f"in a container, only it reaches {here}; use {remedy}")
+
+
+def check_metrics(config: Config, others: list[Any]) -> Iterator[Finding]:
+    """`others` are the names of the application's sockets."""
+    if config.metrics is None:
+        return
+    from .metrics import check_installed  # compiled, and needed for this alone
+
+    check_installed()
+    try:
+        bound = sockets.bind_all(addresses(Config(config.app, **address_of(config.metrics))))
+    except BindError as error:
+        found = taken(error, str(config.app))
+        yield Finding(found.level, f"--metrics: {found.text.partition(': ')[2]}")
+        return
+    places = [(sockets.url(sock, "http"), sock.getsockname()) for sock in bound]
+    sockets.close(bound)
+    for place, name in places:
+        # Linux binds an address twice that nobody listens on yet.
+        if name in others:
+            yield Finding(ERROR, f"--metrics: {place} is an address of the application")
+        else:
+            yield Finding(OK, f"{place} can be bound (metrics)")
 
 
 def taken(error: BindError, app: str) -> Finding:
@@ -190,23 +219,35 @@ def check_tls(config: Config) -> Iterator[Finding]:
     if certificate is None:
         yield Finding(OK, "the TLS context can be made")
         return
-    name = config.ssl_certfile
+    yield from check_certificate("--ssl-certfile", str(config.ssl_certfile), context, certificate)
+    keys = [config.ssl_keyfile or config.ssl_certfile]
+    for item in config.ssl_sni:
+        _, pair = parse_sni(item)
+        own = context_of(config, pair)
+        if own.certificate is not None:
+            yield from check_certificate("--ssl-sni", pair.certfile, own, own.certificate)
+        keys.append(pair.keyfile or pair.certfile)
+    for key in dict.fromkeys(keys):
+        if key is not None and os.stat(key).st_mode & 0o004:
+            yield Finding(WARNING, f"every user of this machine can read the private key in {key}")
+
+
+def check_certificate(
+    option: str, name: str, context: ssl.SSLContext, certificate: str
+) -> Iterator[Finding]:
     try:
         found = presented(context, certificate)
     except ssl.SSLCertVerificationError as error:
-        yield Finding(ERROR, f"--ssl-certfile: {name}: {error.verify_message}")
+        yield Finding(ERROR, f"{option}: {name}: {error.verify_message}")
         return
     except ssl.SSLError as error:
-        yield Finding(ERROR, f"--ssl-certfile: no TLS handshake succeeds: {error}")
+        yield Finding(ERROR, f"{option}: no TLS handshake succeeds: {error}")
         return
     ends = ssl.cert_time_to_seconds(found["notAfter"])
     days = int(ends - time.time()) // 86400
     names = ", ".join(value for _, value in found.get("subjectAltName", ())) or "no name"
     text = f"{name} and its key match; for {names}; valid until {found['notAfter']} ({days} days)"
     yield Finding(WARNING if ends - time.time() < EXPIRES_SOON else OK, text)
-    key = config.ssl_keyfile or config.ssl_certfile
-    if key is not None and os.stat(key).st_mode & 0o004:
-        yield Finding(WARNING, f"every user of this machine can read the private key in {key}")
 
 
 def presented(context: ssl.SSLContext, certificate: str) -> Any:
@@ -237,12 +278,24 @@ def check_files(config: Config) -> Iterator[Finding]:
     for name in MADE:
         path = getattr(config, name, None)
         if path and path != "-":
-            place = path if os.path.exists(path) else os.path.dirname(os.path.abspath(path))
-            if not os.access(place, os.W_OK):
+            by_user = privileges.as_user(config) if name in MADE_BY_USER else None
+            with by_user or contextlib.nullcontext():
+                may_be_written = is_writable(path)
+            if not may_be_written:
                 yield Finding(ERROR, f"{flag(name)}: {path} cannot be written")
     for folder in config.reload_dirs:
         if not os.path.isdir(folder):
             yield Finding(ERROR, f"--reload-dir: {folder} is not a folder")
+
+
+def is_writable(path: str) -> bool:
+    place = path if os.path.exists(path) else os.path.dirname(os.path.abspath(path))
+    return os.access(place, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def check_user(config: Config) -> Iterator[Finding]:
+    privileges.check_python(config)
+    yield from ()
 
 
 def check_packages(config: Config) -> Iterator[Finding]:
@@ -299,6 +352,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_app,
     check_addresses,
     check_tls,
+    check_user,
     check_files,
     check_packages,
     check_sense,

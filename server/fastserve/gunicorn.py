@@ -60,6 +60,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]
         options = {
             "log_config": None,
             "access_log": bool(self.log.access_log.handlers),
+            "access_log_format": cfg.access_log_format,
             "backlog": cfg.backlog,
             "forwarded_allow_ips": cfg.forwarded_allow_ips,
             "limit_max_requests": self.max_requests if cfg.max_requests > 0 else 0,

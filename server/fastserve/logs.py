@@ -5,6 +5,7 @@ lines of the log, which are counted, but never holds up the event loop or a stop
 """
 
 import contextlib
+import errno
 import logging
 import os
 import select
@@ -31,6 +32,8 @@ FILE_BYTES = 65536  # a regular file keeps any write in one piece
 QUEUE_BYTES = 8 << 20  # what may wait for the reader
 SETTLE_SECONDS = 0.1  # a message is usually out before the program goes on
 FLUSH_SECONDS = 2.0  # what a stop gives the reader
+# Faults of a disk, which may pass; a pipe without a reader is not one, and nobody misses its lines.
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE}
 
 
 def configure(config: Config) -> None:
@@ -232,6 +235,9 @@ class LineWriter:
         self._queue: deque[bytes] = deque()
         self._waiting = 0  # bytes, including those of the write in progress
         self._dropped = 0  # lines
+        self._lost = 0  # lines that could not be written
+        self._fault = ""  # why
+        self._is_within_line = False  # for a part of one was written
         self._stalled = False
         self._closed = False
         self._thread: threading.Thread | None = None  # a process that was forked has none
@@ -277,11 +283,30 @@ class LineWriter:
 
     def _run(self) -> None:
         while (piece := self._next()) is not None:
-            write_all(self._fd, piece)
+            self._write(piece)
             with self._changed:
                 self._stalled = False
                 self._waiting -= len(piece)
                 self._changed.notify_all()
+
+    def _write(self, piece: bytes) -> None:
+        """Say that it cannot be written, once, and how many lines were lost once it can again."""
+        whole = b"\n" + piece if self._is_within_line else piece
+        rest, number = write_all(self._fd, whole)
+        if rest:
+            if len(rest) < len(whole):
+                self._is_within_line = whole[-len(rest) - 1] != ord("\n")
+            if number in DISK_FAULTS:
+                self._lost += min(rest.count(b"\n"), piece.count(b"\n"))
+                if not self._fault:
+                    self._fault = os.strerror(number)
+                    logger.error("Cannot write the %s: %s", self._name, self._fault)
+            return
+        self._is_within_line = False
+        if self._fault:
+            lost, fault = self._lost, self._fault
+            self._lost, self._fault = 0, ""
+            logger.error("Lost %d lines of the %s: %s", lost, self._name, fault)
 
     def _next(self) -> bytes | None:
         """The next piece to write; None at the end."""
@@ -339,8 +364,8 @@ def pieces(data: bytes, most: int) -> Iterator[bytes]:
         yield data[start:]
 
 
-def write_all(fd: int, piece: bytes) -> None:
-    """Wait for the reader as long as it takes; without one there is nothing to write for."""
+def write_all(fd: int, piece: bytes) -> tuple[bytes, int]:
+    """Wait for the reader as long as it takes. What could not be written, and the errno."""
     while piece:
         try:
             piece = piece[os.write(fd, piece) :]
@@ -348,5 +373,6 @@ def write_all(fd: int, piece: bytes) -> None:
             poll = select.poll()
             poll.register(fd, select.POLLOUT)
             poll.poll()
-        except OSError:
-            return
+        except OSError as error:
+            return piece, error.errno or 0
+    return b"", 0

@@ -46,7 +46,7 @@ class MainProcess:
         self._inheritance = Inheritance() if embedded else inherit()
         self._pid_file = PidFile(config.pid_file) if config.pid_file is not None else None
         self._successor: Successor | None = None
-        self._handed_over = self._stopping = self._reloading = False
+        self._handed_over = self._draining = self._stopping = self._reloading = False
         self._status = ""
 
     def bind(self) -> list[socket.socket]:
@@ -80,7 +80,7 @@ class MainProcess:
 
     def on_complete(self) -> None:
         """All workers are ready: a predecessor may stop."""
-        if not self._inheritance:
+        if not self._inheritance or self._draining:
             return
         logger.info("Taking over from process %d", os.getppid())
         if self._pid_file is not None:  # first: who sees that we have taken over may look there
@@ -100,12 +100,21 @@ class MainProcess:
             self._reloading = False
             self._notifier.ready(self._status)
 
+    def on_draining(self) -> None:
+        """The stop is certain, but waits (drain_delay): nobody takes over from now on."""
+        self._draining = True
+        self._notifier.status("Serving until drain_delay is over")
+        self._end_successor()
+
     def on_stopping(self) -> None:
         if not self._stopping:
             self._stopping = True
             self._notifier.stopping()
-            if self._successor is not None and not self._handed_over:
-                self._successor.end()
+            self._end_successor()
+
+    def _end_successor(self) -> None:
+        if self._successor is not None and not self._handed_over:
+            self._successor.end()
 
     def close(self) -> None:
         """At the end."""
@@ -149,7 +158,7 @@ class MainProcess:
     def _why_not(self) -> str:
         if init.is_child:
             return "the container ends with its first process; start another container instead"
-        if self._stopping or self._handed_over:
+        if self._draining or self._stopping or self._handed_over:
             return "this process is stopping"
         if self._successor is not None:
             return f"process {self._successor.pid} is starting already"
@@ -170,7 +179,7 @@ class MainProcess:
             loop.remove_reader(successor.channel)
             self._on_failed(successor, successor.how_it_ended())
             return
-        if paths is None or self._stopping:
+        if paths is None or self._draining or self._stopping:
             return
         loop.remove_reader(successor.channel)
         successor.leave()
@@ -184,7 +193,7 @@ class MainProcess:
 
     def _on_failed(self, successor: Successor, how: str) -> None:
         self._successor = None
-        if not self._stopping:
+        if not (self._draining or self._stopping):
             logger.error(
                 "The upgrade failed: process %d ended with %s; going on", successor.pid, how
             )

@@ -1,7 +1,8 @@
 """/metrics, /live and /ready, on an address of their own and in a thread of their own.
 
 They answer while the event loops of the application are busy, and while no worker runs. It is our
-own HTTP server with small limits: a client that is slow, or that never asks, holds up nobody.
+own HTTP server with small limits: a client that is slow, or that never asks, holds up nobody, and
+many of them do not either: a health check that fails would have the server restarted.
 """
 
 import asyncio
@@ -24,7 +25,8 @@ from .service import Service, make_service
 
 logger = logging.getLogger("fastserve")
 
-MAX_CLIENTS = 64  # beyond them connections are closed at once
+MAX_CLIENTS = 64  # when one more comes, the one that came first is closed
+NEW_SECONDS = 1.0  # until an accepted connection is surely known to the service
 SECONDS = 5.0  # for each deadline
 TEXT = "text/plain; charset=utf-8"
 
@@ -79,7 +81,7 @@ class MetricsServer:
             lifespan="off",
             interface="asgi3",
             http="llhttp",
-            h2_max_concurrent_streams=8,  # balancers check by HTTP/2 where the upstream speaks it
+            http2=False,  # streams would be more than one request for each connection
             ws="none",
             proxy_headers=False,
             access_log=False,
@@ -90,7 +92,9 @@ class MetricsServer:
             timeout_head=SECONDS,
             timeout_body=SECONDS,
             timeout_send=SECONDS,
-            timeout_keep_alive=20,  # Prometheus asks every 15 s unless told otherwise
+            # One request for each connection: requests that a client sends ahead would take the
+            # time of all others, and an idle connection a place.
+            timeout_keep_alive=0,
         )
         self.sockets: list[socket.socket] = []
         try:
@@ -139,9 +143,10 @@ class MetricsServer:
         loop = self._loop
         service = make_service(self._config.app, self._config, loop, {}, None)
         service.start()
+        clients = Clients(service, loop.time)
         servers = []
         for sock in self.sockets:
-            servers.append(await serve(loop, lambda: protocol_for(service), sock.dup()))
+            servers.append(await serve(loop, clients.next, sock.dup()))
         await self._ended.wait()
         for server in servers:
             server.close()
@@ -151,13 +156,24 @@ class MetricsServer:
         service.stop()
 
 
-class Excess(asyncio.Protocol):
-    """A connection for which there is no room."""
+class Clients:
+    """Those who are connected, in the order in which they came."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.abort()
+    def __init__(self, service: Service, clock: Callable[[], float]) -> None:
+        self._service = service
+        self._clock = clock
+        self._accepted: list[tuple[float, Any]] = []
 
-
-def protocol_for(service: Service) -> asyncio.BaseProtocol:
-    return service.connection() if service.open_connections < MAX_CLIENTS else Excess()
+    def next(self) -> asyncio.BaseProtocol:
+        """A connection for one more, for whom another may have to go."""
+        now, known = self._clock(), self._service.connections
+        self._accepted = [
+            (at, each) for at, each in self._accepted if each in known or now - at < NEW_SECONDS
+        ]
+        if len(known) >= MAX_CLIENTS:
+            first = next((each for _, each in self._accepted if each in known), None)
+            if first is not None:
+                first.transport.abort()
+        connection = self._service.connection()
+        self._accepted.append((now, connection))
+        return connection

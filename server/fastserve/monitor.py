@@ -33,6 +33,7 @@ class Monitor:
         self._config = config
         self._serves = False
         self._was_delayed = False
+        self._main: MainProcess | None = None
         self._metrics: Metrics | None = None
         self._process: ThisProcess | None = None
         self._server: MetricsServer | None = None
@@ -43,6 +44,7 @@ class Monitor:
 
         In an upgrade the predecessor does so until this process is complete.
         """
+        self._main = main
         if self._config.metrics is None:
             yield
             return
@@ -126,4 +128,6 @@ class Monitor:
         if self._metrics is not None:
             self._metrics.health.draining = True
         logger.info("Serving for %g s more (drain_delay), then stopping", seconds)
+        if self._main is not None:
+            self._main.on_draining()
         later(seconds, end)

@@ -95,6 +95,22 @@ def as_user(config: Config) -> Iterator[None]:
         os.setgroups(before[1])
 
 
+def check_python(config: Config) -> None:
+    """Whether the user can be changed to, and can run this Python. Raises ConfigError.
+
+    A worker imports modules after the change too.
+    """
+    with as_user(config):
+        for path in (os.__file__, __file__):
+            try:
+                with open(path, "rb"):
+                    pass
+            except OSError as error:
+                name = "user" if config.user is not None else "group"
+                problem = f"{getattr(config, name)} cannot read {path}, and so not run this Python"
+                raise ConfigError(name, f"{problem}; install it where every user may") from error
+
+
 def set_umask(config: Config) -> None:
     if config.umask is not None:
         os.umask(config.umask)

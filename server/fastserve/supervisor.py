@@ -27,7 +27,7 @@ from .retirement import Retirement
 from .server import ABORT_SECONDS
 from .terminal import Terminal
 from .watch import FILES_CHANGED, open_watch
-from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, log_stacks, patience
+from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
 
 logger = logging.getLogger("fastserve")
 
@@ -81,7 +81,7 @@ class Supervisor:
         self._config = replace(self._config, loop=choose_loop(self._config.loop))
         watch = open_watch(self._config)
         self._retirement = Retirement(self._config)
-        privileges.identity(self._config)  # or say now that it cannot be
+        privileges.check_python(self._config)
         titles.set_title(self._config, "supervisor")
         self._sockets = self._main.bind()
         numbers = [number for number in self._on_signal if number != FILES_CHANGED]
@@ -198,7 +198,7 @@ class Supervisor:
                 if not worker.stopping and not self._stops:
                     self._on_death(worker, status)
                 elif worker.killed:
-                    log_stacks(worker)
+                    worker.log_stacks()
                 worker.close()
         if self._config.reload and not self._workers and not self._stops and self._failures == 0:
             self._fill()
@@ -216,7 +216,7 @@ class Supervisor:
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         when = "" if worker.ready else " before it was ready"
         logger.error("Worker %d ended with %s%s", worker.pid, how, when)
-        log_stacks(worker)
+        worker.log_stacks()
         if worker.replaces is not None:
             return self._give_up_replacing(worker.replaces)
         stable = worker.ready and time.monotonic() - worker.started_at > STABLE_SECONDS

@@ -92,7 +92,7 @@ def set_ciphers(context: ssl.SSLContext, config: Config) -> None:
         try:
             context.set_ciphers(config.ssl_ciphers)
         except ssl.SSLError as error:
-            problem = f"OpenSSL supports none of these ciphers ({error})"
+            problem = f"OpenSSL supports none of these ciphers: {config.ssl_ciphers}"
             raise ConfigError("ssl_ciphers", problem) from error
     if config.ssl_ciphersuites is not None:
         from .openssl import NotAvailable, set_ciphersuites  # ctypes is slow to import

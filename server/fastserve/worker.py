@@ -138,13 +138,12 @@ class Worker:
         except ConnectionError:
             return None
 
-    def read_stacks(self) -> str:
-        """What it wrote when it crashed or was made to end by `dump`; empty otherwise."""
-        try:
+    def log_stacks(self) -> None:
+        """Where its threads were when it crashed or was made to end by `dump`, if it could tell."""
+        with contextlib.suppress(OSError):
             self._stacks.seek(0)
-            return self._stacks.read().decode("utf-8", "backslashreplace").strip()
-        except OSError:
-            return ""
+            if stacks := self._stacks.read().decode("utf-8", "backslashreplace").strip():
+                logger.error("Worker %d was here:\n%s", self.pid, stacks)
 
 
 def log_stacks(worker: Worker) -> None:

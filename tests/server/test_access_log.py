@@ -75,7 +75,14 @@ def test_a_closed_standard_output(loop):
     log.close()
 
 
-def test_the_programs_own_handlers(loop):
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ("text", rf'{CLIENT} - "GET /\x0a?q HTTP/1.1" 200'),
+        ("%(h)s %(U)s %(D)s", r"127.0.0.1 /\x0a 1500"),
+    ],
+)
+def test_the_programs_own_handlers(loop, form, message):
     logger = logging.getLogger("fastserve.access")
     records = []
 
@@ -87,13 +94,14 @@ def test_the_programs_own_handlers(loop):
     logger.addHandler(handler)
     logger.setLevel("INFO")
     try:
-        log = open_access_log(Config("a:b"), loop)
+        log = open_access_log(Config("a:b", access_log_format=form), loop)
+        assert log.timed == (form != "text")
         record(log, b"/\n", b"q")
     finally:
         logger.removeHandler(handler)
         logger.setLevel("NOTSET")
     assert records[0].args == (CLIENT, "GET", r"/\x0a?q", "1.1", 200)
-    assert records[0].getMessage() == rf'{CLIENT} - "GET /\x0a?q HTTP/1.1" 200'
+    assert records[0].getMessage() == message
 
 
 def test_the_options_choose(loop, tmp_path, capsys):

@@ -116,6 +116,23 @@ def test_a_port_that_this_very_server_has():
         assert f"process {command.process.pid} has it: " in problem
 
 
+def test_the_address_of_the_metrics(port, tmp_path):
+    pytest.importorskip("prometheus_client")
+    status, lines = checked("apps:app", "--port", 0, "--metrics", port)
+    assert status == 0
+    assert f"ok       http://127.0.0.1:{port} can be bound (metrics)" in lines
+    (problem,) = errors("apps:app", "--port", port, "--metrics", port)
+    assert problem == f"--metrics: http://127.0.0.1:{port} is an address of the application"
+    assert errors("apps:app", "--port", 0, "--metrics", f"unix:{tmp_path}/no/socket") == [
+        f"--metrics: cannot bind {tmp_path}/no/socket: No such file or directory"
+    ]
+
+
+def test_a_user_that_does_not_exist():
+    (problem,) = errors("apps:app", "--port", 0, "--user", "nobody-of-this-name")
+    assert problem == "--user: there is no user 'nobody-of-this-name'"
+
+
 def test_a_port_whose_holder_nobody_knows(monkeypatch):
     monkeypatch.setattr(ports, "inodes", lambda port: set())
     assert ports.holder_of(80) is None
@@ -166,6 +183,15 @@ def test_a_certificate_that_ends_soon(tmp_path):
     assert re.search(r"for no name; valid until .* GMT \([45] days\)", found[0])
 
 
+def test_certificates_by_name(tmp_path):
+    _, certificate, _, key = make_certificate(tmp_path, "-days", "5")
+    key.chmod(0o644)
+    sni = "--ssl-sni", f"a.example={certificate},{key}"
+    found = warnings("apps:app", "--port", 0, *TLS, *sni)
+    assert [text for text in found if "valid until" in text and str(certificate) in text]
+    assert f"every user of this machine can read the private key in {key}" in found
+
+
 def test_a_certificate_that_has_expired(monkeypatch):
     config = Config("apps:app", ssl_certfile=CERT, ssl_keyfile=KEY)
 
@@ -175,9 +201,8 @@ def test_a_certificate_that_has_expired(monkeypatch):
         raise error
 
     monkeypatch.setattr(check, "presented", fail)
-    assert [tuple(item) for item in check.check_tls(config)] == [
-        ("error", f"--ssl-certfile: {CERT}: certificate has expired")
-    ]
+    found = [item.text for item in check.check_tls(config) if item.level == check.ERROR]
+    assert found == [f"--ssl-certfile: {CERT}: certificate has expired"]
 
 
 def test_files(tmp_path):
@@ -241,6 +266,10 @@ def test_a_container(monkeypatch):
         "in a container, only it reaches 127.0.0.1; use --host 0.0.0.0"
     ]
     assert len(findings["0.0.0.0"]) == 1
+    bind = ("127.0.0.1:0", "127.0.0.1:0")
+    assert [item.text for item in check.check_addresses(Config("a:b", bind=bind))][2:] == [
+        "in a container, only it reaches 127.0.0.1; use --bind 0.0.0.0:PORT"
+    ]
 
 
 # The environment

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import ssl
 import sys
@@ -62,7 +63,18 @@ def test_requests_and_sigterm(serve):
     command.signal(signal.SIGTERM)
     assert command.wait() == 0
     assert "shutdown" in command.stdout
-    assert any(line.endswith('"GET / HTTP/1.1" 200') for line in command.stdout)
+    line = next(line for line in command.stdout if '"GET / HTTP/1.1"' in line)
+    # gunicorn's default format
+    assert re.fullmatch(r'127\.0\.0\.1 - - \[.{26}\] "GET / HTTP/1.1" 200 5 "-" "-"', line)
+
+
+def test_a_format_of_the_access_log(serve):
+    form = "%(m)s %(U)s %(s)s %({x-a}i)s"
+    command = serve("apps:app", "--access-logfile", "-", "--access-logformat", form)
+    request = urllib.request.Request(f"http://127.0.0.1:{port_of(command)}/", headers={"X-A": "7"})
+    with urllib.request.urlopen(request, timeout=WAIT) as response:
+        assert response.status == 200
+    command.expect("GET / 200 7$", "stdout")
 
 
 def test_sigterm_waits_for_requests(serve):

@@ -1,6 +1,7 @@
 """Lines reach their reader whole, and a reader that stalls stops nobody."""
 
 import contextlib
+import errno
 import fcntl
 import http.client
 import logging
@@ -317,3 +318,34 @@ def test_a_signal_handler_of_the_apps_stays(tmp_path):
         command.expect("mine", "stdout")
         command.signal(signal.SIGTERM)
         assert command.wait() == 0
+
+
+def test_a_full_disk_is_told_and_leaves_whole_lines(tmp_path, monkeypatch, caplog):
+    path, room = tmp_path / "log", [9]
+    write = os.write
+
+    def write_some(fd, data):
+        if fd != file.fileno():
+            return write(fd, data)
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "")
+        done = write(fd, data[: room[0]])
+        room[0] -= done
+        return done
+
+    monkeypatch.setattr(os, "write", write_some)
+    monkeypatch.setattr(logging.getLogger("fastserve"), "propagate", True)
+    with path.open("wb") as file:
+        writer = LineWriter(file.fileno(), "log")
+        for line in ("one\n", "two\nthree\n", "four\n"):
+            writer.write(line)
+            assert writer.flush()
+        room[0] = 1000
+        for line in ("five\n", "six\n"):
+            writer.write(line)
+        assert writer.close()
+    assert path.read_text() == "one\ntwo\nt\nfive\nsix\n"
+    assert caplog.messages == [
+        "Cannot write the log: No space left on device",
+        "Lost 2 lines of the log: No space left on device",
+    ]

@@ -14,7 +14,7 @@ import pytest
 from serving import HERE, Command, fail_to_start, get, wait_for
 
 import fastserve
-from fastserve import Config, ConfigError, Server
+from fastserve import Config, ConfigError, Server, privileges
 from fastserve.privileges import identity
 
 IS_ROOT = os.geteuid() == 0
@@ -103,6 +103,17 @@ def test_workers_become_the_user_and_the_main_process_does_not(folder):
         command.signal(signal.SIGTERM)
         assert command.wait() == 0
     assert list(folder.iterdir()) == [key]
+
+
+@pytest.mark.skipif(not IS_ROOT or OTHER is None, reason="not root")
+def test_a_user_who_cannot_run_this_python(tmp_path, monkeypatch):
+    hidden = tmp_path / "os.py"
+    hidden.touch(0o600)
+    monkeypatch.setattr(os, "__file__", str(hidden))
+    with pytest.raises(ConfigError, match=rf"user: {OTHER.pw_name} cannot read {hidden}"):
+        privileges.check_python(Config("a:b", user=OTHER.pw_name))
+    privileges.check_python(Config("a:b"))
+    assert os.geteuid() == 0
 
 
 @as_root

@@ -159,6 +159,28 @@ def test_a_stop_meanwhile_ends_the_new_one_too(workers, tmp_path):
         assert command.wait() == 0  # and the new one has ended: its output has
 
 
+@pytest.mark.parametrize("workers", NUMBERS)
+def test_nobody_takes_over_from_one_that_drains(workers, tmp_path):
+    """SIGTERM would be forgotten: the new process has not received it."""
+    app, ready = tmp_path / "changing.py", tmp_path / "ready"
+    app.write_text("from apps import app\n")
+    args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", workers
+    with Lineage(*args, "--drain-delay", "600", env=WITH_APPS) as command:
+        port = command.port()
+        os.mkfifo(ready)
+        app.write_text(f"from apps import app, say\nsay('starts')\nopen({str(ready)!r}).read()\n")
+        command.signal(signal.SIGUSR2)
+        command.expect("starts", "stdout")
+        command.signal(signal.SIGTERM)
+        command.expect("drain_delay")
+        command.signal(signal.SIGUSR2)
+        command.expect("No upgrade: this process is stopping")
+        assert get(port) == (200, "hello")
+        command.signal(signal.SIGTERM)
+        assert command.wait() == 0  # and the new one has ended: its output has
+        assert not [line for line in command.stderr if "taken over" in line]
+
+
 def test_the_new_process_starts_in_the_folder_by_its_name(tmp_path):
     """As where a deploy changes a link to the current release."""
     for name in ("one", "two"):
