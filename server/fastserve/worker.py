@@ -146,12 +146,6 @@ class Worker:
                 logger.error("Worker %d was here:\n%s", self.pid, stacks)
 
 
-def log_stacks(worker: Worker) -> None:
-    """Where its threads were when it crashed or was killed, if it could tell."""
-    if stacks := worker.read_stacks():
-        logger.error("Worker %d was here:\n%s", worker.pid, stacks)
-
-
 def open_stacks() -> BinaryIO:
     """A file without a name, for faulthandler to write to."""
     with contextlib.suppress(AttributeError, OSError):  # Linux alone has it, and may forbid it
