@@ -15,7 +15,7 @@ from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
 from fastserve.asgi._service cimport Service, coarse_time
-from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
+from fastserve.asgi._task cimport DONE, Awaitable, Stepper, Waiter, WaitQueue, ready, stepper_of
 from fastserve.websocket._protocol cimport Protocol
 
 from inspect import CORO_CREATED, getcoroutinestate
@@ -166,14 +166,13 @@ cdef class Stream:
     cdef bint in_turn  # somebody flushes at the end of this turn
     cdef bint congested  # the peer does not read: send() waits
     cdef bint paused  # we do not read
-    cdef WaitQueue senders  # owned: those who wait for the peer to read
+    cdef WaitQueue senders  # owned: those who wait for the peer to read; None until one did
     cdef Py_ssize_t stuck_size  # what waited for the peer when it last read something
     cdef double stuck_until
 
     def __init__(self, loop, Counters counters):
         self.loop = loop
         self.counters = counters
-        self.senders = WaitQueue(loop)
 
     cdef int put(self, bytes data) except -1:
         """Send with the rest of this turn."""
@@ -219,7 +218,7 @@ cdef class Stream:
 
     cdef int uncongest(self) except -1:
         self.congested = False
-        return self.senders.wake_all()
+        return 0 if self.senders is None else self.senders.wake_all()
 
     cdef int read(self, bint on) except -1:
         """Let the transport read, or not."""
@@ -289,6 +288,8 @@ cdef class Drain(Awaitable):
             raise RuntimeError("send() makes these")
         if stream.transport is None:
             raise ClientDisconnected("the client disconnected while send() waited for it to read")
+        if stream.senders is None:
+            stream.senders = WaitQueue(stream.loop)
         if stream.congested:
             return stream.senders.add()
         return stream.senders.one_turn() if self.waiter is None else None
@@ -301,6 +302,7 @@ cdef class Session:
     cdef Service service  # owned: one per loop, outlives every connection
     cdef Counters counters  # owned: the service's
     cdef readonly object task  # owned: runs the app; None before start()
+    cdef Stepper stepper  # owned: the task's coroutine; None before start()
     cdef Handshake handshake  # owned until it is answered or its connection lost
     cdef Channel channel  # owned, if it counts the apps that run; else None
 
@@ -347,14 +349,15 @@ cdef class Session:
         if self.channel is not None:
             self.service.on_streams += 1
         scope, self.handshake.scope = self.handshake.scope, None
-        # no coroutine of ours around the app's: every step would pass through it
         try:
             app = context.run(self.service.app, scope, self.receive, self.send)
         except Exception as error:
             app = _failed(error)
         if not isinstance(app, CoroutineType):  # the ASGI spec asks for an awaitable only
             app = _awaited(app)
-        self.task = self.stream.loop.create_task(app, context=context)
+        self.stepper = stepper_of(app)
+        self.task = self.stream.loop.create_task(self.stepper, context=context)
+        self.stepper.task = self.task
         self.task.add_done_callback(self._app_ended)
 
     def sweep(self, double now):
@@ -385,7 +388,7 @@ cdef class Session:
             return
         if self.phase == CONNECTING:
             self._refuse(503, "the server is shutting down")
-            if has_not_begun(self.task):
+            if has_not_begun(self.stepper.coroutine):
                 self.task.cancel()  # the app hears nothing of a handshake that is answered already
         elif self.phase == OPEN:
             self._close(1012, "service restart")
@@ -508,6 +511,7 @@ cdef class Session:
 
     def _app_ended(self, task):
         error = None if task.cancelled() else task.exception()
+        self.stepper.task = None
         self.gives_turn = False
         if self.channel is not None:
             self.channel.left()
@@ -790,8 +794,7 @@ cdef class Receive(Awaitable):
         return session.receivers.add() if self.value is None else None
 
 
-cdef bint has_not_begun(object task) except -1:
-    cdef object coroutine = task.get_coro()
+cdef bint has_not_begun(object coroutine) except -1:
     return isinstance(coroutine, CoroutineType) and getcoroutinestate(coroutine) == CORO_CREATED
 
 
