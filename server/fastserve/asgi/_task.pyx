@@ -401,7 +401,7 @@ cdef class Stepper:
         self.coroutine.close()
 
     cdef bint step_by_hand(self, Waiter waiter) except -1:
-        """One step of the app, whose task waits on `waiter`; False if the task is to go on itself."""
+        """One step of the app; False if its task, which waits on `waiter`, is to go on itself."""
         cdef PyObject *result = NULL
         cdef object loop = waiter.loop
         cdef object task = self.task

@@ -260,19 +260,22 @@ cdef class Protocol:
 
         After a Close or a ProtocolError what arrives is ignored, and take_reply() has our Close.
         """
-        try:
-            if not self.ignoring:
-                return self._next()
-        except ProtocolError as error:
-            # RFC 6455 7.1.7: say why
-            self.ignoring = True
-            if not self.close_sent:
-                self.reply = close_frame(error.code, error.reason)
-            raise
-        finally:
-            if self.ignoring:
+        cdef object event = None
+        if not self.ignoring:
+            try:
+                event = self._next()
+            except ProtocolError as error:
+                # RFC 6455 7.1.7: say why
+                self.ignoring = True
                 self.data = b""
                 self.at = 0
+                if not self.close_sent:
+                    self.reply = close_frame(error.code, error.reason)
+                raise
+        if self.ignoring or self.at == len(self.data):
+            self.data = b""  # a connection that is idle keeps nothing of what it has read
+            self.at = 0
+        return event
 
     cpdef bytes take_reply(self):
         """The Pong or Close that is owed for what arrived, b"" if none is.
