@@ -622,7 +622,7 @@ cdef class Session:
                 elif self.protocol.at == PyBytes_GET_SIZE(self.protocol.data):
                     break
                 else:
-                    event = self.protocol.next_event()
+                    event = self.protocol.read()
                 if event is None:
                     break
                 if type(event) is str or type(event) is bytes:
@@ -639,6 +639,7 @@ cdef class Session:
                         break
                     self._answer(event)
         except ProtocolError as error:
+            self.protocol.fail(error)
             self._wake_receivers(self.stream.in_turn)
             if self.gives_turn:
                 self.held = error
