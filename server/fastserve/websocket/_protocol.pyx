@@ -20,7 +20,7 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    /* 64, 16 and 8 bytes at a time: returns how many of `size` are done. `seen` is the OR of them. */
+    /* 64, 16 and 8 bytes at a time: returns how many of `size` are done; `seen` gets their OR. */
     typedef uint64_t fastserve_words __attribute__((vector_size(16), aligned(1), may_alias));
 
     static Py_ssize_t fastserve_unmask_words(

@@ -610,13 +610,15 @@ cdef class Session:
         return None
 
     cdef int _pull(self, Py_ssize_t most) except -1:
-        """Read events up to so many messages in the inbox, or a full one; the app reads the rest."""
+        """Read events until the inbox has so many messages or is full; the rest is read later."""
         cdef object event
         if self.in_pull:
             return 0  # the app was woken from here, and goes on when this does
         self.in_pull = True
         try:
-            while not self._is_full() and (self.inbox.count < most or self.disconnect is not None):
+            while not self._is_full() and (
+                self.inbox.count < most or self.disconnect is not None
+            ):
                 if self.held is not None:
                     event, self.held = self.held, None
                 elif self.protocol.at == PyBytes_GET_SIZE(self.protocol.data):
