@@ -1,5 +1,11 @@
 from cpython.object cimport PyObject
 
+cdef extern from "Python.h":
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
+
 # Those that wait for the same thing.
 cdef class WaitQueue:
     cdef object loop  # owned: the event loop, which outlives every connection
@@ -20,7 +26,9 @@ cdef class Waiter:
     cdef object callback  # owned: wakes the Task
     cdef object context  # owned: the one to wake it in
     cdef object message  # owned: of cancel()
+    cdef Stepper stepper  # owned: the coroutine of the Task that waits; None if it is another kind
     cdef bint cancelled
+    cdef bint cancel_refused  # cancel() came while its Task was stepped by hand
 
     cdef int wake(self) except -1
     cdef bint wake_now(self) except -1
@@ -35,6 +43,23 @@ cdef class Awaitable:
 cdef Awaitable DONE  # of None; one object for all
 
 cdef Awaitable ready(object value)
+
+cdef enum Given:
+    NOTHING
+    AWAITED
+    RETURNED
+    RAISED
+
+cdef class Stepper:
+    cdef object coroutine  # owned: the app's
+    cdef object task  # owned: the one that runs this; None until it is made and once it has ended
+    cdef object given  # owned: what a step by hand gave and the task has not taken yet
+    cdef Given kind  # of `given`
+
+    cdef bint step_by_hand(self, Waiter waiter) except -1
+    cdef PySendResult take(self, PyObject **result) except? PYGEN_ERROR
+
+cdef Stepper stepper_of(object coroutine)
 
 # What a runner runs: one call of the app.
 cdef class Job:

@@ -6,7 +6,8 @@ What receive() and send() return are awaitables that are neither coroutines nor 
 
 An Awaitable that has its value costs no suspension. One that must wait gives its Task a Waiter in
 the place of an asyncio.Future. That saves the trip through the event loop: the read that brings
-what the Task waits for can step it in place.
+what the Task waits for can step it in place. If the Task's coroutine is a Stepper, it steps the app
+by hand and leaves the Task as it is: no trip through the Task.
 
 To make one, subclass Awaitable and override `wait_for`, which looks at the state it depends on:
 
@@ -54,13 +55,9 @@ from asyncio import CancelledError, current_task
 from collections.abc import Coroutine
 from types import CoroutineType, GetSetDescriptorType
 
-__all__ = ("Awaitable", "Driver", "Job", "Park", "Runner", "WaitQueue", "Waiter")
+__all__ = ("Awaitable", "Driver", "Job", "Park", "Runner", "Stepper", "WaitQueue", "Waiter")
 
 cdef extern from "Python.h":
-    ctypedef enum PySendResult:
-        PYGEN_RETURN
-        PYGEN_ERROR
-        PYGEN_NEXT
     PySendResult PyIter_Send(object iterator, object value, PyObject **result) except PYGEN_ERROR
     void Py_INCREF(PyObject *)
     void Py_DECREF(PyObject *)
@@ -210,6 +207,7 @@ cdef class Waiter:
     def cancel(self, msg=None):
         """What Task.cancel() calls: the Task wakes with CancelledError; False once woken."""
         if self.queue is None:
+            self.cancel_refused = True
             return False
         self.cancelled = True
         self.message = msg
@@ -235,9 +233,11 @@ cdef class Waiter:
         """Step the Task in place; False if it must wait for a turn, inside another Task's step."""
         cdef object callback = self.callback
         cdef object context = self.context
-        self.callback = self.context = None
         PyContext_Enter(context)
         try:
+            if self.stepper is not None and self.stepper.step_by_hand(self):
+                return True
+            self.callback = self.context = None
             callback(self)
         except RuntimeError:
             # the only one that a Task's wake-up raises: another Task is running
@@ -341,6 +341,131 @@ cdef Awaitable ready(object value):
 
 
 # -- stepping ----------------------------------------------------------------------------------
+
+@cython.final
+cdef class Stepper:
+    """The coroutine of a task that waits again and again: the app's, which can be stepped by hand.
+
+    For a Task to wake, step and wait again takes 3,600 instructions. So as long as the app waits on
+    the same Waiter after a step by hand, its task is left as it is.
+    """
+
+    def __getattr__(self, name):
+        return getattr(self.coroutine, name)  # cr_frame and the like, for those who inspect tasks
+
+    @property
+    def __name__(self):
+        return getattr(self.coroutine, "__name__", "ended")
+
+    @property
+    def __qualname__(self):
+        return getattr(self.coroutine, "__qualname__", "ended")
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.send(None)
+
+    def send(self, value):
+        cdef PyObject *result = NULL
+        cdef PySendResult how = send_stepper(<PyObject *> self, <PyObject *> value, &result)
+        cdef object given = <object> result
+        Py_DECREF(result)
+        if how == PYGEN_NEXT:
+            return given
+        raise StopIteration(given)
+
+    def throw(self, kind, value=None, traceback=None):
+        cdef object error = kind if value is None else value
+        cdef object given = self.given
+        cdef Given had = self.kind
+        self.given = None
+        self.kind = NOTHING
+        if had == RETURNED:
+            raise error  # as in any task that is cancelled in its last step
+        if had == RAISED:
+            raise given
+        # A cancel came before the task took over: pass it to what the app awaits.
+        if had == AWAITED and isinstance(error, CancelledError) and cancel_awaited(given):
+            return given
+        given = self.coroutine.throw(error)
+        if type(given) is Waiter:
+            (<Waiter> given).stepper = self
+        return given
+
+    def close(self):
+        self.coroutine.close()
+
+    cdef bint step_by_hand(self, Waiter waiter) except -1:
+        """One step of the app; False if its task, which waits on `waiter`, is to go on itself."""
+        cdef PyObject *result = NULL
+        cdef object loop = waiter.loop
+        cdef object task = self.task
+        if task is None or not enter(loop, task):
+            return False
+        waiter.cancel_refused = False
+        try:
+            if PyIter_Send(self.coroutine, None, &result) == PYGEN_NEXT:
+                self.kind = AWAITED
+            else:
+                self.kind = RETURNED
+            self.given = <object> result
+            Py_DECREF(result)
+        except BaseException as error:
+            self.kind = RAISED
+            self.given = error
+        leave(loop, task)
+        if self.kind != AWAITED or self.given is not waiter:
+            return False
+        self.given = None
+        self.kind = NOTHING
+        waiter._asyncio_future_blocking = False
+        if waiter.cancel_refused and waiter.queue is not None:
+            waiter.queue.remove(waiter)  # the task remembers it, and throws it once it is woken
+        if waiter.queue is None:
+            waiter.wake()
+        return True
+
+    cdef PySendResult take(self, PyObject **result) except? PYGEN_ERROR:
+        """What a step by hand gave, for the task."""
+        cdef object given = self.given
+        cdef Given kind = self.kind
+        self.given = None
+        self.kind = NOTHING
+        if kind == RAISED:
+            raise given
+        result[0] = <PyObject *> given
+        Py_INCREF(result[0])
+        return PYGEN_NEXT if kind == AWAITED else PYGEN_RETURN
+
+
+cdef PySendResult send_stepper(
+    PyObject *stepper, PyObject *value, PyObject **result
+) except? PYGEN_ERROR:
+    cdef Stepper self = <Stepper> stepper
+    cdef PySendResult how
+    if self.kind != NOTHING:
+        how = self.take(result)
+    else:
+        how = PyIter_Send(self.coroutine, None, result)
+    if how == PYGEN_NEXT and type(<object> result[0]) is Waiter:
+        (<Waiter> result[0]).stepper = self
+    return how
+
+
+(<PyTypeObject *> Stepper).tp_as_async.am_send = send_stepper
+Coroutine.register(Stepper)
+
+
+cdef Stepper stepper_of(object coroutine):
+    cdef Stepper self = Stepper.__new__(Stepper)
+    self.coroutine = coroutine
+    return self
+
 
 cdef class Job:
     cdef object start(self):

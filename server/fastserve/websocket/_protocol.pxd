@@ -62,6 +62,8 @@ cdef class Protocol:
     cpdef bytes ping(self, bytes payload=*)
     cpdef bytes close(self, int code=*, str reason=*)
 
+    cdef object read(self)
+    cdef int fail(self, object error) except -1
     cdef object _next(self)
     cdef bint _is_whole_message(self) noexcept
     cdef bint _take_head(self) except -1

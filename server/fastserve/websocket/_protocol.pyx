@@ -4,7 +4,7 @@ First the frame codec (RFC 6455 section 5.2), then Protocol, which knows message
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
 from fastserve.websocket.events import Close, Ping, Pong, ProtocolError
@@ -17,6 +17,49 @@ cdef extern from "Python.h":
     void *PyUnicode_DATA(object)
     object PyUnicode_DecodeUTF8(const char *, Py_ssize_t, const char *)
     const char *PyUnicode_AsUTF8AndSize(object, Py_ssize_t *) except NULL
+
+cdef extern from *:
+    """
+    /* 64, 16 and 8 bytes at a time: returns how many of `size` are done; `seen` gets their OR. */
+    typedef uint64_t fastserve_words __attribute__((vector_size(16), aligned(1), may_alias));
+
+    static Py_ssize_t fastserve_unmask_words(
+        uint8_t *to, const uint8_t *at, Py_ssize_t size, uint64_t key, uint64_t *seen
+    ) {
+        const fastserve_words keys = {key, key};
+        fastserve_words all = {0, 0}, a, b, c, d;
+        uint64_t word;
+        Py_ssize_t i = 0;
+        for (; i + 64 <= size; i += 64) {
+            a = *(const fastserve_words *)(at + i) ^ keys;
+            b = *(const fastserve_words *)(at + i + 16) ^ keys;
+            c = *(const fastserve_words *)(at + i + 32) ^ keys;
+            d = *(const fastserve_words *)(at + i + 48) ^ keys;
+            *(fastserve_words *)(to + i) = a;
+            *(fastserve_words *)(to + i + 16) = b;
+            *(fastserve_words *)(to + i + 32) = c;
+            *(fastserve_words *)(to + i + 48) = d;
+            all |= (a | b) | (c | d);
+        }
+        for (; i + 16 <= size; i += 16) {
+            a = *(const fastserve_words *)(at + i) ^ keys;
+            *(fastserve_words *)(to + i) = a;
+            all |= a;
+        }
+        *seen |= all[0] | all[1];
+        if (i + 8 <= size) {
+            memcpy(&word, at + i, 8);
+            word ^= key;
+            memcpy(to + i, &word, 8);
+            *seen |= word;
+            i += 8;
+        }
+        return i;
+    }
+    """
+    Py_ssize_t unmask_words "fastserve_unmask_words"(
+        uint8_t *to, const uint8_t *at, Py_ssize_t size, uint64_t key, uint64_t *seen
+    ) noexcept nogil
 
 __all__ = ["Protocol", "encode", "is_utf8", "mask"]
 
@@ -88,25 +131,18 @@ cdef uint64_t unmask(
 
     `to` and `at` may be the same.
     """
-    cdef uint8_t rotated[8]  # the key, twice, from the byte that masks the first of these
-    cdef uint64_t key_word, word, other, seen = 0
+    cdef uint8_t turned[4]
     cdef const uint8_t *key_bytes = <const uint8_t *>&key
-    cdef Py_ssize_t i = 0
+    cdef uint64_t seen = 0
+    cdef Py_ssize_t i
     cdef int j
-    for j in range(8):
-        rotated[j] = key_bytes[(offset + j) & 3]
-    memcpy(&key_word, rotated, 8)
-    while i + 16 <= size:
-        memcpy(&word, at + i, 8)
-        memcpy(&other, at + i + 8, 8)
-        word ^= key_word
-        other ^= key_word
-        seen |= word | other
-        memcpy(to + i, &word, 8)
-        memcpy(to + i + 8, &other, 8)
-        i += 16
+    if offset & 3:  # the first of these bytes is not masked by the first of the key
+        for j in range(4):
+            turned[j] = key_bytes[(offset + j) & 3]
+        memcpy(&key, turned, 4)
+    i = unmask_words(to, at, size, <uint64_t>key << 32 | key, &seen)
     while i < size:
-        to[i] = at[i] ^ rotated[i & 7]
+        to[i] = at[i] ^ key_bytes[i & 3]
         seen |= to[i]
         i += 1
     return seen & 0x8080808080808080ULL
@@ -261,18 +297,27 @@ cdef class Protocol:
         After a Close or a ProtocolError what arrives is ignored, and take_reply() has our Close.
         """
         try:
-            if not self.ignoring:
-                return self._next()
+            return self.read()
         except ProtocolError as error:
-            # RFC 6455 7.1.7: say why
-            self.ignoring = True
-            if not self.close_sent:
-                self.reply = close_frame(error.code, error.reason)
+            self.fail(error)
             raise
-        finally:
-            if self.ignoring:
-                self.data = b""
-                self.at = 0
+
+    cdef object read(self):
+        """next_event() for one who calls fail() after a ProtocolError."""
+        cdef object event = None if self.ignoring else self._next()
+        if self.ignoring or self.at == PyBytes_GET_SIZE(self.data):
+            self.data = b""  # a connection that is idle keeps nothing of what it has read
+            self.at = 0
+        return event
+
+    cdef int fail(self, object error) except -1:
+        """Ignore what arrives from now on, and say why (RFC 6455 7.1.7)."""
+        self.ignoring = True
+        self.data = b""
+        self.at = 0
+        if not self.close_sent:
+            self.reply = close_frame(error.code, error.reason)
+        return 0
 
     cpdef bytes take_reply(self):
         """The Pong or Close that is owed for what arrived, b"" if none is.

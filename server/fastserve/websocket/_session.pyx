@@ -9,13 +9,16 @@ Inbox of messages that wait for the app; and a KeepAlive, which knows when to pi
 
 cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_Next
+from cpython.object cimport PyObject
+from cpython.unicode cimport PyUnicode_GET_LENGTH
 
 from httpparser cimport RequestHead
 from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
 from fastserve.asgi._service cimport Service, coarse_time
-from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue, ready
+from fastserve.asgi._task cimport DONE, Awaitable, Stepper, Waiter, WaitQueue, ready, stepper_of
 from fastserve.websocket._protocol cimport Protocol
 
 from inspect import CORO_CREATED, getcoroutinestate
@@ -29,6 +32,17 @@ from fastserve.websocket.handshake import accept
 from fastserve.websocket.handshake import read as read_request
 
 __all__ = ["Session", "open_handshake"]
+
+cdef extern from *:
+    """
+    /* An app's "websocket.send" is another object than ours: it is no identifier to be interned. */
+    static inline int fastserve_is_send(PyObject *kind) {
+        return PyUnicode_CheckExact(kind) && PyUnicode_IS_COMPACT_ASCII(kind)
+            && PyUnicode_GET_LENGTH(kind) == 14
+            && memcmp(PyUnicode_1BYTE_DATA(kind), "websocket.send", 14) == 0;
+    }
+    """
+    bint is_send "fastserve_is_send"(object kind)
 
 cdef enum:
     MAX_QUEUED = 1 << 20  # bytes that wait for the app before reading stops, however few messages
@@ -73,7 +87,7 @@ cdef class Inbox:
     cdef int put(self, object message) except -1:
         """Add a str or bytes."""
         self.count += 1
-        self.size += len(message)
+        self.size += size_of(message)
         if self.first is None:
             self.first = message
         elif self.rest is None:
@@ -88,7 +102,7 @@ cdef class Inbox:
         if message is None:
             return None
         self.count -= 1
-        self.size -= len(message)
+        self.size -= size_of(message)
         self.first = None
         if self.rest is not None:
             self.first = self.rest[self.taken]
@@ -106,6 +120,12 @@ cdef class Inbox:
 
     cdef bint is_full(self) noexcept:
         return self.count >= self.max_count or self.size >= MAX_QUEUED
+
+
+cdef inline Py_ssize_t size_of(object message) noexcept:
+    if type(message) is str:
+        return PyUnicode_GET_LENGTH(message)
+    return PyBytes_GET_SIZE(message)
 
 
 @cython.final
@@ -166,14 +186,13 @@ cdef class Stream:
     cdef bint in_turn  # somebody flushes at the end of this turn
     cdef bint congested  # the peer does not read: send() waits
     cdef bint paused  # we do not read
-    cdef WaitQueue senders  # owned: those who wait for the peer to read
+    cdef WaitQueue senders  # owned: those who wait for the peer to read; None until one did
     cdef Py_ssize_t stuck_size  # what waited for the peer when it last read something
     cdef double stuck_until
 
     def __init__(self, loop, Counters counters):
         self.loop = loop
         self.counters = counters
-        self.senders = WaitQueue(loop)
 
     cdef int put(self, bytes data) except -1:
         """Send with the rest of this turn."""
@@ -219,7 +238,7 @@ cdef class Stream:
 
     cdef int uncongest(self) except -1:
         self.congested = False
-        return self.senders.wake_all()
+        return 0 if self.senders is None else self.senders.wake_all()
 
     cdef int read(self, bint on) except -1:
         """Let the transport read, or not."""
@@ -289,6 +308,8 @@ cdef class Drain(Awaitable):
             raise RuntimeError("send() makes these")
         if stream.transport is None:
             raise ClientDisconnected("the client disconnected while send() waited for it to read")
+        if stream.senders is None:
+            stream.senders = WaitQueue(stream.loop)
         if stream.congested:
             return stream.senders.add()
         return stream.senders.one_turn() if self.waiter is None else None
@@ -301,6 +322,7 @@ cdef class Session:
     cdef Service service  # owned: one per loop, outlives every connection
     cdef Counters counters  # owned: the service's
     cdef readonly object task  # owned: runs the app; None before start()
+    cdef Stepper stepper  # owned: the task's coroutine; None before start()
     cdef Handshake handshake  # owned until it is answered or its connection lost
     cdef Channel channel  # owned, if it counts the apps that run; else None
 
@@ -347,14 +369,15 @@ cdef class Session:
         if self.channel is not None:
             self.service.on_streams += 1
         scope, self.handshake.scope = self.handshake.scope, None
-        # no coroutine of ours around the app's: every step would pass through it
         try:
             app = context.run(self.service.app, scope, self.receive, self.send)
         except Exception as error:
             app = _failed(error)
         if not isinstance(app, CoroutineType):  # the ASGI spec asks for an awaitable only
             app = _awaited(app)
-        self.task = self.stream.loop.create_task(app, context=context)
+        self.stepper = stepper_of(app)
+        self.task = self.stream.loop.create_task(self.stepper, context=context)
+        self.stepper.task = self.task
         self.task.add_done_callback(self._app_ended)
 
     def sweep(self, double now):
@@ -385,7 +408,7 @@ cdef class Session:
             return
         if self.phase == CONNECTING:
             self._refuse(503, "the server is shutting down")
-            if has_not_begun(self.task):
+            if has_not_begun(self.stepper.coroutine):
                 self.task.cancel()  # the app hears nothing of a handshake that is answered already
         elif self.phase == OPEN:
             self._close(1012, "service restart")
@@ -406,8 +429,12 @@ cdef class Session:
             stream.counters.counts.totals.bytes_received += len(data)
         stream.in_turn = True
         self.protocol.feed(data)
-        self._pull()
-        self._wake_receivers(True)
+        if self.receivers.first is not None:
+            self._pull(1)  # the app, once woken, asks for one after the other
+            self._wake_receivers(True)
+        if self._has_unread():
+            self._pull(self.inbox.max_count)
+            self._wake_receivers(True)
         stream.in_turn = False
         stream.flush()
         self._pause_or_resume()
@@ -469,11 +496,14 @@ cdef class Session:
 
     def send(self, dict message not None):
         """ASGI's send; done when it returns, and to be waited for only while the peer is slow."""
-        cdef object kind = message["type"]
+        cdef object kind
+        if self.phase == OPEN and self.disconnect is None and self._send_plain(message):
+            return self.stream.sent()
+        kind = message["type"]
         if self.phase != ENDED and self.disconnect is not None:
             raise ClientDisconnected("the WebSocket has ended: code %d %s" % self.disconnect)
         if self.phase == OPEN and kind == "websocket.send":
-            self._send(message)
+            self._send(message.get("text"), message.get("bytes"))
             return self.stream.sent()
         step = STEPS[self.phase].get(kind)
         if step is None:
@@ -483,9 +513,25 @@ cdef class Session:
             )
         return step(self, message)
 
-    cdef int _send(self, dict message) except -1:
-        cdef object text = message.get("text")
-        cdef object data = message.get("bytes")
+    cdef bint _send_plain(self, dict message) except -1:
+        """Send {"type": "websocket.send", key: value} without a look-up; False if it is not one."""
+        cdef PyObject *key = NULL
+        cdef PyObject *value = NULL
+        cdef Py_ssize_t at = 0
+        if len(message) != 2 or not PyDict_Next(message, &at, &key, &value):
+            return False
+        if <object> key is not "type" or not is_send(<object> value):
+            return False
+        PyDict_Next(message, &at, &key, &value)
+        if <object> key is "text" and type(<object> value) is str:
+            self._send(<object> value, None)
+        elif <object> key is "bytes" and type(<object> value) is bytes:
+            self._send(None, <object> value)
+        else:
+            return False
+        return True
+
+    cdef int _send(self, object text, object data) except -1:
         if (text is None) == (data is None):
             raise ValueError("websocket.send needs exactly one of 'bytes' and 'text'")
         self.spoke = True
@@ -508,6 +554,7 @@ cdef class Session:
 
     def _app_ended(self, task):
         error = None if task.cancelled() else task.exception()
+        self.stepper.task = None
         self.gives_turn = False
         if self.channel is not None:
             self.channel.left()
@@ -549,7 +596,7 @@ cdef class Session:
             self.connected = True
             return {"type": "websocket.connect"}
         if self.inbox.first is None and self._has_unread():
-            self._pull()
+            self._pull(1)
         message = self.inbox.take()
         if self.stream.paused and self.inbox.first is None and self.protocol is not None:
             self._pause_or_resume()  # also when what was unread is only the beginning of a frame
@@ -562,18 +609,22 @@ cdef class Session:
             return {"type": "websocket.disconnect", "code": code, "reason": reason}
         return None
 
-    cdef int _pull(self) except -1:
-        """Read events up to a full inbox; what is left is read when the app has taken some."""
+    cdef int _pull(self, Py_ssize_t most) except -1:
+        """Read events until the inbox has so many messages or is full; the rest is read later."""
         cdef object event
         if self.in_pull:
             return 0  # the app was woken from here, and goes on when this does
         self.in_pull = True
         try:
-            while not self._is_full():
+            while not self._is_full() and (
+                self.inbox.count < most or self.disconnect is not None
+            ):
                 if self.held is not None:
                     event, self.held = self.held, None
+                elif self.protocol.at == PyBytes_GET_SIZE(self.protocol.data):
+                    break
                 else:
-                    event = self.protocol.next_event()
+                    event = self.protocol.read()
                 if event is None:
                     break
                 if type(event) is str or type(event) is bytes:
@@ -590,6 +641,7 @@ cdef class Session:
                         break
                     self._answer(event)
         except ProtocolError as error:
+            self.protocol.fail(error)
             self._wake_receivers(self.stream.in_turn)
             if self.gives_turn:
                 self.held = error
@@ -605,9 +657,10 @@ cdef class Session:
     cdef int _pause_or_resume(self) except -1:
         return self.stream.read(not self._is_full() and not self._has_unread())
 
-    cdef bint _has_unread(self):
+    cdef bint _has_unread(self) noexcept:
         return self.held is not None or (
-            self.protocol is not None and self.protocol.has_unread()
+            self.protocol is not None
+            and self.protocol.at < PyBytes_GET_SIZE(self.protocol.data)
         )
 
     cdef int _wake_receivers(self, bint now) except -1:
@@ -646,7 +699,7 @@ cdef class Session:
         self.stream.put(self.protocol.close(code, reason))
         self.stream.flush()
         self._end(code, reason)
-        self._pull()
+        self._pull(self.inbox.max_count)
         return self._pause_or_resume()
 
     cdef int _fail(self, int code, str reason) except -1:
@@ -697,7 +750,7 @@ cdef class Session:
         )
         if early:
             self.protocol.feed(early)
-            self._pull()
+            self._pull(self.inbox.max_count)
             self._wake_receivers(False)
         self._pause_or_resume()
         return self.stream.sent()
@@ -790,8 +843,7 @@ cdef class Receive(Awaitable):
         return session.receivers.add() if self.value is None else None
 
 
-cdef bint has_not_begun(object task) except -1:
-    cdef object coroutine = task.get_coro()
+cdef bint has_not_begun(object coroutine) except -1:
     return isinstance(coroutine, CoroutineType) and getcoroutinestate(coroutine) == CORO_CREATED
 
 
