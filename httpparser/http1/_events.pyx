@@ -7,7 +7,7 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from enum import Enum
 
-from httpparser._threads cimport acquire, release
+from httpparser._threads cimport acquire, release, set_immortal
 from httpparser.http1._head cimport ResponseHead
 from httpparser.http1._parser cimport CONTINUE, HELD, NO_BODY, SWITCH, SWITCHED, Limits, Parser
 
@@ -32,6 +32,8 @@ class End(Enum):
 
 
 cdef object MESSAGE_END = End.END
+set_immortal(MESSAGE_END)
+set_immortal(DEFAULTS)
 
 
 cdef class Trailers:
@@ -332,7 +334,7 @@ cdef class ResponseParser(BatchParser):
     `ResponseHead`; an interim response (1xx) is a head and `END`, and the final one follows.
     """
 
-    cdef public str method
+    cdef str answered  # the method of the request, or None
 
     def __cinit__(self, *args, **kwargs):
         self.setup(True, DEFAULTS)
@@ -342,11 +344,28 @@ cdef class ResponseParser(BatchParser):
         self.configure(True, strict, limits, lenient, pause, chunk_extensions)
         self.method = method
 
+    @property
+    def method(self):
+        """The method of the request that is answered next; None: none that matters."""
+        self.enter()
+        try:
+            return self.answered
+        finally:
+            self.leave()
+
+    @method.setter
+    def method(self, str method):
+        self.enter()
+        try:
+            self.answered = method
+        finally:
+            self.leave()
+
     cdef int on_head(self, object head) except -1:
         self.events.append(head)
-        if self.method is not None:
-            if self.method == "HEAD":
+        if self.answered is not None:
+            if self.answered == "HEAD":
                 return NO_BODY
-            if self.method == "CONNECT" and 200 <= (<ResponseHead> head).status < 300:
+            if self.answered == "CONNECT" and 200 <= (<ResponseHead> head).status < 300:
                 return SWITCH
         return CONTINUE

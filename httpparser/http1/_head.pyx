@@ -14,7 +14,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
-from httpparser._threads cimport HAS_GIL
+from httpparser._threads cimport new_table, set_immortal, table_of_thread
 
 cdef extern from "structmember.h":
     ctypedef struct PyMemberDef:
@@ -104,9 +104,12 @@ cdef struct Pair:
     uint32_t value_length
     Kind kind
 
-cdef Name[NAME_SLOTS] names
-cdef Pair[PAIR_SLOTS] pairs
-cdef uint32_t[PAIR_SLOTS] seen  # the hash that was last missed there: only a second miss is kept
+cdef struct Cache:
+    Pair[PAIR_SLOTS] pairs
+    uint32_t[PAIR_SLOTS] seen  # the hash that was last missed there: only a second miss is kept
+
+cdef Name[NAME_SLOTS] names  # filled at import
+cdef Cache shared_cache  # without a GIL each thread has its own
 
 
 # -- octets and tokens -----------------------------------------------------------------------------
@@ -217,6 +220,7 @@ cdef void intern_names() except *:
         slot = value & (NAME_SLOTS - 1)
         while names[slot].name:
             slot = (slot + 1) & (NAME_SLOTS - 1)
+        set_immortal(name)
         Py_INCREF(name)
         names[slot].name = <PyObject *> name
         names[slot].hash = value
@@ -248,21 +252,35 @@ cdef bytes lower_name(const char *name, size_t length, Name **known):
     return PyBytes_FromStringAndSize(buffer, length)
 
 
+cdef inline Cache *cache_of_thread() noexcept:
+    cdef Cache *cache = <Cache *> table_of_thread(&shared_cache)
+    return cache if cache != NULL else <Cache *> new_table(sizeof(Cache), clear_cache)
+
+
+cdef void clear_cache(void *table) noexcept:
+    cdef Cache *cache = <Cache *> table
+    for slot in range(PAIR_SLOTS):
+        Py_XDECREF(cache.pairs[slot].pair)
+        free(cache.pairs[slot].raw)
+
+
 cdef tuple make_pair(const char *name, size_t name_length, const char *value, size_t value_length,
                      Kind *kind):
     """One field line as a pair; `kind` says what it means to the parser."""
     cdef uint64_t hash = 0
     cdef size_t slot = 0
+    cdef Cache *cache = NULL  # NULL: not to be looked up or kept
     cdef Pair *entry = NULL
     cdef Name *known
     cdef tuple pair
     cdef bytes first, second
-    cdef bint short = HAS_GIL and name_length + value_length <= LONGEST_PAIR
-    if short:
+    if name_length + value_length <= LONGEST_PAIR:
+        cache = cache_of_thread()
+    if cache != NULL:
         hash = hash_bytes(name, name_length) * 31 + hash_bytes(value, value_length)
         hash ^= hash >> 32
         slot = hash & (PAIR_SLOTS - 1)
-        entry = &pairs[slot]
+        entry = &cache.pairs[slot]
         if (
             entry.pair != NULL
             and entry.name_length == name_length
@@ -280,11 +298,11 @@ cdef tuple make_pair(const char *name, size_t name_length, const char *value, si
     Py_INCREF(second)
     PyTuple_SET_ITEM(pair, 1, second)
     kind[0] = known.kind if known else OTHER
-    if short and known and not known.secret:
-        if seen[slot] == <uint32_t> (hash >> 16):
+    if cache != NULL and known and not known.secret:
+        if cache.seen[slot] == <uint32_t> (hash >> 16):
             keep_pair(entry, pair, name, name_length, value, value_length, kind[0])
         else:
-            seen[slot] = <uint32_t> (hash >> 16)
+            cache.seen[slot] = <uint32_t> (hash >> 16)
     return pair
 
 
@@ -679,4 +697,6 @@ cdef int make_members() except -1:
 
 fill_octets()
 intern_names()
+for _shared in (EMPTY, SLASH, SLASH_PATH, HOST_NAME, NO_PATH, GET, V_1_0, V_1_1):
+    set_immortal(_shared)
 make_members()

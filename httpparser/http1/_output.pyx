@@ -4,16 +4,19 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
+from httpparser._threads cimport set_immortal
 from httpparser.http1._head cimport IN_VALUE, all_in, is_token
 
 from http import HTTPStatus
 
 __all__ = ("Output", "write_response_head")
 
-cdef list STATUS_LINES = [None] * 1000
-
+_lines = dict.fromkeys(range(1000))
 for _status in HTTPStatus:
-    STATUS_LINES[_status] = f"HTTP/1.1 {_status.value} {_status.phrase}\r\n".encode()
+    _lines[_status.value] = f"HTTP/1.1 {_status.value} {_status.phrase}\r\n".encode()
+    set_immortal(_lines[_status.value])
+cdef tuple STATUS_LINES = tuple(_lines.values())  # None: an unassigned status
+del _lines
 
 
 cdef class Output:
@@ -52,8 +55,9 @@ cdef int write_status_line(Output out, int status) except -1:
         raise ValueError(f"{status} is not a status code: three digits are needed")
     line = <bytes> STATUS_LINES[status]
     if line is None:
-        line = f"HTTP/1.1 {status} \r\n".encode()
-        STATUS_LINES[status] = line
+        out.append(b"HTTP/1.1 ", 9)
+        write_number(out, status)
+        return out.append(b" \r\n", 3)
     return out.append(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
 
 

@@ -13,6 +13,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcmp, memcpy
 
+from httpparser._threads cimport set_immortal
 from httpparser.http1._head cimport (
     HTTP_1_0, HTTP_1_1, UPGRADE, Kind, RequestHead, ResponseHead, add_fact, clear_facts, is_token,
     make_pair,
@@ -45,8 +46,12 @@ cdef extern from *:
     """
     const char *method_names "httpparser_methods"[]
 
-cdef list METHODS = [sys.intern(method_names[number].decode()) for number in range(HTTP_QUERY + 1)]
+cdef tuple METHODS = tuple(
+    [sys.intern(method_names[number].decode()) for number in range(HTTP_QUERY + 1)]
+)
 cdef str VERSION_1_0 = sys.intern("1.0"), VERSION_1_1 = sys.intern("1.1")
+for _name in METHODS:
+    set_immortal(_name)
 
 # Those of RFC 9110, 5789, 4918, 3253, 5842, 4791, 2068 and UPnP that llhttp parses over HTTP.
 PARSED_METHODS = frozenset(

@@ -2,8 +2,9 @@
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport int32_t, uint32_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t
 
+from httpparser._threads cimport acquire, release
 from httpparser.http1._head cimport RequestHead
 from httpparser.http1._output cimport Output
 from httpparser.http1._parser cimport Limits
@@ -22,70 +23,128 @@ cdef class EventSession(Session):
 
     cdef dict by_id  # owned: the open streams
     cdef list events  # owned: of this feed()
+    cdef uint8_t in_use  # a call is under way
+
+    cdef int enter(self) except -1:
+        if not acquire(&self.in_use):
+            raise SessionError("the session is in use: give each thread its own", code="IN_USE")
+        return 0
+
+    cdef void leave(self) noexcept:
+        release(&self.in_use)
 
     def feed(self, data not None):
         """Take in bytes; the list of events they made. Never raises for what the peer sends:
         what breaks a stream ends it (`Closed`), what breaks the connection ends that (`reason`).
         """
         cdef Py_buffer view
-        cdef list events
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
-            self.execute(<const char *> view.buf, view.len)
+            self.enter()
+            try:
+                self.execute(<const char *> view.buf, view.len)
+                return self.take_events()
+            finally:
+                self.leave()
         finally:
             PyBuffer_Release(&view)
-        events, self.events = self.events, []
+
+    cdef list take_events(self):
+        cdef list events = self.events
+        self.events = []
         return events
 
     def take(self):
         """The bytes to write; empty when there is nothing, or the windows are shut."""
         cdef Output out = Output.__new__(Output)
-        self.produce(out, <size_t> -1)
-        return out.take()
+        self.enter()
+        try:
+            self.produce(out, <size_t> -1)
+            return out.take()
+        finally:
+            self.leave()
 
     @property
     def over(self):
         """Whether the connection is to be closed: nothing more is read, all is written."""
-        return self.is_over()
+        self.enter()
+        try:
+            return self.is_over()
+        finally:
+            self.leave()
 
     def send_data(self, int32_t stream_id, data not None, *, bint end=False):
         """Add to the body of a stream; it leaves by take() as the windows allow."""
-        self.find(stream_id).send(bytes(data), not end)
+        self.enter()
+        try:
+            self.find(stream_id).send(bytes(data), not end)
+        finally:
+            self.leave()
 
     def send_trailers(self, int32_t stream_id, headers):
         """Trailer fields, which complete the body."""
-        self.find(stream_id).send_trailers(sendable(headers))
+        self.enter()
+        try:
+            self.find(stream_id).send_trailers(sendable(headers))
+        finally:
+            self.leave()
 
     def unsent(self, int32_t stream_id):
         """How many bytes of a stream's body wait; 0 for one that is closed."""
-        cdef Stream stream = self.by_id.get(stream_id)
-        return 0 if stream is None else stream.unsent
+        cdef Stream stream
+        self.enter()
+        try:
+            stream = self.by_id.get(stream_id)
+            return 0 if stream is None else stream.unsent
+        finally:
+            self.leave()
 
     def consume(self, int32_t stream_id, size_t count):
         """Let the peer send as many bytes more on a stream."""
-        cdef Stream stream = self.by_id.get(stream_id)
-        if stream is not None:
-            stream.consume(count)
+        cdef Stream stream
+        self.enter()
+        try:
+            stream = self.by_id.get(stream_id)
+            if stream is not None:
+                stream.consume(count)
+        finally:
+            self.leave()
 
     def reset(self, int32_t stream_id, uint32_t code=CANCEL):
         """End a stream by RST_STREAM; nothing when it is closed."""
-        cdef Stream stream = self.by_id.get(stream_id)
-        if stream is not None:
-            stream.reset(code)
+        cdef Stream stream
+        self.enter()
+        try:
+            stream = self.by_id.get(stream_id)
+            if stream is not None:
+                stream.reset(code)
+        finally:
+            self.leave()
 
     def send_ping(self):
         """A PING; its acknowledgement is a `Pong`."""
-        self.ping()
+        self.enter()
+        try:
+            self.ping()
+        finally:
+            self.leave()
 
     def end(self, uint32_t code=NO_ERROR):
         """End the connection by GOAWAY: nothing more is read."""
-        self.terminate(code, "ended")
+        self.enter()
+        try:
+            self.terminate(code, "ended")
+        finally:
+            self.leave()
 
     def lose(self):
         """The connection is lost: the events of what that ends."""
-        self.close()
-        events, self.events = self.events, []
-        return events
+        self.enter()
+        try:
+            self.close()
+            return self.take_events()
+        finally:
+            self.leave()
 
     cdef Stream find(self, int32_t stream_id):
         cdef Stream stream = self.by_id.get(stream_id)
@@ -147,25 +206,42 @@ cdef class ServerSession(EventSession):
         Raises SessionError for a stream that is not open or has one, ValueError and TypeError for
         what cannot be sent.
         """
-        cdef Stream stream = self.find(stream_id)
-        if stream.answered:
-            raise SessionError(f"stream {stream_id} has a response", code="ANSWERED")
-        stream.keep_head(status, headers)
-        stream.send_head(not end)
+        cdef Stream stream
+        self.enter()
+        try:
+            stream = self.find(stream_id)
+            if stream.answered:
+                raise SessionError(f"stream {stream_id} has a response", code="ANSWERED")
+            stream.keep_head(status, headers)
+            stream.send_head(not end)
+        finally:
+            self.leave()
 
     def inform(self, int32_t stream_id, int status, headers=()):
         """Send an interim response, 100 to 199."""
         if not 100 <= status < 200 or status == 101:
             raise ValueError(f"{status} is not the status of an interim response")
-        self.find(stream_id).inform(status, sendable(headers))
+        self.enter()
+        try:
+            self.find(stream_id).inform(status, sendable(headers))
+        finally:
+            self.leave()
 
     def begin_shutdown(self):
         """GOAWAY that lets requests on the way arrive; finish_shutdown() a round trip later."""
-        self.announce_shutdown()
+        self.enter()
+        try:
+            self.announce_shutdown()
+        finally:
+            self.leave()
 
     def finish_shutdown(self):
         """GOAWAY with the last stream that is answered."""
-        self.shut_down()
+        self.enter()
+        try:
+            self.shut_down()
+        finally:
+            self.leave()
 
     cdef int on_request(self, Stream stream, RequestHead head) except -1:
         self.by_id[stream.id] = stream
@@ -199,9 +275,13 @@ cdef class ClientSession(EventSession):
         """
         cdef Stream stream
         cdef list pairs = [(bytes(name), bytes(value)) for name, value in headers]
-        stream = self.open(pairs, not end)
-        self.by_id[stream.id] = stream
-        return stream.id
+        self.enter()
+        try:
+            stream = self.open(pairs, not end)
+            self.by_id[stream.id] = stream
+            return stream.id
+        finally:
+            self.leave()
 
     cdef int on_response(self, Stream stream, int status, list headers) except -1:
         kind = Informational if status < 200 else Response

@@ -13,12 +13,13 @@ cimport cython
 from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
 )
-from cpython.mem cimport PyObject_Calloc, PyObject_Free, PyObject_Malloc, PyObject_Realloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
+from httpparser._threads cimport set_immortal
 from httpparser.http1._head cimport (
     CONTENT_LENGTH, EXPECT, HOST, IN_VALUE, OTHER, TE, Kind, RequestHead, add_fact, all_in,
     clear_facts, equal_fold, is_token, make_pair, parse_length,
@@ -66,6 +67,8 @@ cdef dict METHODS = {
     name.encode(): sys.intern(name)
     for name in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 }
+for _shared in (VERSION_2, CONNECT, *METHODS.values()):
+    set_immortal(_shared)
 
 
 class SessionError(HttpParserError):
@@ -283,19 +286,19 @@ cdef int on_frame_not_sent(nghttp2_session *raw, const nghttp2_frame *frame, int
 
 
 cdef void *allocate(size_t size, void *user) noexcept:
-    return PyObject_Malloc(size)
+    return PyMem_Malloc(size)
 
 
 cdef void release(void *at, void *user) noexcept:
-    PyObject_Free(at)
+    PyMem_Free(at)
 
 
 cdef void *allocate_cleared(size_t count, size_t size, void *user) noexcept:
-    return PyObject_Calloc(count, size)
+    return PyMem_Calloc(count, size)
 
 
 cdef void *reallocate(void *at, size_t size, void *user) noexcept:
-    return PyObject_Realloc(at, size)
+    return PyMem_Realloc(at, size)
 
 
 cdef nghttp2_mem MEMORY  # Python's allocator is quicker for what is small

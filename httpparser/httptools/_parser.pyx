@@ -15,7 +15,7 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcmp
 
-from httpparser._threads cimport HAS_GIL, acquire, release
+from httpparser._threads cimport acquire, new_table, release, set_immortal, table_of_thread
 from httpparser.http1 cimport llhttp
 from httpparser.http1._span cimport Span, copy_span, extend, forget
 
@@ -34,7 +34,10 @@ cdef enum:
     SPELLED_SLOTS = 512
     LONGEST_SPELLED = 40
 
-cdef PyObject *spelled[SPELLED_SLOTS]  # each owned; a name takes the place of one it collides with
+cdef struct Spelled:
+    PyObject *names[SPELLED_SLOTS]  # each owned; a name takes the place of one it collides with
+
+cdef Spelled shared_spelled  # without a GIL each thread has its own
 
 cdef extern from "Python.h":
     bint PyMethod_Check(object)
@@ -89,21 +92,25 @@ cdef class _Parser:
         self.state.data = <void *>self
 
     def __init__(self, protocol):
-        if self.feeding:
-            raise HttpParserError(
-                "the parser cannot be set up again while it is fed", code="REENTRANT_FEED"
-            )
         line = "on_url" if self.state.type == llhttp.HTTP_REQUEST else "on_status"
         callbacks = {
             name: callback
             for name in (line, *CALLBACKS)
             if (callback := getattr(protocol, name, None)) is not None
         }
-        self.instance = None
+        instance = None
         if all([is_method_of(protocol, callback) for callback in callbacks.values()]):
-            self.instance = protocol
+            instance = protocol
             callbacks = {name: callback.__func__ for name, callback in callbacks.items()}
-        self.set_callbacks(callbacks)
+        if not acquire(&self.feeding):
+            raise HttpParserError(
+                "the parser cannot be set up again while it is fed", code="REENTRANT_FEED"
+            )
+        try:
+            self.instance = instance
+            self.set_callbacks(callbacks)
+        finally:
+            release(&self.feeding)
 
     cdef int set_callbacks(self, dict callbacks) except -1:
         llhttp.llhttp_settings_init(&self.settings)
@@ -307,22 +314,37 @@ cdef tuple METHODS = tuple(
         for number in range(llhttp.HTTP_QUERY + 1)
     ]
 )
+for _method in METHODS:
+    set_immortal(_method)
 
 
 # --- calling the protocol ---
+
+cdef inline Spelled *spelled_of_thread() noexcept:
+    cdef Spelled *spelled = <Spelled *> table_of_thread(&shared_spelled)
+    return spelled if spelled != NULL else <Spelled *> new_table(sizeof(Spelled), clear_spelled)
+
+
+cdef void clear_spelled(void *table) noexcept:
+    for slot in range(SPELLED_SLOTS):
+        Py_XDECREF((<Spelled *> table).names[slot])
+
 
 cdef bytes spelled_name(const char *at, size_t length):
     """A name in the spelling that it was sent in; the same object when it comes again."""
     cdef size_t slot
     cdef PyObject *known
     cdef bytes name
-    if not HAS_GIL or length == 0 or length > LONGEST_SPELLED:
+    cdef Spelled *spelled = NULL
+    if 0 < length <= LONGEST_SPELLED:
+        spelled = spelled_of_thread()
+    if spelled == NULL:
         return PyBytes_FromStringAndSize(at, length)
     slot = (
         length * 37 + <unsigned char> at[0] * 5 + <unsigned char> at[length - 1] * 17
         + <unsigned char> at[length >> 1] * 3
     ) % SPELLED_SLOTS
-    known = spelled[slot]
+    known = spelled.names[slot]
     if (
         known != NULL
         and <size_t> len(<bytes> known) == length
@@ -331,7 +353,7 @@ cdef bytes spelled_name(const char *at, size_t length):
         return <bytes> known
     name = PyBytes_FromStringAndSize(at, length)
     Py_INCREF(name)
-    spelled[slot] = <PyObject *> name
+    spelled.names[slot] = <PyObject *> name
     Py_XDECREF(known)
     return name
 

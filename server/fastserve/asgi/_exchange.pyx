@@ -15,6 +15,7 @@ from libc.string cimport memcmp
 from httpparser cimport Output, RequestHead, as_bytes
 from fastserve.asgi._counters cimport Counters, monotonic_ns
 from fastserve.asgi._entry cimport Entry, entry_of_start
+from fastserve.asgi._making cimport may_make, will_make
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 
@@ -45,7 +46,6 @@ cdef extern from "Python.h":
 cdef enum:
     LATE_SENDS = 16  # few: who goes on sending learns that nobody reads
 
-cdef bint making = False  # an exchange; from Python none can be made, as it would have no channel
 cdef bytes EMPTY = b"", SLASH = b"/"
 cdef str START = "http.response.start", BODY = "http.response.body"
 # What the scope's template says already; httpparser gives these very objects, interned.
@@ -164,10 +164,8 @@ cdef class Receive(Awaitable):
 
 cdef class Exchange(Job):
     def __cinit__(self):
-        global making
-        if not making:
+        if not may_make():
             raise TypeError("exchanges are made by a connection")
-        making = False
 
     cdef int begin(self, Channel channel, RequestHead head) except -1:
         self.channel = channel
@@ -498,8 +496,7 @@ cdef PyMethodDef *SEND = (<PyMethodDescrObject *> <PyObject *> Exchange.send).d_
 cdef Exchange new_exchange(Channel channel, RequestHead head):
     """The exchange of a request whose head has arrived; the app is yet to be called."""
     cdef Exchange exchange
-    global making
-    making = True
+    will_make()
     exchange = Exchange.__new__(Exchange)
     exchange.begin(channel, head)
     return exchange
@@ -507,8 +504,7 @@ cdef Exchange new_exchange(Channel channel, RequestHead head):
 
 cdef object make(object kind):
     """An exchange of a derived class."""
-    global making
-    making = True
+    will_make()
     return kind.__new__(kind)
 
 

@@ -83,30 +83,15 @@ cdef extern from *:
     """
     /* Whether the task and its driver are the only ones that hold the name: set_name() makes the
        task let go of it. get_name() would cost 190 instructions of the 19,000 of a GET. */
-    #ifdef Py_GIL_DISABLED
-    #define FASTSERVE_NAME_KEPT(task, name) fastserve_same_name((task), (name))
-    static int fastserve_same_name(PyObject *task, PyObject *name) {
-        PyObject *now = PyObject_CallMethod(task, "get_name", NULL);
-        if (now == NULL) return -1;
-        Py_DECREF(now);
-        return now == name;
-    }
-    #else
-    #define FASTSERVE_NAME_KEPT(task, name) (Py_REFCNT(name) == 2)
-    #endif
-    """
-    bint name_kept "FASTSERVE_NAME_KEPT"(PyObject *task, PyObject *name) except -1
+    #define FASTSERVE_NAME_KEPT(name) (Py_REFCNT(name) == 2)
+    /* Whether anybody but its driver and its wake-up holds a parked task.
 
-cdef extern from *:
-    """
-    /* Whether anybody but its driver and its wake-up holds a parked task. Without the GIL the count
-       is split between threads and may be deferred: then it is held. */
-    #ifdef Py_GIL_DISABLED
-    #define FASTSERVE_IS_HELD(task) 1
-    #else
+       Without the GIL the count is the sum of this thread's and the others'. Counting is deferred
+       only for kinds of objects that neither is. Another thread cannot raise a count of these two
+       meanwhile: it would need a reference, which would be in the sum already. */
     #define FASTSERVE_IS_HELD(task) (Py_REFCNT(task) != 2)
-    #endif
     """
+    bint name_kept "FASTSERVE_NAME_KEPT"(PyObject *name)
     bint is_held "FASTSERVE_IS_HELD"(PyObject *task)
 
 cdef enum:
@@ -813,7 +798,7 @@ cdef class Driver:
         return (
             self.cancelled
             or callbacks_of(task) is not None
-            or not name_kept(<PyObject *> task, <PyObject *> self.name)
+            or not name_kept(<PyObject *> self.name)
             or PyObject_GET_WEAKREFS_LISTPTR(<PyObject *> task)[0] != self.references
             or attributes != NULL and attributes[0] != NULL and len(<dict> attributes[0]) > 0
             or not self.started and (task.cancelling() or task._must_cancel)

@@ -40,6 +40,7 @@ from fastserve.asgi._exchange cimport (
     CLIENT_LEFT, COMPLETE, EXPECT_TRAILERS, Channel, Exchange, admit, describe_carrier,
     new_exchange, record, record_refusal, text_of,
 )
+from fastserve.asgi._making cimport may_make, will_make
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
 
@@ -63,7 +64,6 @@ cdef enum:
     WIDE_AFTER = 32768  # bytes of a body whose app keeps up
 
 cdef bytes EMPTY = b""
-cdef bint making = False  # a transport; from Python none can be made, as it would have no channel
 
 
 cdef class Shared:
@@ -859,8 +859,7 @@ cdef class StreamChannel(Channel):
         """The stream as a transport, no bytes to write first, what the client has sent."""
         cdef bytes early = exchange.next_message()["body"] if exchange.has_message() else EMPTY
         cdef StreamTransport transport
-        global making
-        making = True
+        will_make()
         transport = StreamTransport.__new__(StreamTransport)
         self.stream.keep_head(200, fields)
         self.has_body = True
@@ -959,10 +958,8 @@ cdef class StreamTransport:
     cdef StreamChannel channel  # owned
 
     def __cinit__(self):
-        global making
-        if not making:
+        if not may_make():
             raise TypeError("transports of streams are made by a connection")
-        making = False
 
     def write(self, data):
         """Add to the stream; the protocol is told to pause when too much waits."""
