@@ -13,7 +13,8 @@ that would block the event loop in other processes, and back-pressure from one e
 few batches are in flight at any time, so memory does not depend on the size of the input: if the
 client reads slowly, the server reads slowly.
 
-    POST or PUT /transform    ?to=response (the default), file or both; ?job=ID names the job
+    POST or PUT /transform    ?to=response (the default), file or both; ?job=ID names the
+                              job, with 8 to 64 letters, digits and hyphens
     GET  /jobs/ID             its progress, counts and first errors as JSON
     GET  /jobs/ID/events      the same as Server-Sent Events, until it has ended
     GET  /results/ID.jsonl    the file

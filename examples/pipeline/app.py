@@ -103,8 +103,10 @@ async def transform(pipeline, scope, receive, send):
     query = parse_qs(scope["query_string"].decode("latin-1"))
     name = query.get("job", [secrets.token_hex(8)])[0]
     to = query.get("to", ["response"])[0]
-    if not JOB_ID.fullmatch(name) or to not in ("response", "file", "both"):
-        return await refuse(send, 400, "job or to has a value that is not allowed")
+    if not JOB_ID.fullmatch(name):
+        return await refuse(send, 400, "job must be 8 to 64 letters, digits and hyphens")
+    if to not in ("response", "file", "both"):
+        return await refuse(send, 400, "to must be response, file or both")
     if pipeline.running >= MAX_RUNNING:
         return await refuse(send, 503, "too many jobs are running", [(b"retry-after", b"5")])
     job = pipeline.job(name)
