@@ -8,7 +8,7 @@
     curl http://127.0.0.1:8000/items
     curl http://127.0.0.1:8000/items/1
     curl -X DELETE http://127.0.0.1:8000/items/1
-    curl -N http://127.0.0.1:8000/count?to=5              # JSON lines, one after the other
+    curl -N 'http://127.0.0.1:8000/count?to=5'            # JSON lines, one after the other
     python -m websockets ws://127.0.0.1:8000/echo
 
 What it shows: the same answers from each framework, all unchanged on fastserve: routes, JSON in and

@@ -1,9 +1,9 @@
 """What RFC 9111 lets a shared cache keep, and answer with.
 
-Kept are responses to GET that say how long they are fresh, and those that can be validated. A
+It keeps responses to GET that say how long they are fresh, and those that can be validated. A
 response that varies has an entry for each value of the fields that Vary names; a record under the
-URL says which these are. Nothing stale is
-answered with: it is validated first, with If-None-Match and If-Modified-Since.
+URL says which these are. What is stale is validated before it is used, with If-None-Match and
+If-Modified-Since.
 """
 
 import json
