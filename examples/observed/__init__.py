@@ -20,8 +20,9 @@ line that the app logs has the id of its request and of its trace, so that logs,
 client reports can be put together.
 
 These metrics are the application's. The server has its own (connections, bytes, HTTP/2 streams,
-restarts of workers), with health checks on a port of their own: add `--metrics 9100`. prometheus.yml
-scrapes the two, and docs/grafana/fastserve.json is a Grafana dashboard of the server's.
+restarts of workers), with health checks on a port of their own: add `--metrics 9100`.
+prometheus.yml scrapes the two, and docs/grafana/fastserve.json is a Grafana dashboard of the
+server's.
 
 app.py puts the pieces together; request_id.py, logs.py, metrics.py and traces.py are one each.
 Without the packages of opentelemetry there are no traces.
