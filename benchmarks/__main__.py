@@ -14,7 +14,7 @@ import click
 from benchmarks import machine, report
 from benchmarks.results import Results, Section
 from benchmarks.rounds import Plan
-from benchmarks.sections import field, http2, loop, matrix, memory, parser, websocket
+from benchmarks.sections import field, growth, http2, loop, matrix, memory, parser, websocket
 
 SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "matrix": matrix.run,
@@ -25,6 +25,7 @@ SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "parser": parser.run,
     "websocket": websocket.run,
     "memory": memory.run,
+    "growth": growth.run,
 }
 QUICK = ("matrix", "field", "parser", "websocket")
 

@@ -145,6 +145,7 @@ BLOCKS: dict[str, Callable[[Results], list[str]]] = {
     "loops": lambda found: many(tables(found, "loop", "asyncio against")),
     "parser": lambda found: by_load(found, "parser", "ns"),
     "websocket": lambda found: by_load(found, "websocket", "cpu_us"),
+    "growth": lambda found: by_load(found, "growth", "cpu_us"),
     "memory": lambda found: many(tables(found, "memory")),
 }
 

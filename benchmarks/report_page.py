@@ -336,6 +336,13 @@ def memory(found: Results) -> str:
     return cards(each)
 
 
+def growth(found: Results) -> str:
+    return cards(
+        chart(table, "cpu_us", title, "µs of CPU per request")
+        for title, table in tables(found, "growth").items()
+    )
+
+
 def loop(found: Results) -> str:
     section = found.section("loop")
     lines = ["<tr><th></th><th>today</th><th></th></tr>"]
@@ -391,6 +398,7 @@ def parts(found: Results) -> Iterator[tuple[str, str]]:
         "parsers": parsers(found),
         "http2": http2(),
         "websocket": websocket(found),
+        "growth": growth(found),
         "memory": memory(found),
         "loop": loop(found),
         "about": about(found),
