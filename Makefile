@@ -6,7 +6,7 @@ APP    ?= examples.welcome:app
 export PATH := $(abspath $(BIN)):$(PATH)  # cython-lint starts pycodestyle
 
 SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
-           vendor/nghttp2/SHA256SUMS vendor/nghttp2/all.c \
+           vendor/nghttp2/SHA256SUMS httpparser/http2/nghttp2_unit.c \
            $(shell find httpparser server -name '*.pyx' -o -name '*.pxd')
 
 # Python 3.11: later versions trace lines through sys.monitoring, with which coverage.py does not

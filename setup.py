@@ -29,7 +29,7 @@ shutil.copy2(f"{LLHTTP}/include/llhttp.h", INCLUDE)
 for header in ("nghttp2.h", "nghttp2ver.h"):
     shutil.copy2(f"{NGHTTP2}/lib/includes/nghttp2/{header}", INCLUDE / "nghttp2")
 LLHTTP_SOURCES = [f"{LLHTTP}/src/{name}.c" for name in ("api", "http", "llhttp")]
-NGHTTP2_SOURCES = [f"{NGHTTP2}/all.c"]
+NGHTTP2_SOURCES = ["httpparser/http2/nghttp2_unit.c"]  # includes those of vendor/nghttp2
 LINE_TRACING = bool(os.environ.get("FASTSERVE_LINE_TRACING"))
 
 # SSE4.2 lets llhttp scan URLs and values 16 bytes at a time; httpparser checks for it at import.
