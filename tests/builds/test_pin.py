@@ -107,7 +107,9 @@ def test_version_header(tmp_path):
 def test_unit_has_each_source_of_nghttp2():
     unit = UNIT.read_text()
     rows = (VENDOR / "nghttp2/SHA256SUMS").read_text().split()
-    assert re.findall(r'#include ".*/nghttp2/(.*)"', unit) == [name for name in rows if name.endswith(".c")]
+    assert re.findall(r'#include ".*/nghttp2/(.*)"', unit) == [
+        name for name in rows if name.endswith(".c")
+    ]
 
 
 def test_unit_sets_each_macro_that_the_sources_ask_for():
