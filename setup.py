@@ -105,6 +105,8 @@ MODULES = [
     extension("fastserve.asgi._task"),
     extension("fastserve.asgi._counters"),
     extension("fastserve.asgi._entry"),
+    extension("fastserve.asgi._files"),
+    extension("fastserve.asgi._route"),
     extension("fastserve.asgi._service"),
     extension("fastserve.asgi._exchange"),
     extension("fastserve.http1._writer"),

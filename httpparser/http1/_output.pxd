@@ -21,6 +21,7 @@ cdef class Output:
         return 0
 
     cdef bytes take(self)
+    cdef int clear(self) noexcept
 
 cdef inline bytes as_bytes(object value):
     """A field's name or value; of a subclass of bytes, its bytes. TypeError for anything else."""

@@ -40,12 +40,17 @@ cdef class Output:
     cdef bytes take(self):
         """All of it as bytes; the buffer is empty afterwards, and kept unless it grew large."""
         cdef bytes data = PyBytes_FromStringAndSize(self.data, self.length)
+        self.clear()
+        return data
+
+    cdef int clear(self) noexcept:
+        """Forget what is in it; the memory is kept unless it grew large."""
         self.length = 0
         if self.room > 65536:
             free(self.data)
             self.data = NULL
             self.room = 0
-        return data
+        return 0
 
 
 cdef int write_status_line(Output out, int status) except -1:

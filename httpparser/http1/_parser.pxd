@@ -46,6 +46,7 @@ cdef class Parser:
     # None of these may be called from inside one of the on_ methods, or by two threads at once.
     cdef int setup(self, bint response, Limits limits) except -1
     cdef int clear(self) except -1
+    cdef bint restart(self) noexcept
     cdef Py_ssize_t execute(self, const char *data, size_t length) except -1
     cdef int decide(self, int action) except -1
     cdef int finish(self) except -1

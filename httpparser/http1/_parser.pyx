@@ -141,6 +141,13 @@ cdef class Parser:
         forget_message(self)
         return 0
 
+    cdef bint restart(self) noexcept:
+        """Between two messages: what comes next is another input's first. Else only False."""
+        if self.phase != START or self.closed or self.empty_lines:
+            return False
+        self.base = 0
+        return True
+
     cdef Py_ssize_t execute(self, const char *data, size_t length) except -1:
         """Parse until the input ends, on_end() pauses, a head is held or another protocol begins.
 

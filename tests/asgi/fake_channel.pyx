@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport RequestHead
 from fastserve.asgi._exchange cimport Channel, Exchange, new_exchange
+from fastserve.asgi._files cimport File
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
 
@@ -82,7 +83,7 @@ cdef class FakeChannel(Channel):
         self.notes.append(("early hint", list(links)))
         return self.wait()
 
-    cdef object send_file(self, Exchange exchange, object file, bint more):
+    cdef object send_file(self, Exchange exchange, File file, bint more):
         self.notes.append(("file", file.offset, file.count, more))
         return self.wait()
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from fastserve.asgi.files import File
+from fastserve.asgi._files import File
 from fastserve.errors import ClientDisconnected
 from fastserve.http1.sendfile import Transfer, transmit
 

@@ -25,7 +25,7 @@ scrape_configs:
 class Prometheus:
     """The server, from when it answers until the end of the `with` block."""
 
-    def __init__(self, target, interval="100ms"):
+    def __init__(self, target, interval="1s"):
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         config = folder / "prometheus.yml"

@@ -2,6 +2,7 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport Output, RequestHead
 from fastserve.asgi._entry cimport Entry
+from fastserve.asgi._files cimport File
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport Job, WaitQueue
 
@@ -38,7 +39,7 @@ cdef class Channel:
     cdef object send_body(self, Exchange exchange, bytes data, bint more)
     cdef object send_trailers(self, Exchange exchange, object headers, bint more)
     cdef object send_early_hint(self, Exchange exchange, object links)
-    cdef object send_file(self, Exchange exchange, object file, bint more)
+    cdef object send_file(self, Exchange exchange, File file, bint more)
     cdef object upgrade(self, Exchange exchange, object session, object fields)
     cdef int send_continue(self) except -1
     cdef int taken(self, Exchange exchange) except -1
@@ -48,11 +49,22 @@ cdef class Channel:
     cdef int cut(self, Exchange exchange) except -1
     cdef int left(self) except -1
 
+# `receive` and `send` of one request.
+cdef class Callables:
+    cdef Exchange exchange  # owned until the app has returned, or for as long as it holds one
+    cdef object receive_function  # owned, a cycle that release() breaks
+    cdef object send_function
+    cdef Callables below  # owned: in the pile of those that no request uses
+    cdef int count  # of them, from this one down
+
+    cdef int release(self, Service service) except -1
+
 # One request and its response.
 cdef class Exchange(Job):
     cdef Channel channel  # owned
     cdef RequestHead head  # owned
     cdef dict scope  # owned until the app is called
+    cdef Callables callables  # owned while the app runs
     cdef bint called  # the app was called
     cdef bint is_websocket  # a handshake; its app speaks WebSocket
     cdef bint recorded  # its end is in the access log
@@ -85,12 +97,16 @@ cdef class Exchange(Job):
     cdef int add_body(self, const char *at, size_t length) except -1
     cdef int end_body(self) except -1
     cdef int disconnect(self) except -1
+    cdef object receive(self)
+    cdef object send(self, object message)
     cdef bint has_message(self) noexcept
     cdef dict next_message(self)
     cdef int take_back(self, bytes body) except -1
     cdef int wake(self) except -1
     cdef int start_response(self, dict message) except -1
     cdef object send_body(self, dict message)
+    cdef object send_file(self, dict message)
+    cdef object end_file(self, int64_t count, bint more)
     cdef object end_short(self, bytes data)
     cdef object send_trailers(self, dict message)
     cdef int check_first(self, int64_t length, bint more) except -1

@@ -4,6 +4,7 @@ The exchange checks what the app does: the order of messages, their types, the l
 Its carrier, a `Channel`, turns that into bytes.
 """
 
+cimport cython
 from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
 )
@@ -15,7 +16,9 @@ from libc.string cimport memcmp
 from httpparser cimport Output, RequestHead, as_bytes
 from fastserve.asgi._counters cimport Counters, monotonic_ns
 from fastserve.asgi._entry cimport Entry, entry_of_start
+from fastserve.asgi._files cimport File, open_path, part_of
 from fastserve.asgi._making cimport may_make, will_make
+from fastserve.asgi._message cimport Fields, flag, is_text, kind_of, read_fields
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 
@@ -23,7 +26,6 @@ import sys
 from asyncio import CancelledError, current_task
 
 from fastserve.asgi._entry import quoted
-from fastserve.asgi.files import open_path, part_of
 from fastserve.asgi.tls_scope import describe
 from fastserve.errors import ClientDisconnected, Refusal
 from fastserve.logs import printable
@@ -36,18 +38,20 @@ cdef extern from "Python.h":
     ctypedef struct PyMethodDescrObject:
         PyMethodDef *d_method
     object PyCFunction_NewEx(PyMethodDef *, object, PyObject *)
+    Py_ssize_t Py_REFCNT(PyObject *)
     PyObject *item_of "PyList_GET_ITEM"(list, Py_ssize_t)
     PyObject *first_of "PyTuple_GET_ITEM"(PyObject *, Py_ssize_t)
     Py_ssize_t size_of "PyBytes_GET_SIZE"(PyObject *)
-    bint PyUnicode_IS_COMPACT_ASCII(str)
-    Py_ssize_t PyUnicode_GET_LENGTH(str)
-    const void *PyUnicode_DATA(str)
 
 cdef enum:
     LATE_SENDS = 16  # few: who goes on sending learns that nobody reads
+    MOST_SPARES = 64  # callables of a loop that wait for a request
 
 cdef bytes EMPTY = b"", SLASH = b"/"
 cdef str START = "http.response.start", BODY = "http.response.body"
+# What `receive` gives, but for the body; a copy costs half of a new one.
+cdef dict PART = {"type": "http.request", "body": EMPTY, "more_body": True}
+cdef dict LAST = {"type": "http.request", "body": EMPTY, "more_body": False}
 # What the scope's template says already; httpparser gives these very objects, interned.
 cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
 
@@ -87,8 +91,8 @@ cdef class Channel:
         """Send 103 (Early Hints) with these Link fields. RFC 8297"""
         raise NotImplementedError
 
-    cdef object send_file(self, Exchange exchange, object file, bint more):
-        """Send a part of a file as body; not its end."""
+    cdef object send_file(self, Exchange exchange, File file, bint more):
+        """Send a part of a file as body; not its end. DONE if that is all that is to be done."""
         raise NotImplementedError
 
     cdef object upgrade(self, Exchange exchange, object session, object fields):
@@ -162,6 +166,44 @@ cdef class Receive(Awaitable):
         return exchange.receivers.add()
 
 
+@cython.final
+cdef class Callables:
+    """`receive` and `send` of a request, as its app calls them.
+
+    Making them takes 5% of a GET. They serve again after the app has returned, if it, and whatever
+    it ran, holds neither: who calls them late must not reach a later request.
+    """
+
+    def __cinit__(self):
+        if not may_make():
+            raise TypeError("callables are made by an exchange")
+
+    def receive(self):
+        """ASGI `receive`."""
+        return self.exchange.receive()
+
+    def send(self, message):
+        """ASGI `send`."""
+        return self.exchange.send(message)
+
+    cdef int release(self, Service service) except -1:
+        """The app has returned."""
+        cdef Callables before = <Callables> service.callables
+        if (
+            (before is None or before.count < MOST_SPARES)
+            and Py_REFCNT(<PyObject *> self) == 3  # the caller, and the two
+            and Py_REFCNT(<PyObject *> self.receive_function) == 1
+            and Py_REFCNT(<PyObject *> self.send_function) == 1
+        ):
+            self.exchange = None
+            self.below = before
+            self.count = 1 if before is None else before.count + 1
+            service.callables = self
+        else:  # who holds one of them holds us
+            self.receive_function = self.send_function = None
+        return 0
+
+
 cdef class Exchange(Job):
     def __cinit__(self):
         if not may_make():
@@ -181,7 +223,7 @@ cdef class Exchange(Job):
 
     # -- the request ---------------------------------------------------------------------------
 
-    def receive(self):
+    cdef object receive(self):
         """ASGI `receive`: an awaitable, done already when there is something to receive."""
         cdef Received received
         cdef Receive waiting
@@ -203,6 +245,7 @@ cdef class Exchange(Job):
         return self.buffered or self.ended and not self.delivered
 
     cdef dict next_message(self):
+        cdef dict message
         cdef bytes body = self.first
         if self.rest is not None and self.rest.length:
             body = self.rest.take()
@@ -213,7 +256,9 @@ cdef class Exchange(Job):
         self.delivered = self.ended
         if not self.ended:
             self.channel.taken(self)
-        return {"type": "http.request", "body": body, "more_body": not self.ended}
+        message = PyDict_Copy(LAST if self.ended else PART)
+        message["body"] = body
+        return message
 
     cdef int take_back(self, bytes body) except -1:
         if self.buffered:
@@ -258,12 +303,13 @@ cdef class Exchange(Job):
 
     # -- the response --------------------------------------------------------------------------
 
-    def send(self, message):
+    cdef object send(self, object message):
         """ASGI `send`. Raises OSError after a disconnect, RuntimeError for what is out of order,
         ValueError and TypeError for what cannot be sent."""
-        cdef str kind = message["type"]
+        cdef str kind
         if type(message) is not dict and isinstance(message, dict):
             message = dict(message)
+        kind = kind_of(message)
         if self.channel.gone and self.phase != COMPLETE:
             if self.telling:
                 # A task group is about to cancel this sender: an error would be the group's.
@@ -288,8 +334,13 @@ cdef class Exchange(Job):
         raise RuntimeError(f"{kind!r} is not a message of an HTTP response")
 
     cdef int start_response(self, dict message) except -1:
-        cdef object status = message["status"]
-        cdef object headers = message.get("headers")
+        cdef Fields fields
+        cdef object status, headers
+        cdef bint trailers
+        read_fields(message, &fields)
+        status = message["status"] if fields.status == NULL else <object> fields.status
+        headers = None if fields.headers == NULL else <object> fields.headers
+        trailers = flag(fields.trailers, "trailers")
         if self.phase != EXPECT_START:
             raise RuntimeError("http.response.start was sent already")
         if not isinstance(status, int):
@@ -297,7 +348,7 @@ cdef class Exchange(Job):
         self.status = status
         if self.status < 200:
             raise ValueError(f"{self.status} is not a final status")
-        self.has_trailers = flag(message, "trailers")
+        self.has_trailers = trailers
         if self.channel.service.wants_response_headers and headers is not None:
             headers = self.headers = list(headers)
         # RFC 9110 9.3.2, 15.3.5, 15.3.6 and 15.4.5
@@ -312,10 +363,13 @@ cdef class Exchange(Job):
         return 0
 
     cdef object send_body(self, dict message):
-        cdef object data = message.get("body", EMPTY)
-        cdef bint more = flag(message, "more_body")
+        cdef Fields fields
+        cdef object data, awaitable
+        cdef bint more
         cdef int64_t length
-        cdef object awaitable
+        read_fields(message, &fields)
+        data = EMPTY if fields.body == NULL else <object> fields.body
+        more = flag(fields.more_body, "more_body")
         if not PyBytes_CheckExact(data):
             if not isinstance(data, (bytes, bytearray, memoryview)):
                 raise TypeError(f"a body is bytes, not {type(data).__name__}")
@@ -360,7 +414,7 @@ cdef class Exchange(Job):
 
     cdef object send_trailers(self, dict message):
         """RFC 9110 6.5: a client that did not say TE: trailers gets none."""
-        cdef bint more = flag(message, "more_trailers")
+        cdef bint more = flag(PyDict_GetItemWithError(message, "more_trailers"), "more_trailers")
         cdef object headers = message.get("headers", ())
         cdef object awaitable
         if self.phase != EXPECT_TRAILERS:
@@ -374,12 +428,15 @@ cdef class Exchange(Job):
             self.complete()
         return awaitable
 
-    async def send_file(self, dict message):
+    cdef object send_file(self, dict message):
         """http.response.pathsend, a whole body, and http.response.zerocopysend, a part of one."""
-        cdef bint whole = message["type"] == "http.response.pathsend"
-        cdef bint more = not whole and flag(message, "more_body")
+        cdef bint whole = is_text(message["type"], "http.response.pathsend")
+        cdef bint more = (
+            not whole and flag(PyDict_GetItemWithError(message, "more_body"), "more_body")
+        )
+        cdef File file = open_path(message["path"]) if whole else part_of(message)
         cdef int64_t count
-        file = open_path(message["path"]) if whole else part_of(message)
+        cdef object awaitable
         try:
             if self.phase != HEAD_GIVEN and (whole or self.phase != EXPECT_BODY):
                 raise RuntimeError("a file comes between http.response.start and the end")
@@ -391,9 +448,25 @@ cdef class Exchange(Job):
             if self.phase == HEAD_GIVEN:
                 self.check_first(count, more)
             self.phase = SENDING_FILE
-            await self.channel.send_file(self, file, more)
+            awaitable = self.channel.send_file(self, file, more)
+        except BaseException:
+            file.close()
+            raise
+        if awaitable is not DONE:
+            return self.wait_for_file(awaitable, file, count, more)
+        file.close()
+        return self.end_file(count, more)
+
+    async def wait_for_file(self, awaitable, File file, int64_t count, bint more):
+        """The client takes it bit by bit."""
+        try:
+            await awaitable
         finally:
             file.close()
+        await self.end_file(count, more)
+
+    cdef object end_file(self, int64_t count, bint more):
+        """So much of the body was a file."""
         self.phase = EXPECT_BODY
         if self.channel.gone:
             raise ClientDisconnected("the client has disconnected")
@@ -401,8 +474,7 @@ cdef class Exchange(Job):
             self.sent += count
             if self.remaining >= 0:
                 self.remaining -= count
-        if not more:
-            await self.send_body({"type": BODY})
+        return DONE if more else self.send_body({"type": BODY})
 
     cdef int complete(self) except -1:
         self.phase = COMPLETE
@@ -422,9 +494,11 @@ cdef class Exchange(Job):
 
     cdef object start(self):
         cdef dict scope = self.scope
+        cdef Callables callables = callables_of(self)
         self.scope = None
+        self.callables = callables
         return self.channel.service.app(
-            scope, PyCFunction_NewEx(RECEIVE, self, NULL), PyCFunction_NewEx(SEND, self, NULL)
+            scope, callables.receive_function, callables.send_function
         )
 
     cdef int before_step(self) except -1:
@@ -441,6 +515,10 @@ cdef class Exchange(Job):
     cdef int finished(self, object error) except -1:
         """The app has returned, or raised. RFC 9110 15.6.1: a 500 while nothing was sent."""
         cdef Channel channel = self.channel
+        cdef Callables callables = self.callables
+        if callables is not None:
+            self.callables = None
+            callables.release(channel.service)
         channel.service.leave()
         if channel.counts_apps:
             channel.left()
@@ -488,9 +566,25 @@ cdef class Exchange(Job):
         return 0
 
 
-# What `exchange.receive` and `exchange.send` find at each look-up, which is 3% of a GET.
-cdef PyMethodDef *RECEIVE = (<PyMethodDescrObject *> <PyObject *> Exchange.receive).d_method
-cdef PyMethodDef *SEND = (<PyMethodDescrObject *> <PyObject *> Exchange.send).d_method
+# Made without a look-up.
+cdef PyMethodDef *RECEIVE = (<PyMethodDescrObject *> <PyObject *> Callables.receive).d_method
+cdef PyMethodDef *SEND = (<PyMethodDescrObject *> <PyObject *> Callables.send).d_method
+
+
+cdef Callables callables_of(Exchange exchange):
+    """Those for the app of this exchange."""
+    cdef Service service = exchange.channel.service
+    cdef Callables callables = <Callables> service.callables
+    if callables is not None:
+        service.callables = callables.below
+        callables.below = None
+    else:
+        will_make()
+        callables = Callables.__new__(Callables)
+        callables.receive_function = PyCFunction_NewEx(RECEIVE, callables, NULL)
+        callables.send_function = PyCFunction_NewEx(SEND, callables, NULL)
+    callables.exchange = exchange
+    return callables
 
 
 cdef Exchange new_exchange(Channel channel, RequestHead head):
@@ -751,24 +845,6 @@ cdef bint is_forwarded(list headers) except -1:
         elif length == 9 and memcmp(PyBytes_AS_STRING(<object> name), b"forwarded", 9) == 0:
             return True
     return False
-
-
-cdef inline bint flag(dict message, str key) except -1:
-    """A bool that may be missing; any other type is an error (ASGI, "Message types")."""
-    cdef PyObject *value = PyDict_GetItemWithError(message, key)
-    if value == NULL or <object> value is False:
-        return False
-    if <object> value is True:
-        return True
-    raise TypeError(f"{key} is a bool, not {type(<object> value).__name__}")
-
-
-cdef inline bint is_text(str text, str ascii) noexcept:
-    """`text == ascii`, without a call of Python's to compare the two."""
-    return text is ascii or text is not None and PyUnicode_IS_COMPACT_ASCII(text) and (
-        PyUnicode_GET_LENGTH(text) == PyUnicode_GET_LENGTH(ascii)
-        and memcmp(PyUnicode_DATA(text), PyUnicode_DATA(ascii), PyUnicode_GET_LENGTH(ascii)) == 0
-    )
 
 
 cdef inline object copy_state(object state):

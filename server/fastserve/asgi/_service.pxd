@@ -51,6 +51,8 @@ cdef class Service:
     cdef object closed  # a future that waits for the last connection
 
     cdef Runner runner
+    cdef object readers  # owned: a pile of the parsers that no connection uses, or None
+    cdef object callables  # owned: a pile of those that no request uses, or None
     cdef Limits limits
     cdef object default_fields  # owned: a protocol's, made by its first connection
     cdef Output output  # shared: holds the bytes of `output_owner` and of nobody else

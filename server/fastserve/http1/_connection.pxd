@@ -2,6 +2,7 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport Channel, Exchange
+from fastserve.asgi._route cimport Route
 from fastserve.asgi._task cimport WaitQueue
 from fastserve.http1._writer cimport Writer
 
@@ -16,8 +17,8 @@ cdef enum State:
 
 cdef class Connection(Channel):
     cdef readonly object transport  # owned
-    cdef object write_function  # owned: of its write(), or None if that is no method
-    cdef Parser parser  # owned; None when a port is used
+    cdef Route route  # to its client
+    cdef Parser parser  # owned; None while idle, and when a port is used
     cdef object port  # owned: a parser in Python
     cdef Writer writer  # owned
     cdef str scheme
@@ -72,7 +73,7 @@ cdef class Connection(Channel):
     cdef int spill(self) except -1
     cdef int flush(self) except -1
     cdef int flush_output(self) except -1
-    cdef int write(self, bytes data) except -1
+    cpdef write(self, bytes data)
     cdef int finish_head(self, Exchange exchange, Py_ssize_t length, bint more) except -1
     cdef int write_answer(self, int status, str text, object headers) except -1
     cdef object sent(self, bint more)

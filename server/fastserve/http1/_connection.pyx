@@ -36,6 +36,10 @@ from fastserve.asgi._exchange cimport (
     CLIENT_LEFT, COMPLETE, HEAD_GIVEN, Channel, Exchange, admit, describe_carrier, new_exchange,
     record, record_refusal, text_of,
 )
+from fastserve.asgi._files cimport File
+from fastserve.asgi._route cimport (
+    find_route, send_file, write_bytes, write_output, write_parts,
+)
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
 from fastserve.http1._writer cimport (
@@ -58,23 +62,25 @@ cdef enum:
     WORTH_NO_COPY = 16384  # larger bodies are given to the transport as they are
     LINGER_BYTES = 1048576
     LINGER_SECONDS = 2
+    MOST_READERS = 64  # of a loop that wait for a request
     DRAIN_SECONDS = 1
 
 # What httpparser gives are these very objects, interned.
 cdef str GET = sys.intern("GET"), VERSION_1_1 = sys.intern("1.1")
 cdef bytes PREFACE = b"PRI "  # no method of HTTP/1: the rest of it is for HTTP/2 to check
 
-# asyncio's writelines() did not tell of a full buffer then (CVE-2024-12254); this asks it to.
-cdef bint FORGETS_TO_PAUSE = (3, 12) <= sys.version_info < (3, 12, 9) or (
-    (3, 13) <= sys.version_info < (3, 13, 2)
-)
-
 
 @cython.final
 cdef class RequestReader(Parser):
-    """llhttp for a connection."""
+    """llhttp for a connection, from a request's first byte until its response is complete.
 
-    cdef Connection connection  # owned until the connection is lost
+    It serves others meanwhile: half a kilobyte for each idle connection less, and what serves all
+    of them in turn is in the processor's cache.
+    """
+
+    cdef Connection connection  # owned while it reads for it
+    cdef RequestReader below  # owned: in the pile of those that no connection uses
+    cdef int count  # of them, from this one down
 
     cdef int on_head(self, object head) except -1:
         self.connection.begin_request(<RequestHead> head)
@@ -121,7 +127,6 @@ cdef class Connection(Channel):
 
     def connection_made(self, transport):
         cdef Service service = self.service
-        cdef RequestReader reader
         self.transport = transport
         if service.counters is not None:
             service.counters.connected(transport.get_extra_info("ssl_object") is not None)
@@ -131,15 +136,9 @@ cdef class Connection(Channel):
                 self.give_way()
                 return
         transport.set_write_buffer_limits(high=service.write_high_water)
-        self.write_function = function_of(transport.write, transport)
+        find_route(transport, &self.route)
         self.scheme = describe_carrier(self, transport)
-        if service.parser_factory is None:
-            self.parser = reader = RequestReader.__new__(RequestReader)
-            reader.connection = self
-            reader.setup(False, service.limits)
-            reader.strict = True
-            reader.any_method = True
-        else:
+        if service.parser_factory is not None:
             self.port = service.parser_factory(self, service.limits)
         self.deadline = service.after(service.timeout_first_byte)
         service.remember(self)
@@ -309,9 +308,12 @@ cdef class Connection(Channel):
     cdef int parse(self) except -1:
         """Up to the end of the input or of a request."""
         cdef bytes data = self.pending
-        cdef Parser parser = self.parser
+        cdef Parser parser
         cdef Py_ssize_t length = PyBytes_GET_SIZE(data) - self.at, consumed
-        if parser is not None:
+        if self.port is None:
+            if self.parser is None:
+                self.parser = reader_for(self)
+            parser = self.parser
             consumed = parser.execute(PyBytes_AS_STRING(data) + self.at, length)
         else:
             consumed = self.port.feed(data[self.at:] if self.at else data)
@@ -410,6 +412,9 @@ cdef class Connection(Channel):
             self.deadline = service.after(
                 DRAIN_SECONDS if service.draining else service.timeout_keep_alive
             )
+            if self.pending is None and self.parser is not None:
+                put_aside(<RequestReader> self.parser, service)
+                self.parser = None
             return 0
         if self.state == RESPONSE and self.pending is None:
             return self.close()
@@ -484,34 +489,27 @@ cdef class Connection(Channel):
         self.parts = None
         if self.gone:
             return 0
+        if self.service.counters is not None:
+            self.service.count_sent(sum(map(len, parts)))
         if len(parts) == 1:
             self.write(parts[0])
         else:
-            if self.service.counters is not None:
-                self.service.count_sent(sum(map(len, parts)))
-            self.transport.writelines(parts)
-            if FORGETS_TO_PAUSE:
-                self.transport.set_write_buffer_limits(high=self.service.write_high_water)
+            write_parts(self.transport, &self.route, parts)
         return 0
 
     cdef int flush_output(self) except -1:
         cdef Output output = self.service.output
-        cdef bytes data
         if self.writer.pending and self.writer.held is None:
             self.writer.hold(output)
-        data = output.take() if output.length else None
+        if output.length:
+            self.service.count_sent(output.length)
+            write_output(self.transport, &self.route, output)
         self.service.output_owner = None
-        if data is not None:
-            self.write(data)
         return 0
 
-    cdef inline int write(self, bytes data) except -1:
-        self.service.count_sent(PyBytes_GET_SIZE(data))
-        if self.write_function is not None:
-            self.write_function(self.transport, data)
-        else:
-            self.transport.write(data)
-        return 0
+    cpdef write(self, bytes data):
+        """Write them after all that was written before. The caller counts them."""
+        write_bytes(self.transport, &self.route, data)
 
     cdef int64_t send_head(self, Exchange exchange, object headers) except? -2:
         cdef int64_t declared = self.writer.begin(
@@ -605,15 +603,28 @@ cdef class Connection(Channel):
         self.check_client()
         return self.wait_drained()
 
-    cdef object send_file(self, Exchange exchange, object file, bint more):
-        return self.transmit_file(exchange, file, more)
+    cdef object send_file(self, Exchange exchange, File file, bint more):
+        cdef Py_ssize_t sent
+        if self.writer.pending:
+            self.finish_head(exchange, file.count, more)
+        if not file.count or self.writer.framing == NO_CONTENT:
+            return self.sent(more)
+        if self.writer.framing != CHUNKED:
+            self.route.more = True
+            self.flush()
+            self.route.more = False
+            sent = send_file(self.transport, &self.route, file)
+            if sent > 0:
+                self.service.count_sent(sent)
+                file.advance(sent)
+                if not file.count:
+                    return DONE
+        return self.transmit_file(file)
 
-    async def transmit_file(self, Exchange exchange, file, bint more):
+    async def transmit_file(self, File file):
         cdef int64_t count = file.count
         cdef bint chunked
-        if self.writer.pending:
-            self.finish_head(exchange, count, more)
-        if count and self.writer.framing != NO_CONTENT:
+        if self.writer.framing != NO_CONTENT:
             chunked = self.writer.framing == CHUNKED
             if chunked:
                 write_chunk_size(self.output(), count)
@@ -821,11 +832,31 @@ cdef inline bint is_1_1(RequestHead head):
     return head.version is VERSION_1_1 or head.version == "1.1"
 
 
-cdef object function_of(object method, object target):
-    """The function of a bound method: calling it with `target` looks nothing up."""
-    if getattr(method, "__self__", None) is target:
-        return getattr(method, "__func__", None)
-    return None
+cdef RequestReader reader_for(Connection connection):
+    """One at the start of a message."""
+    cdef Service service = connection.service
+    cdef RequestReader reader = <RequestReader> service.readers
+    if reader is not None:
+        service.readers = reader.below
+        reader.below = None
+    else:
+        reader = RequestReader.__new__(RequestReader)
+        reader.setup(False, service.limits)
+        reader.strict = True
+        reader.any_method = True
+    reader.connection = connection
+    return reader
+
+
+cdef int put_aside(RequestReader reader, Service service) except -1:
+    """Its connection is idle; the next may have it."""
+    cdef RequestReader before = <RequestReader> service.readers
+    reader.connection = None
+    if (before is None or before.count < MOST_READERS) and reader.restart():
+        reader.below = before
+        reader.count = 1 if before is None else before.count + 1
+        service.readers = reader
+    return 0
 
 
 cdef DefaultFields default_fields_of(Service service):

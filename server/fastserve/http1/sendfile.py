@@ -10,7 +10,7 @@ import os
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
-from fastserve.asgi.files import File
+from fastserve.asgi._files import File
 from fastserve.errors import ClientDisconnected
 
 PIECE = 1 << 20  # bytes for one call, so that other connections have their turn
@@ -26,6 +26,7 @@ class Connection(Protocol):
     def transport(self) -> Any: ...
     @property
     def gone(self) -> bool: ...
+    def write(self, data: bytes) -> object: ...
     def wait_drained(self) -> Awaitable[None]: ...
 
 
@@ -136,5 +137,5 @@ async def send_pieces(connection: Connection, file: File) -> None:
         data = await file.read_piece()
         if connection.gone:
             raise ClientDisconnected("the client has disconnected")
-        connection.transport.write(data)
+        connection.write(data)
         await connection.wait_drained()

@@ -40,7 +40,9 @@ from fastserve.asgi._exchange cimport (
     CLIENT_LEFT, COMPLETE, EXPECT_TRAILERS, Channel, Exchange, admit, describe_carrier,
     new_exchange, record, record_refusal, text_of,
 )
+from fastserve.asgi._files cimport File
 from fastserve.asgi._making cimport may_make, will_make
+from fastserve.asgi._route cimport find_route, write_output
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
 
@@ -162,6 +164,7 @@ cdef class Connection:
         cdef Service service = self.service
         cdef RequestReader session = RequestReader.__new__(RequestReader)
         self.transport = transport
+        find_route(transport, &self.route)
         transport.set_write_buffer_limits(high=service.write_high_water)
         self.origin.endpoints = self.endpoints
         describe_carrier(self.origin, transport)
@@ -430,7 +433,7 @@ cdef class Connection:
             more = self.session.produce(out, WRITE_SIZE)
             if out.length:
                 self.service.count_sent(out.length)
-                self.transport.write(out.take())
+                write_output(self.transport, &self.route, out)
             if not more or self.transport.is_closing():
                 break
         return 0
@@ -711,7 +714,7 @@ cdef class StreamChannel(Channel):
         self.connection.flush()
         return self.sent()
 
-    cdef object send_file(self, Exchange exchange, object file, bint more):
+    cdef object send_file(self, Exchange exchange, File file, bint more):
         return self.transmit_file(exchange, file, more)
 
     async def transmit_file(self, Exchange exchange, file, bint more):

@@ -17,6 +17,7 @@ from httpparser cimport RequestHead
 from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
+from fastserve.asgi._route cimport Route, find_route, write_bytes
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Stepper, Waiter, WaitQueue, ready, stepper_of
 from fastserve.websocket._protocol cimport Protocol
@@ -181,6 +182,7 @@ cdef class Stream:
     cdef object loop  # owned: outlives every connection
     cdef Counters counters  # owned; None: metrics are off, or what carries it counts its bytes
     cdef object transport  # owned from accept until the connection is lost
+    cdef Route route  # to the peer
     cdef object pending  # owned: None, the frame, or a list of the frames, that this turn sends
     cdef Py_ssize_t unsent  # bytes of them
     cdef bint in_turn  # somebody flushes at the end of this turn
@@ -193,6 +195,11 @@ cdef class Stream:
     def __init__(self, loop, Counters counters):
         self.loop = loop
         self.counters = counters
+
+    cdef int carry(self, object transport) except -1:
+        """The handshake has been accepted on this."""
+        self.transport = transport
+        return find_route(transport, &self.route)
 
     cdef int put(self, bytes data) except -1:
         """Send with the rest of this turn."""
@@ -222,7 +229,7 @@ cdef class Stream:
                 pending = b"".join(pending)
             if self.counters is not None:
                 self.counters.counts.totals.bytes_sent += PyBytes_GET_SIZE(pending)
-            self.transport.write(pending)
+            write_bytes(self.transport, &self.route, pending)
         return 0
 
     cdef Awaitable sent(self):
@@ -739,7 +746,8 @@ cdef class Session:
         )
         if answer.channel.gone:
             raise ClientDisconnected("the client disconnected before it was accepted")
-        self.stream.transport, head, early = answer.channel.upgrade(answer, self, fields)
+        transport, head, early = answer.channel.upgrade(answer, self, fields)
+        self.stream.carry(transport)
         self.stream.put(head)
         self.handshake = None
         self.phase = OPEN

@@ -1,0 +1,74 @@
+# What an app gives to `send`.
+from cpython.dict cimport PyDict_GetItemWithError, PyDict_Next
+from cpython.object cimport PyObject
+from libc.string cimport memcmp
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_COMPACT_ASCII(str)
+    Py_ssize_t PyUnicode_GET_LENGTH(str)
+    const void *PyUnicode_DATA(str)
+
+# The fields of a message of a response; NULL: missing.
+cdef struct Fields:
+    PyObject *status  # borrowed from the message
+    PyObject *headers
+    PyObject *trailers
+    PyObject *body
+    PyObject *more_body
+
+
+cdef inline object kind_of(object message):
+    """Its type, which most give first."""
+    cdef PyObject *key = NULL
+    cdef PyObject *value = NULL
+    cdef Py_ssize_t at = 0
+    if type(message) is dict and PyDict_Next(<dict> message, &at, &key, &value):
+        if <object> key is "type":
+            return <object> value
+    return message["type"]
+
+
+cdef inline int read_fields(dict message, Fields *fields) except -1:
+    """Keys in a program's text are the same objects as those here: nothing is looked up."""
+    cdef PyObject *key = NULL
+    cdef PyObject *value = NULL
+    cdef Py_ssize_t at = 0
+    fields.status = fields.headers = fields.trailers = fields.body = fields.more_body = NULL
+    while PyDict_Next(message, &at, &key, &value):
+        if <object> key is "type":
+            pass
+        elif <object> key is "body":
+            fields.body = value
+        elif <object> key is "status":
+            fields.status = value
+        elif <object> key is "headers":
+            fields.headers = value
+        elif <object> key is "more_body":
+            fields.more_body = value
+        elif <object> key is "trailers":
+            fields.trailers = value
+        else:
+            fields.status = PyDict_GetItemWithError(message, "status")
+            fields.headers = PyDict_GetItemWithError(message, "headers")
+            fields.trailers = PyDict_GetItemWithError(message, "trailers")
+            fields.body = PyDict_GetItemWithError(message, "body")
+            fields.more_body = PyDict_GetItemWithError(message, "more_body")
+            break
+    return 0
+
+
+cdef inline bint flag(PyObject *value, str key) except -1:
+    """A bool that may be missing; any other type is an error (ASGI, "Message types")."""
+    if value == NULL or <object> value is False:
+        return False
+    if <object> value is True:
+        return True
+    raise TypeError(f"{key} is a bool, not {type(<object> value).__name__}")
+
+
+cdef inline bint is_text(str text, str ascii) noexcept:
+    """`text == ascii`, without a call of Python's to compare the two."""
+    return text is ascii or text is not None and PyUnicode_IS_COMPACT_ASCII(text) and (
+        PyUnicode_GET_LENGTH(text) == PyUnicode_GET_LENGTH(ascii)
+        and memcmp(PyUnicode_DATA(text), PyUnicode_DATA(ascii), PyUnicode_GET_LENGTH(ascii)) == 0
+    )

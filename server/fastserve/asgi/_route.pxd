@@ -1,0 +1,17 @@
+from cpython.object cimport PyObject
+
+from httpparser cimport Output
+from fastserve.asgi._files cimport File
+
+# How a connection's bytes get to its client. It is the connection's, and lasts as its transport.
+cdef struct Route:
+    PyObject *methods  # borrowed, never freed: of the transport's type; NULL: only it can write
+    int fd  # its socket's
+    bint more  # follows at once, by send_file()
+    bint behind  # what was given to the transport may not have left yet
+
+cdef int find_route(object transport, Route *route) except -1
+cdef int write_output(object transport, Route *route, Output output) except -1
+cdef Py_ssize_t send_file(object transport, Route *route, File file) except -2
+cdef int write_bytes(object transport, Route *route, bytes data) except -1
+cdef int write_parts(object transport, Route *route, list parts) except -1
