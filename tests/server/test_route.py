@@ -1,15 +1,21 @@
 """Bytes go to the socket at once where that is right, and in order wherever they go."""
 
 import asyncio
+import contextlib
 import hashlib
-import os
 import random
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
+import uvloop
 from live import Live
 from wire import WAIT
+
+from fastserve import Config
+from fastserve.service import make_service
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 OK = {"type": "http.response.start", "status": 200, "headers": []}
@@ -76,6 +82,30 @@ def test_many_answers_at_once_to_a_client_that_reads_late(live):
             assert client.response().body == b"".join(PIECES)
 
 
+@pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop])
+def test_nothing_overtakes_what_waits_in_the_transport(new_loop):
+    """The client reads, but the loop has yet to hear of it when the next piece is written."""
+    loop = new_loop()
+    service = make_service(send_pieces, Config(send_pieces, access_log=False), loop, {}, None, None)
+    client, accepted = socket.socketpair()
+    accepted.setblocking(False)
+    serving = loop.connect_accepted_socket(service.connection, accepted)
+    transport, connection = loop.run_until_complete(serving)
+    with client:
+        connection.write(b"x" * 4_000_000)
+        assert transport.get_write_buffer_size()
+        received = client.recv(1_000_000)
+        connection.write(b"y" * 10)
+        while len(received) < 4_000_010:
+            loop.run_until_complete(asyncio.sleep(0))
+            with contextlib.suppress(BlockingIOError):
+                received += client.recv(1_000_000, socket.MSG_DONTWAIT)
+        assert received == b"x" * 4_000_000 + b"y" * 10
+        transport.abort()
+        loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
 class Kept:
     """An app that keeps its `send` and waits."""
 
@@ -91,48 +121,64 @@ class Kept:
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-def test_a_descriptor_that_has_a_new_owner_gets_nothing(live_server, loop):
-    """A transport gives its descriptor back before it tells of it."""
+def test_nothing_is_sent_once_a_transport_was_aborted(live_server, loop):
     app = Kept()
     server = live_server(app, loop=loop)
-    ours, theirs = socket.socketpair()
-    with server.connect() as client, ours, theirs:
+    with server.connect() as client:
         client.send(GET)
         assert app.called.wait(WAIT)
-        done = asyncio.run_coroutine_threadsafe(send_when_closed(server, app, theirs), app.loop)
-        fd = done.result(WAIT)
-        ours.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            ours.recv(1)
-        assert fd is not None
-    app.answered.set()
+        asyncio.run_coroutine_threadsafe(abort_and_send(server, app), app.loop).result(WAIT)
+        app.answered.set()
+        with contextlib.suppress(ConnectionError):
+            assert client.socket.recv(1) == b""
 
 
-async def send_when_closed(server, app, theirs):
-    """Abort the transport, put another socket where its was, and send; all in one turn."""
+async def abort_and_send(server, app):
+    """All in one turn: nobody has told the connection yet."""
     (connection,) = server.server._service.connections
-    transport = connection.transport
-    fd = transport.get_extra_info("socket").fileno()
-    transport.abort()
-    closed = not is_open(fd)  # asyncio closes it a turn later
-    if closed:
-        os.dup2(theirs.fileno(), fd)
-    try:
-        await app.send({"type": "http.response.body", "body": b"for somebody else"})
-    except OSError:
-        pass
-    finally:
-        if closed:
-            os.close(fd)
-    return fd
+    connection.transport.abort()
+    with contextlib.suppress(OSError):
+        await app.send({"type": "http.response.body", "body": b"too late"})
 
 
-def is_open(fd):
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
+# A loop that is closed closes the sockets of uvloop, and tells no connection.
+NEW_OWNER = """
+import asyncio, contextlib, os, socket, uvloop
+from fastserve import Config
+from fastserve.service import make_service
+
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    kept.append(send)
+    called.set()
+    await asyncio.Future()
+
+called, kept, loop = asyncio.Event(), [], uvloop.new_event_loop()
+service = make_service(app, Config(app, access_log=False), loop, {}, None, None)
+(client, accepted), (ours, theirs) = socket.socketpair(), socket.socketpair()
+accepted.setblocking(False)
+serving = loop.connect_accepted_socket(service.connection, accepted)
+transport, _ = loop.run_until_complete(serving)
+client.sendall(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+loop.run_until_complete(called.wait())
+fd = transport.get_extra_info("socket").fileno()
+loop.close()
+os.dup2(theirs.fileno(), fd)
+with contextlib.suppress(RuntimeError):
+    kept[0]({"type": "http.response.body", "body": b"for somebody else"})
+ours.setblocking(False)
+try:
+    print(ours.recv(100), flush=True)
+except BlockingIOError:
+    print("nothing", flush=True)
+os._exit(0)
+"""
+
+
+def test_a_descriptor_that_has_a_new_owner_gets_nothing():
+    command = [sys.executable, "-c", NEW_OWNER]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT)
+    assert (done.stdout, done.returncode) == ("nothing\n", 0), done.stderr
 
 
 @pytest.mark.parametrize("holds", ["send", "what it belongs to", "nothing"])

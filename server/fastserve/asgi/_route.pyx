@@ -5,8 +5,9 @@ and with its buffers; that is 5% of a GET on uvloop, and more on asyncio. What t
 take at once goes to the transport, which then has all further bytes until its buffer is empty, so
 that nothing overtakes. Errors are the transport's affair: it tries the same bytes and finds out.
 
-A transport that closes gives its descriptor back before connection_lost() tells of it, and the
-next connection may get the same number. So it is asked each time whether it is closing.
+A descriptor may have a new owner once its transport is closed, and a loop that is closed tells no
+connection of it. So the transport is asked each time whether it still reads, which is one call;
+where it does not, whether it still has the descriptor.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -70,11 +71,11 @@ cdef bint FORGETS_TO_PAUSE = (3, 12) <= sys.version_info < (3, 12, 9) or (
 cdef class Methods:
     """The methods of one type of transport, so that a call looks nothing up."""
 
-    cdef object is_closing  # owned
+    cdef object is_reading  # owned
     cdef object get_write_buffer_size  # owned
 
     def __init__(self, kind):
-        self.is_closing = kind.is_closing
+        self.is_reading = kind.is_reading
         self.get_write_buffer_size = kind.get_write_buffer_size
 
 
@@ -108,7 +109,11 @@ cdef inline bint is_free(object transport, Route *route) except -1:
         if methods.get_write_buffer_size(transport):
             return False
         route.behind = False
-    return not methods.is_closing(transport)
+    return methods.is_reading(transport) or is_open(transport, route.fd)
+
+
+cdef bint is_open(object transport, int fd) except -1:
+    return not transport.is_closing() and transport.get_extra_info("socket").fileno() == fd
 
 
 cdef inline int flags_of(Route *route) noexcept:
