@@ -104,7 +104,7 @@ def test_the_summary_is_a_few_hundred_lines():
 
 def test_the_report_is_current():
     found = results.load(report.FOLDER / "summary.json")
-    assert report_page.PAGE.read_text() == report_page.made(found), (
+    assert report_page.PAGE.read_text() == report_page.made(found, report.wheel()), (
         "run: python -m benchmarks.report"
     )
 
