@@ -176,22 +176,20 @@ def http1_programs() -> set[str]:
 def topics() -> str:
     by_topic, failed = http1_topics()
     programs = http1_programs()
-    heads = "".join(
-        f'<th class="{"ours" if is_ours(name) else ""}">{escape(name)}</th>' for name in failed
-    )
-    lines = [f"<tr><th></th><th>cases</th>{heads}</tr>"]
-    every = set().union(*by_topic.values())
-    for title, ids in [*by_topic.items(), ("All", every)]:
-        cells = [f"<td>{escape(title)}</td><td>{len(ids)}</td>"]
-        for name, missed in failed.items():
+    columns = [*by_topic.items(), ("All", set().union(*by_topic.values()))]
+    heads = "".join(f"<th>{escape(title)}, of {len(ids)}</th>" for title, ids in columns)
+    lines = [f"<tr><th></th>{heads}</tr>"]
+    for name, missed in failed.items():
+        cells = [f'<td class="{"ours" if is_ours(name) else ""}">{escape(name)}</td>']
+        for title, ids in columns:
             if name in programs and title != REFUSED:
                 cells.append('<td class="none">-</td>')
                 continue
             share = len(ids & missed) / len(ids)
-            shade = f' class="heat" style="--miss:{60 * share:.0f}%"' if share else ""
+            kind = ("heat " if share else "") + ("all" if title == "All" else "")
+            shade = f' class="{kind}" style="--miss:{60 * share:.0f}%"'
             cells.append(f"<td{shade}>{len(ids - missed)}</td>")
-        kind = ' class="all"' if title == "All" else ""
-        lines.append(f"<tr{kind}>{''.join(cells)}</tr>")
+        lines.append(f"<tr>{''.join(cells)}</tr>")
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
@@ -222,16 +220,19 @@ def http2() -> str:
 
 # The plot's size where it is smallest, on a phone: there labels must not cover each other.
 PLOT_WIDTH, PLOT_HEIGHT = 300, 300
-LETTER, LINE, GAP = 7.5, 15, 9
+LETTER, LINE, GAP, MARGIN = 7.5, 15, 9, 15
 Box = tuple[float, float, float, float]
 
 
-def overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def overlap(one: Box, other: Box) -> float:
+    """The area that is in one and in the other."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0) * max(height, 0)
 
 
 def label(name: str, x: float, y: float, taken: list[Box]) -> str:
-    """The attributes of a point's name, where it covers nothing. x and y are percentages."""
+    """The attributes of a point's name, where it covers least. x and y are percentages."""
     left, top, width = x * PLOT_WIDTH / 100, y * PLOT_HEIGHT / 100, LETTER * len(name)
     places = {
         f'dy="{GAP + LINE}" text-anchor="middle"': (left - width / 2, top + GAP),
@@ -240,8 +241,7 @@ def label(name: str, x: float, y: float, taken: list[Box]) -> str:
         f'dx="-{GAP + 3}" dy="5" text-anchor="end"': (left - GAP - width, top - LINE / 2),
     }
     boxes = {how: (x, y, x + width, y + LINE) for how, (x, y) in places.items()}
-    free = [how for how, box in boxes.items() if not any(overlap(box, each) for each in taken)]
-    chosen = [*free, *boxes][0]
+    chosen = min(boxes, key=lambda how: sum(overlap(boxes[how], each) for each in taken))
     taken.append(boxes[chosen])
     return chosen
 
@@ -293,6 +293,7 @@ def scatter(load: str, points: list[tuple[str, float, float]]) -> str:
     places = [(across(cost), down(share)) for _, cost, share in points]
     at = [(x * PLOT_WIDTH / 100, y * PLOT_HEIGHT / 100) for x, y in places]
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in at]
+    taken.append((PLOT_WIDTH + MARGIN, 0, 2 * PLOT_WIDTH, PLOT_HEIGHT))  # beyond the card
     for (name, _, _), (left, top) in zip(points, places, strict=True):
         ours = is_ours(name)
         at_point = f'x="{left:.1f}%" y="{top:.1f}%" {label(name, left, top, taken)}'
@@ -406,12 +407,12 @@ def websocket(found: Results) -> str:
 
 
 def memory(found: Results) -> str:
-    each = []
-    for title, table in tables(found, "memory").items():
-        each.append(chart(table, "bytes", title, "bytes per connection"))
-    for title, table in list(tables(found, "memory").items())[:1]:
-        each.append(chart(table, "open_us", f"{title}: to open one", "µs of CPU per connection"))
-    return cards(each)
+    """Without those of 64 connections, whose bytes are coarse."""
+    every = {t: each for t, each in tables(found, "memory").items() if not t.startswith("64 ")}
+    drawn = [chart(each, "bytes", title, "bytes per connection") for title, each in every.items()]
+    for title, table in [item for item in every.items() if "idle HTTP" in item[0]][-1:]:
+        drawn.append(chart(table, "open_us", f"{title}: to open one", "µs of CPU per connection"))
+    return cards(drawn)
 
 
 def loop(found: Results) -> str:

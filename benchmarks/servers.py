@@ -175,7 +175,6 @@ TLS = [
     over_tls("granian", "--ssl-certificate {cert} --ssl-keyfile {key}"),
     over_tls("peregrine", "--tls-cert {cert} --tls-key {key}"),
     over_tls("h2corn", "--certfile {cert} --keyfile {key}"),
-    over_tls("hypercorn", "--certfile {cert} --keyfile {key}"),
     over_tls("freastal", "{cert} {key}", ""),
     over_tls("fastserve", f"--loop uvloop --ssl-transport aiofastnet {PAIR}", "uvloop aiofastnet"),
     over_tls("fastserve without aiofastnet", f"--loop uvloop --ssl-transport loop {PAIR}"),
