@@ -1,15 +1,19 @@
 """What the sections make of their readings, and the commands that start the servers."""
 
+import os
 import shutil
+import ssl
 import sys
 
 import pytest
 
-from benchmarks import alone, servers
+import fastserve
+from benchmarks import alone, machine, servers
+from benchmarks.apps.bodies import write_files
 from benchmarks.parsers import MAKERS
 from benchmarks.requests import NAMED
 from benchmarks.results import Figure, Row, Table
-from benchmarks.sections import loop, matrix
+from benchmarks.sections import apps, field, loop, matrix
 
 
 def table(key="cpu_us", **costs):
@@ -93,6 +97,56 @@ def test_a_command_has_the_port_and_the_app():
     command = servers.fastserve("x", "--loop asyncio").command(8001)
     assert command[:5] == [sys.executable, "-m", "fastserve", "--port", "8001"]
     assert command[-3:] == ["--loop", "asyncio", servers.HTTP]
+
+
+def test_an_application_adds_its_packages():
+    each = servers.asgi_servers("module:app", "starlette")
+    assert all("starlette" in one.packages for one in each)
+    assert {one.command(80)[-1] for one in each} == {"module:app"}
+
+
+def test_workers_have_the_machine():
+    one, two = (servers.with_workers("fastserve", number) for number in (1, 2))
+    assert (one.name, two.name) == ("fastserve, 1 worker", "fastserve, 2 workers")
+    assert "--workers 2" in " ".join(two.command(80))
+    assert not one.pinned
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_a_certificate_is_made(monkeypatch, tmp_path):
+    monkeypatch.setattr(servers, "CERTIFICATE", str(tmp_path / "new" / "certificate.pem"))
+    monkeypatch.setattr(servers, "KEY", str(tmp_path / "new" / "key.pem"))
+    servers.make_certificate()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(servers.CERTIFICATE, servers.KEY)
+
+
+def test_who_takes_part():
+    by_title = {load.title: load for load in field.LOADS}
+    assert field.takes_part(by_title["100 KB file"], "nginx")
+    assert not field.takes_part(by_title["100 KB file"], "uvicorn")
+    assert field.takes_part(by_title["16 pipelined"], "nginx")
+    assert not field.takes_part(by_title["sleep(0)"], "Go net/http")
+
+
+ANSWERED = [(servers.HTTP, load) for load in field.LOADS] + list(apps.APPS.values())
+
+
+@pytest.mark.parametrize(("app", "load"), ANSWERED, ids=lambda each: getattr(each, "title", ""))
+def test_each_load_has_its_answer(app, load):
+    write_files()
+    with fastserve.running(app, lifespan="off") as server:
+        assert load.checked(server.port).reply > len(load.expect)
+
+
+def test_an_installed_wheel_comes_before_this_tree(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/wheel")
+    assert machine.import_path() == f"/wheel{os.pathsep}{machine.ROOT}"
+    monkeypatch.delenv("PYTHONPATH")
+    assert machine.import_path() == str(machine.ROOT)
+    assert machine.build() == "in place"
+    monkeypatch.setattr(machine.httpparser, "__file__", "/wheel/httpparser/__init__.py")
+    assert machine.build() == "wheel"
 
 
 def test_what_is_not_installed_is_left_out():
