@@ -16,6 +16,7 @@ from benchmarks.results import Results, Section
 from benchmarks.rounds import Plan
 from benchmarks.sections import (
     apps,
+    counts,
     field,
     growth,
     http2,
@@ -34,6 +35,7 @@ SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "field": field.run,
     "tls": tls.run,
     "apps": apps.run,
+    "counts": counts.run,
     "http2": http2.run,
     "loop": loop.run,
     "parser": parser.run,

@@ -23,6 +23,7 @@ BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->).*?(<!-- end -->)", re.DOTALL)
 # fmt: off
 HEADINGS = {
     "ratio": "ratio", "cpu_us": "CPU us", "instructions": "instructions", "ns": "ns",
+    "i1": "instruction-cache misses", "d1": "data-cache read misses",
     "asyncio": "asyncio", "uvloop": "uvloop", "bytes": "bytes", "open_us": "CPU us to open",
     "message_us": "CPU us a message", "rate": "per second",
 }
@@ -203,6 +204,7 @@ BLOCKS: dict[str, Callable[[Results], list[str]]] = {
     "goals": goal_table,
     "beside": beside,
     "million": million,
+    "counts": lambda found: many(tables(found, "counts")),
     "workers": lambda found: many(tables(found, "workers")),
     "http2": lambda found: by_load(found, "http2", "cpu_us"),
     "left-out": left_out,

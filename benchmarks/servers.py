@@ -19,7 +19,7 @@ COMMANDS = {
     "--timeout-keep-alive 600",
     # Its default runtime has threads of its own; without the last two it takes 1,024 connections.
     "granian": "granian --port {port} --interface asginl --no-log --loop uvloop --runtime-mode st "
-    "--task-impl asyncio --backlog 8192 --backpressure 8192",
+    "--task-impl asyncio --backlog 16384 --backpressure 16384",
     "freastal": "benchmarks.apps.freastal_server {port}",
     "peregrine": "peregrine --port {port} --no-lifespan --log-level error --keep-alive 600000 "
     "--max-connections 16384",

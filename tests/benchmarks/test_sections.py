@@ -10,10 +10,11 @@ import pytest
 import fastserve
 from benchmarks import alone, machine, servers
 from benchmarks.apps.bodies import write_files
+from benchmarks.load import LoadError
 from benchmarks.parsers import MAKERS
 from benchmarks.requests import NAMED
 from benchmarks.results import Figure, Row, Table
-from benchmarks.sections import apps, field, loop, matrix
+from benchmarks.sections import apps, counts, field, loop, matrix
 
 
 def table(key="cpu_us", **costs):
@@ -67,6 +68,20 @@ def test_both_loops_are_compared(asyncio, uvloop, more, note):
 
 def test_a_loop_that_was_not_measured():
     assert loop.claim("x", {"uvloop": Figure(1, 1, 1)}).note == "not measured"
+
+
+def test_servers_are_counted(monkeypatch):
+    def of_server(contestant, loads, *_):
+        if contestant.name == "uvicorn":
+            raise LoadError("gone")
+        return [{"Ir": 20_000.0, "I1mr": 1000.0, "D1mr": 100.0} for _ in loads]
+
+    monkeypatch.setattr(counts.callgrind, "of_server", of_server)
+    monkeypatch.setattr(counts, "missing_tool", lambda name: "")
+    found = counts.run(matrix.Plan(only=("uvicorn", "fastserve")))
+    assert found.left_out == {"uvicorn": "gone"}
+    assert [table.title for table in found.tables][:2] == ["GET hello", "browser's 14 headers"]
+    assert found.tables[0].median("fastserve", "i1") == 1000
 
 
 def test_each_parser_that_is_installed_parses_the_same():
