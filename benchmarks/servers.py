@@ -125,15 +125,10 @@ def rivals(app: str = HTTP) -> list[Contestant]:
     return [asgi(name, app=app) for name in ("granian", "peregrine", "h2corn")]
 
 
-def uvicorn(app: str = HTTP, options: str = "") -> Contestant:
-    return asgi(
-        "uvicorn", f"--loop uvloop --http httptools {options}", app, needs="uvloop httptools"
-    )
-
-
 def asgi_servers(app: str = HTTP, *packages: str) -> list[Contestant]:
     """All of them with this application, which needs these packages too."""
-    each = [uvicorn(app), *rivals(app), asgi("freastal", app=app, needs=""), fastserve(app=app)]
+    uvicorn = asgi("uvicorn", "--loop uvloop --http httptools", app, "uvloop httptools")
+    each = [uvicorn, *rivals(app), asgi("freastal", app=app, needs=""), fastserve(app=app)]
     return [replace(one, packages=(*one.packages, *packages)) for one in each]
 
 

@@ -4,7 +4,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks import callgrind, guard
-from benchmarks.load import LoadError
+from benchmarks.load import Http, LoadError
 from benchmarks.machine import missing_tool
 from benchmarks.process import StartError
 from benchmarks.results import Row, Section, Table, figure
@@ -24,7 +24,7 @@ def run(plan: Plan) -> Section:
     if reason := missing_tool("valgrind"):
         section.left_out["all"] = reason
         return section
-    loads = [load for load in plan.loads(LOADS) if load in LOADS]
+    loads = [load for load in plan.loads(LOADS) if isinstance(load, Http)]
     section.tables = [Table(load.title.removesuffix(", 64 connections"), []) for load in loads]
 
     def count(each: Contestant) -> list[dict[str, float]] | str:
