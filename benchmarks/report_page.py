@@ -246,7 +246,7 @@ def label(name: str, x: float, y: float, taken: list[Box]) -> str:
     return chosen
 
 
-def scatter2() -> str:
+def http2_scatter() -> str:
     head, rows = http2_table()
     costs = dict(zip((name.partition(" ")[0] for name in head[1:]), rows[0][1:], strict=True))
     points = [
@@ -257,7 +257,7 @@ def scatter2() -> str:
     return scatter(rows[0][0], points)
 
 
-def scatter1(found: Results) -> str:
+def http1_scatter(found: Results) -> str:
     table = tables(found, "field")["GET hello, 64 connections"]
     by_topic, failed = http1_topics()
     refused = by_topic[REFUSED]
@@ -461,8 +461,8 @@ def about(found: Results) -> str:
 def parts(found: Results, wheel: Results | None) -> Iterator[tuple[str, str]]:
     yield from {
         "facts": facts(found),
-        "scatter1": scatter1(found),
-        "scatter2": scatter2(),
+        "http1_scatter": http1_scatter(found),
+        "http2_scatter": http2_scatter(),
         "topics": topics(),
         "field": charts(found, "field"),
         "tls": charts(found, "tls"),

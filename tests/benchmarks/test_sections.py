@@ -1,5 +1,6 @@
 """What the sections make of their readings, and the commands that start the servers."""
 
+import http.client
 import os
 import shutil
 import ssl
@@ -151,7 +152,11 @@ ANSWERED = [(servers.HTTP, load) for load in field.LOADS] + list(apps.APPS.value
 def test_each_load_has_its_answer(app, load):
     write_files()
     with fastserve.running(app, lifespan="off") as server:
-        assert load.checked(server.port).reply > len(load.expect)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request(load.method, load.path, b"x" * load.body or None, load.headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, load.expect)
+        connection.close()
 
 
 def test_an_installed_wheel_comes_before_this_tree(monkeypatch):
