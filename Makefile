@@ -15,11 +15,11 @@ TRACED_PYTHON ?= python3.11
 TRACED_VENV   := .venv-coverage
 
 .PHONY: help build serve test lint docs fuzz asan coverage-cython soak bench bench-quick \
-        bench-guard wheel release-check clean
+        bench-guard bench-wheel wheel release-check clean
 
 help:
 	@echo "make serve | test | lint | docs | fuzz | asan | coverage-cython | soak"
-	@echo "make bench | bench-quick | bench-guard | wheel | release-check | clean"
+	@echo "make bench | bench-quick | bench-guard | bench-wheel | wheel | release-check | clean"
 
 $(BIN)/python:
 	@echo "Creating a virtual environment in $(VENV)"
@@ -92,6 +92,13 @@ bench: build $(VENV)/with-peers
 
 bench-quick: build $(VENV)/with-peers
 	$(BIN)/python -m benchmarks quick $(ARGS)
+
+# The wheel in dist/, which `make wheel` leaves there, with the rivals beside it.
+bench-wheel: build $(VENV)/with-peers
+	rm -rf build/wheel
+	$(BIN)/python -m pip install --quiet --no-deps --target build/wheel dist/*.whl
+	PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/wheel:$(CURDIR) \
+		$(BIN)/python -m benchmarks goals $(ARGS)
 
 bench-guard: build
 	$(BIN)/python -m benchmarks.guard $(ARGS)

@@ -11,27 +11,45 @@ from pathlib import Path
 
 import click
 
-from benchmarks import machine, report
+from benchmarks import goals, machine, report
 from benchmarks.results import Results, Section
 from benchmarks.rounds import Plan
-from benchmarks.sections import field, growth, http2, loop, matrix, memory, parser, websocket
+from benchmarks.sections import (
+    apps,
+    counts,
+    field,
+    growth,
+    http2,
+    loop,
+    matrix,
+    memory,
+    parser,
+    tls,
+    websocket,
+    workers,
+)
 
 SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "matrix": matrix.run,
     "instructions": matrix.run_instructions,
     "field": field.run,
+    "tls": tls.run,
+    "apps": apps.run,
+    "counts": counts.run,
     "http2": http2.run,
     "loop": loop.run,
     "parser": parser.run,
     "websocket": websocket.run,
     "memory": memory.run,
     "growth": growth.run,
+    "workers": workers.run,
 }
 QUICK = ("matrix", "field", "parser", "websocket")
+GROUPS = ("all", "goals", "quick")
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice([*SECTIONS, "all", "quick"]), required=True)
+@click.argument("names", nargs=-1, type=click.Choice([*SECTIONS, *GROUPS]), required=True)
 @click.option("--seconds", default=0.35, show_default=True, help="of one measurement")
 @click.option("--rounds", default=5, show_default=True, help="of each contestant")
 @click.option("--only", multiple=True, help="contestants whose name has this; may be repeated")
@@ -45,9 +63,12 @@ def main(
     load: tuple[str, ...],
     output: Path,
 ) -> None:
-    """Measure the named sections; `all` is every one, `quick` a cut of most in two minutes."""
+    """Measure the named sections; `all` is every one, `goals` those with the loads of goals.py,
+    `quick` a cut of most in two minutes.
+    """
     plan = Plan(seconds, rounds, only=only, under=load)
-    wanted = list(SECTIONS) if "all" in names else [name for name in SECTIONS if name in names]
+    chosen = [*names, *(goals.SECTIONS if "goals" in names else ())]
+    wanted = [name for name in SECTIONS if name in chosen or "all" in names]
     if "quick" in names:
         plan = Plan(0.25, 3, 0.1, quick=True, only=only, under=load)
         wanted = wanted or list(QUICK)
@@ -60,6 +81,7 @@ def main(
         revision=machine.revision(),
         machine=machine.describe(),
         versions=machine.versions(),
+        build=machine.build(),
     )
     began = time.monotonic()
     for name in wanted:
@@ -67,8 +89,8 @@ def main(
         report.show(section)
         click.echo(f"({name}: {time.monotonic() - began:,.0f} s since the start)")
         results.sections.append(section)
-        report.write(results, output)  # after each section: a long run is not lost with its last
-    click.echo(f"\n{output}/summary.json")
+        # After each section: a long run is not lost with its last.
+        click.echo(f"{report.write(results, output)}\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.load import Http, LoadError
-from benchmarks.machine import ROOT
+from benchmarks.machine import ROOT, import_path
 from benchmarks.process import Process, StartError, free_port
 from benchmarks.servers import Contestant
 
@@ -49,7 +49,7 @@ def of_work(repeat: int, *arguments: str) -> dict[str, str]:
         result = subprocess.run(
             [*command(folder), *work],
             cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": import_path()},
             capture_output=True,
             text=True,
         )

@@ -2,7 +2,7 @@
 
    client PORT CONNECTIONS SENDERS DEPTH REPLY MESSAGE [HANDSHAKE]
 
-   Opens CONNECTIONS; the first SENDERS of them send the bytes of file MESSAGE, DEPTH in flight.
+   Compiled with -DTLS, it speaks TLS and believes any certificate. Opens CONNECTIONS; the first SENDERS of them send the bytes of file MESSAGE, DEPTH in flight.
    REPLY is the length of every answer, or 0 when answers are WebSocket frames. HANDSHAKE is sent
    first on each connection; its answer is a head with status 101.
    Prints "ready", then obeys lines on stdin until its end:
@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +23,16 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef TLS
+#include <openssl/ssl.h>
+#else
+typedef void SSL;
+#endif
 
 enum { CHUNK = 1 << 18, LARGEST = 1 << 24 };
 
 typedef struct {
+  SSL *tls; /* freed with the process */
   int fd, writable_wanted, final; /* final: the frame being read ends a data message */
   unsigned outstanding;
   size_t unsent;    /* bytes that still have to be written */
@@ -63,6 +70,45 @@ static char *read_file(const char *path, size_t *length) {
   return data;
 }
 
+/* Send and receive, over TLS if it was compiled in; -1 and EAGAIN where a socket has to wait. */
+#ifdef TLS
+static SSL_CTX *context;
+
+static ssize_t result_of(Connection *c, int n) {
+  if (n > 0) return n;
+  int error = SSL_get_error(c->tls, n);
+  if (error == SSL_ERROR_ZERO_RETURN) return 0;
+  errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
+  return -1;
+}
+
+static ssize_t put(Connection *c, const char *data, size_t n) {
+  return result_of(c, SSL_write(c->tls, data, n));
+}
+
+static ssize_t take(Connection *c, char *data, size_t n) {
+  return result_of(c, SSL_read(c->tls, data, n));
+}
+
+static int secure(Connection *c) {
+  if (!context) {
+    context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  }
+  c->tls = SSL_new(context);
+  SSL_set_fd(c->tls, c->fd);
+  return SSL_connect(c->tls) == 1;
+}
+#else
+static ssize_t put(Connection *c, const char *data, size_t n) {
+  return send(c->fd, data, n, MSG_NOSIGNAL);
+}
+
+static ssize_t take(Connection *c, char *data, size_t n) { return recv(c->fd, data, n, 0); }
+
+static int secure(Connection *c) { return c != NULL; }
+#endif
+
 static void drop(Connection *c) {
   if (c->fd < 0) return;
   errors++;
@@ -73,7 +119,7 @@ static void drop(Connection *c) {
 
 static void flush(Connection *c) {
   while (c->unsent) {
-    ssize_t n = send(c->fd, message + c->at, c->unsent, MSG_NOSIGNAL);
+    ssize_t n = put(c, message + c->at, c->unsent);
     if (n < 0 && errno == EAGAIN) break;
     if (n < 0) { drop(c); return; }
     c->unsent -= n;
@@ -118,7 +164,7 @@ static void read_frames(Connection *c, const uint8_t *data, size_t n) {
 }
 
 static void on_readable(Connection *c) {
-  ssize_t n = recv(c->fd, chunk, CHUNK, 0);
+  ssize_t n = take(c, chunk, CHUNK);
   if (n < 0 && errno == EAGAIN) return;
   if (n <= 0) drop(c);
   else if (reply_length)
@@ -161,11 +207,11 @@ static void phase(double seconds) {
   printf("{\"replies\": %lu, \"errors\": %lu, \"seconds\": %.6f}\n", replies, errors, now() - begun);
 }
 
-static int shake_hands(int fd, const char *request, size_t length) {
+static int shake_hands(Connection *c, const char *request, size_t length) {
   char head[8192];
   size_t got = 0;
-  if (send(fd, request, length, MSG_NOSIGNAL) != (ssize_t)length) return 0;
-  while (got < sizeof head && recv(fd, head + got, 1, 0) == 1)
+  if (put(c, request, length) != (ssize_t)length) return 0;
+  while (got < sizeof head && take(c, head + got, 1) == 1)
     if (++got >= 4 && !memcmp(head + got - 4, "\r\n\r\n", 4)) return !memcmp(head + 9, "101", 3);
   return 0;
 }
@@ -182,7 +228,8 @@ static void connect_all(int port, const char *handshake, size_t handshake_length
     setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); /* of connect() too */
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     check(!connect(c->fd, (struct sockaddr *)&address, sizeof address), "connect");
-    check(!handshake || shake_hands(c->fd, handshake, handshake_length), "handshake refused");
+    check(secure(c), "TLS refused");
+    check(!handshake || shake_hands(c, handshake, handshake_length), "handshake refused");
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
@@ -200,6 +247,7 @@ int main(int argc, char **argv) {
   for (int i = 0; i <= depth; i++) memcpy(message + i * message_length, once, message_length);
   connections = calloc(count, sizeof *connections);
   epoll = epoll_create1(0);
+  signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
   setvbuf(stdout, NULL, _IOLBF, 0);
   connect_all(atoi(argv[1]), handshake, handshake_length);
   printf("ready\n");

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from benchmarks.machine import CLIENT_CORE, runnable
 from benchmarks.requests import request
 
 CLIENT = Path(__file__).parent / "client.c"
+OVER_TLS = ("-DTLS", "-lssl", "-lcrypto")
 
 
 class LoadError(Exception):
@@ -61,6 +63,7 @@ class Messages:
     depth: int = 1
     handshake: bytes = b""
     each: int = 1  # requests in one message
+    tls: bool = False
 
     def checked(self, port: int) -> "Messages":
         """Itself; LoadError unless one message on one connection is answered."""
@@ -77,7 +80,7 @@ class Messages:
             message.write_bytes(self.message)
             handshake.write_bytes(self.handshake)
             command = [
-                *("taskset", "-c", str(CLIENT_CORE), *runnable(CLIENT), str(port), str(number)),
+                *("taskset", "-c", str(CLIENT_CORE), *self.client(), str(port), str(number)),
                 *(str(min(self.senders or number, number)), str(self.depth), str(self.reply)),
                 *(str(message), *([str(handshake)] if self.handshake else [])),
             ]
@@ -90,6 +93,9 @@ class Messages:
                 if client.stdout.readline() != "ready\n":
                     raise LoadError(client.stderr.read().strip() or "the client did not start")
                 yield Session(client.stdin, client.stdout, self.each)
+
+    def client(self) -> list[str]:
+        return runnable(CLIENT, *OVER_TLS) if self.tls else runnable(CLIENT)
 
 
 @dataclass(frozen=True)
@@ -104,10 +110,14 @@ class Http:
     body: int = 0
     pipelined: int = 1
     expect: bytes = b"Hello, world!"
+    tls: bool = False
 
     def checked(self, port: int) -> Messages:
         """What to send and how long its answers are; LoadError unless they are right."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        if self.tls:
+            trusting = ssl._create_unverified_context()
+            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=trusting)
         message = self.request() * self.pipelined
         try:
             body = b"x" * self.body or None
@@ -116,14 +126,31 @@ class Http:
             content = answer.read()
             if answer.status != 200 or content != self.expect:
                 raise LoadError(f"{self.path} answers {answer.status} and {len(content)} bytes")
-            one, reply = (_answer_length(port, sent) for sent in (self.request(), message))
+            one, reply = (self.answer_length(port, sent) for sent in (self.request(), message))
         except (OSError, http.client.HTTPException) as error:
             raise LoadError(f"{self.path}: {error!r}") from error
         finally:
             connection.close()
         if not one or reply != one * self.pipelined:
             raise LoadError(f"{self.pipelined} answers have {reply} bytes, one has {one}")
-        return Messages(self.title, message, reply, self.connections, each=self.pipelined)
+        return Messages(
+            self.title, message, reply, self.connections, each=self.pipelined, tls=self.tls
+        )
+
+    def answer_length(self, port: int, request: bytes) -> int:
+        """How long the whole answer is, head and body: what arrives until there is a silence."""
+        length = 0
+        with self.connect(port) as sock:
+            sock.sendall(request)
+            with contextlib.suppress(TimeoutError):
+                while data := sock.recv(65536):
+                    length += len(data)
+                    sock.settimeout(0.1)
+        return length
+
+    def connect(self, port: int) -> socket.socket:
+        sock = socket.create_connection(("127.0.0.1", port), timeout=5)
+        return ssl._create_unverified_context().wrap_socket(sock) if self.tls else sock
 
     def request(self) -> bytes:
         """The bytes of one request."""
@@ -134,15 +161,3 @@ class Http:
 
 
 Load = Http | Messages
-
-
-def _answer_length(port: int, request: bytes) -> int:
-    """How long the whole answer is, head and body: what arrives until there is a silence."""
-    length = 0
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
-        sock.sendall(request)
-        with contextlib.suppress(TimeoutError):
-            while data := sock.recv(65536):
-                length += len(data)
-                sock.settimeout(0.1)
-    return length

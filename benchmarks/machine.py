@@ -1,4 +1,4 @@
-"""What the figures are taken on: cores, versions, what is installed, programs that are compiled."""
+"""What the figures are taken on: cores, versions, the build, programs that are compiled."""
 
 import contextlib
 import importlib.metadata
@@ -10,6 +10,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import httpparser
+
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "benchmarks"
 CORES = sorted(os.sched_getaffinity(0))
@@ -19,7 +21,7 @@ REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 # fmt: off
 TOOLS = {
     "cc": "--version", "node": "--version", "valgrind": "--version", "go": "version", "nginx": "-v",
-    "h2load": "--version",
+    "h2load": "--version", "openssl": "version",
 }
 # fmt: on
 
@@ -57,6 +59,16 @@ def revision() -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
 
 
+def build() -> str:
+    """Which modules are measured: those of this tree, or those of an installed wheel."""
+    return "in place" if Path(httpparser.__file__).is_relative_to(ROOT / "httpparser") else "wheel"
+
+
+def import_path() -> str:
+    """PYTHONPATH of what is started: this tree, after what this process was given."""
+    return os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
+
+
 def missing_package(name: str) -> str:
     """Why this Python cannot import the package, or nothing."""
     return "" if importlib.util.find_spec(name) else f"{name} is not installed"
@@ -67,14 +79,18 @@ def missing_tool(name: str) -> str:
     return "" if shutil.which(name) else f"{name} is not installed"
 
 
-def runnable(source: Path) -> list[str]:
-    """The command that runs a program in JavaScript, C or Go, compiled when it is older."""
+def runnable(source: Path, *options: str) -> list[str]:
+    """The command that runs a program in JavaScript, C or Go, compiled when it is older.
+
+    The options are the C compiler's, after the source.
+    """
     if source.suffix == ".js":
         return ["node", str(source)]
-    program = BUILD / source.name.replace(".", "-")
+    program = BUILD / (source.name.replace(".", "-") + "".join(options))
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         BUILD.mkdir(parents=True, exist_ok=True)
         go = source.suffix == ".go"
         compiler = ["go", "build", "-o"] if go else ["cc", "-O2", "-o"]
-        subprocess.run([*compiler, str(program), str(source)], check=True, cwd=source.parent)
+        command = [*compiler, str(program), str(source), *options]
+        subprocess.run(command, check=True, cwd=source.parent)
     return [str(program)]

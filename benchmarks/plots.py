@@ -1,5 +1,6 @@
-"""Bars as one SVG file."""
+"""Bars, and lines of growth, as one SVG file each."""
 
+import math
 from html import escape
 from pathlib import Path
 
@@ -14,10 +15,13 @@ PARTS = {
 # fmt: on
 STYLE = """text { font: 12px system-ui, sans-serif; fill: #5b6570; }
 text.strong { fill: #1c2024; font-weight: 600; } .spread { stroke: #1c2024; stroke-width: 1.5; }
+path.line { fill: none; stroke-width: 2; } path.ours { stroke: #d9480f; }
+path.other { stroke: #7d8ea0; } .grid { stroke: #adb5bd; stroke-width: .5; }
 .ours { fill: #d9480f; } .other { fill: #7d8ea0; } .paper { fill: #fff; }
 @media (prefers-color-scheme: dark) {
   text { fill: #a3adb8; } text.strong { fill: #e9ebee; } .spread { stroke: #e9ebee; }
-  .ours { fill: #ff7a33; } .other { fill: #6d7b8a; } .paper { fill: none; }
+  path.ours { stroke: #ff7a33; } .ours { fill: #ff7a33; } .other { fill: #6d7b8a; }
+  .paper { fill: none; }
 }"""
 
 
@@ -40,10 +44,54 @@ def draw(table: Table, key: str, unit: str, path: Path) -> None:
             body.append(_text(x + 15, height - 5, part))
     for at, row in enumerate(rows):
         body += _bar(row, key, table.baseline, scale, 26 + at * ROW)
+    _write(path, table.title, height, body)
+
+
+def draw_growth(tables: list[Table], path: Path) -> None:
+    """A line for each server over the connections, which each title begins with.
+
+    The axis of the connections is logarithmic, that of the CPU time begins at zero.
+    """
+    at = {int(each.title.split()[0].replace(",", "")): each for each in tables}
+    costs = {
+        row.name: {n: cost for n, each in at.items() if (cost := each.median(row.name))}
+        for each in tables
+        for row in each.rows
+    }
+    costs = {name: each for name, each in costs.items() if len(each) > 1}
+    if not costs:
+        return
+    top, bottom, left, right = 40, 340, 50, WIDTH - 140
+    least, most = math.log(min(at)), math.log(max(at))
+    highest = max(cost for each in costs.values() for cost in each.values())
+
+    def x(number_of: int) -> float:
+        return left + (right - left) * (math.log(number_of) - least) / (most - least)
+
+    def y(cost: float) -> float:
+        return bottom - (bottom - top) * cost / highest
+
+    body = [_text(8, 16, "us of server CPU per request, by busy connections", kind="strong")]
+    for cost in range(0, int(highest) + 1, 10):
+        body.append(f'<path class="grid" d="M{left} {y(cost):.1f}H{right}"/>')
+        body.append(_text(left - 8, y(cost) + 4, str(cost), "end"))
+    body += [_text(x(each), bottom + 20, f"{each:,}", "middle") for each in at]
+    below = float(bottom + 15)  # where the last name stands: names must not cover each other
+    for name, each in sorted(costs.items(), key=lambda item: item[1][max(item[1])]):
+        ours = name.startswith("fastserve")
+        points = "L".join(f"{x(n):.1f} {y(cost):.1f}" for n, cost in sorted(each.items()))
+        body.append(f'<path class="line {"ours" if ours else "other"}" d="M{points}"/>')
+        below = min(below - 15, y(each[max(each)]) + 4)
+        words = f"{name}  {number(each[max(each)])}"
+        body.append(_text(x(max(each)) + 8, below, words, kind="strong" if ours else ""))
+    _write(path, "growth with the connections", bottom + 36, body)
+
+
+def _write(path: Path, title: str, height: int, body: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" viewBox="0 0 {WIDTH} {height}" '
-        f'role="img" aria-label="{escape(table.title)}"><style>{STYLE}</style>\n'
+        f'role="img" aria-label="{escape(title)}"><style>{STYLE}</style>\n'
         '<rect class="paper" width="100%" height="100%"/>\n' + "\n".join(body) + "\n</svg>\n"
     )
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.machine import ROOT, SERVER_CORE
+from benchmarks.machine import ROOT, SERVER_CORE, import_path
 
 
 class StartError(Exception):
@@ -23,7 +23,7 @@ class Process:
     def __init__(self, command: list[str], port: int, pinned: bool = True, **env: str) -> None:
         self.port = port
         self._command = ["taskset", "-c", str(SERVER_CORE), *command] if pinned else command
-        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **env}
+        self._environment = {**os.environ, "PYTHONPATH": import_path(), **env}
         self.start()
 
     def start(self) -> None:

@@ -2,16 +2,18 @@
 
 In README.md and docs/performance.md a table stands between `<!-- figures: NAME -->` and
 `<!-- end -->`; each is made from benchmarks/results/summary.json, and a test holds them to it.
-docs/report.html is made as well (report_page.py).
+docs/report.html is made as well (report_page.py). results/wheel.json is a run that measured the
+wheel.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
 
-from benchmarks import plots, report_page, results
+from benchmarks import goals, plots, report_page, results
 from benchmarks.machine import ROOT
 from benchmarks.results import Figure, Results, Row, Section, Table, number
 
@@ -21,6 +23,7 @@ BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->).*?(<!-- end -->)", re.DOTALL)
 # fmt: off
 HEADINGS = {
     "ratio": "ratio", "cpu_us": "CPU us", "instructions": "instructions", "ns": "ns",
+    "i1": "instruction-cache misses", "d1": "data-cache read misses",
     "asyncio": "asyncio", "uvloop": "uvloop", "bytes": "bytes", "open_us": "CPU us to open",
     "message_us": "CPU us a message", "rate": "per second",
 }
@@ -32,12 +35,17 @@ PICTURES = {
 }
 
 
-def write(found: Results, folder: Path) -> None:
-    """The summary, and those pictures whose tables were measured."""
-    found.save(folder / "summary.json")
+def write(found: Results, folder: Path) -> Path:
+    """The summary, and those pictures whose tables were measured; of a wheel, the summary alone."""
+    summary = folder / ("summary.json" if found.build == "in place" else "wheel.json")
+    found.save(summary)
+    if summary.name != "summary.json":
+        return summary
+    plots.draw_growth(tables(found, "growth"), folder / "growth.svg")
     for name, (section, title) in PICTURES.items():
         for table in tables(found, section, title):
             plots.draw(table, "cpu_us", "us of server CPU per request", folder / f"{name}.svg")
+    return summary
 
 
 def show(section: Section) -> None:
@@ -48,10 +56,11 @@ def show(section: Section) -> None:
     print("\n".join(words(section)))
 
 
-def tables(found: Results, section: str, title: str = "") -> list[Table]:
-    """The tables of a section whose titles have this."""
+def tables(found: Results, section: str, title: str = "", without: str = "\n") -> list[Table]:
+    """The tables of a section whose titles have the one and not the other."""
     each = found.section(section)
-    return [table for table in each.tables if title in table.title] if each else []
+    every = each.tables if each else []
+    return [one for one in every if title in one.title and without not in one.title]
 
 
 def median(figure: Figure) -> str:
@@ -84,9 +93,14 @@ def by_row(table: Table) -> list[str]:
     return markdown(lines)
 
 
-def by_load(found: Results, section: str, key: str, title: str = "") -> list[str]:
-    """A row for each contestant, a column of medians for each load whose title has this."""
-    chosen = [t for t in tables(found, section, title) if any(key in row.figures for row in t.rows)]
+def by_load(
+    found: Results, section: str, key: str, title: str = "", without: str = "\n"
+) -> list[str]:
+    """A row for each contestant, a column of medians for each of these loads."""
+    every = tables(found, section, title, without)
+    chosen = [table for table in every if any(key in row.figures for row in table.rows)]
+    if not chosen:
+        return ["Not measured."]
     names = dict.fromkeys(row.name for table in chosen for row in table.rows)
     lines = [[HEADINGS[key], *(table.title for table in chosen)]]
     lines += [[name, *(cell(t.row(name), key, median) for t in chosen)] for name in names]
@@ -119,15 +133,62 @@ def left_out(found: Results) -> list[str]:
 
 
 def many(each: Iterable[Table]) -> list[str]:
-    return [line for table in each for line in [*by_row(table), ""]][:-1]
+    return [line for table in each for line in [*by_row(table), ""]][:-1] or ["Not measured."]
 
 
 def taken(found: Results) -> list[str]:
     """When, on what and with which versions."""
-    about = {"date": found.date[:10], "revision": found.revision, **found.machine, **found.versions}
+    about = {"date": found.date[:10], "revision": found.revision, "build": found.build}
+    about |= {**found.machine, **found.versions}
     return [", ".join(f"{name} {value}" for name, value in about.items()) + "."]
 
 
+def wheel() -> Results | None:
+    """The run that measured the wheel, if there was one."""
+    path = FOLDER / "wheel.json"
+    return results.load(path) if path.exists() else None
+
+
+def goal_table(found: Results) -> list[str]:
+    """The goals, and when the wheel was measured."""
+    of_wheel = wheel()
+    heading = ["load", "rival", "build in place", "wheel", "goal"]
+    words = "The wheel was not measured."
+    if of_wheel:
+        words = f"The wheel was measured on {of_wheel.date[:10]} at revision {of_wheel.revision}."
+    return [*markdown([heading, *goals.lines(found, of_wheel)]), "", words]
+
+
+def beside(found: Results) -> list[str]:
+    """Speed, and how many of the conformance cases each server passes."""
+    speed = goals.under(found, "field", "GET hello")
+    heading, *rows = report_page.scores()
+    lines = [[heading[0], "CPU us, GET hello", *heading[1:]]]
+    for name, *scores in rows:
+        row = speed.row(name) if speed else None
+        lines.append([name, cell(row, "cpu_us", median), *scores])
+    return markdown(lines)
+
+
+def million(found: Results) -> list[str]:
+    """What a million requests per second take: CPU us of a request are cores that are all used."""
+    lines = [["1,000,000 requests per second", "CPU us", "cores in use", "cores at 60%"]]
+    for section, title, name in MILLION:
+        for table in tables(found, section, title)[:1]:
+            if cost := table.median(name):
+                share = number(math.ceil(cost / 0.6))
+                lines.append([table.title, number(cost), number(cost), share.partition(".")[0]])
+    return markdown(lines)
+
+
+MILLION = [
+    ("field", "GET hello", goals.OURS),
+    ("field", "1 KB, 300 connections", goals.OURS),
+    ("growth", "10,000 connections", goals.OURS),
+    ("tls", "TLS hello", goals.OURS),
+    ("apps", "Starlette hello", goals.OURS),
+    ("apps", "FastAPI JSON", goals.OURS),
+]
 BLOCKS: dict[str, Callable[[Results], list[str]]] = {
     "taken": taken,
     "verdict": lambda found: words(found.section("matrix"), "From "),
@@ -137,7 +198,14 @@ BLOCKS: dict[str, Callable[[Results], list[str]]] = {
     "parts": lambda found: parts(found, "matrix", "GET hello"),
     "parts-instructions": lambda found: parts(found, "instructions", "GET hello"),
     "field": lambda found: by_load(found, "field", "cpu_us", " connections"),
-    "shapes": lambda found: by_load(found, "field", "cpu_us", "app: "),
+    "shapes": lambda found: by_load(found, "field", "cpu_us", without=" connections"),
+    "tls": lambda found: by_load(found, "tls", "cpu_us"),
+    "apps": lambda found: by_load(found, "apps", "cpu_us"),
+    "goals": goal_table,
+    "beside": beside,
+    "million": million,
+    "counts": lambda found: many(tables(found, "counts")),
+    "workers": lambda found: many(tables(found, "workers")),
     "http2": lambda found: by_load(found, "http2", "cpu_us"),
     "left-out": left_out,
     "echo": lambda found: by_load(found, "loop", "cpu_us"),
@@ -162,7 +230,7 @@ def main() -> None:
     found = results.load(FOLDER / "summary.json")
     for path in PAGES:
         path.write_text(filled(path.read_text(), found))
-    report_page.write(found)
+    report_page.write(found, wheel())
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from benchmarks import goals
 from benchmarks.machine import ROOT
 from benchmarks.plots import PARTS
 from benchmarks.results import Figure, Results, Table, number
@@ -22,6 +23,12 @@ PAGE = ROOT / "docs" / "report.html"
 HTTP2 = ROOT / "docs" / "http2.md"
 COMPAT = ROOT / "tests" / "compat"
 OPTIONAL_TOPIC = "Extensions"
+REFUSED = "Requests refused"
+# As the benchmarks call them.
+SERVERS = (
+    *("fastserve", "freastal", "peregrine", "h2corn", "granian", "uvicorn", "hypercorn"),
+    *("Node http", "Go net/http", "nginx"),
+)
 OPTIONAL_CASES = ("rfc9218-", "rfc8441-")  # as in docs/conformance.md
 TIMES = " \N{MULTIPLICATION SIGN}"
 OURS = ("fastserve", "httpparser")
@@ -72,6 +79,8 @@ def chart(table: Table, key: str, title: str, unit: str, wide: bool = False) -> 
     rows = sorted(
         (each for each in table.rows if key in each.figures), key=lambda each: each.figures[key]
     )
+    if not rows:
+        return ""
     scale = 100 / max(each.figures[key].high for each in rows)
     lines = []
     for each in rows:
@@ -85,7 +94,8 @@ def chart(table: Table, key: str, title: str, unit: str, wide: bool = False) -> 
 
 
 def cards(charts: Iterable[str]) -> str:
-    return "\n".join(f'<div class="card">{each}</div>' for each in charts)
+    found = [f'<div class="card">{each}</div>' for each in charts if each]
+    return "\n".join(found) or "<p>Not measured.</p>"
 
 
 def legend(names: Iterable[str]) -> str:
@@ -131,21 +141,55 @@ def http1_topics() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     return topics, {name: set(each["failed"]["whole"]) for name, each in found["servers"].items()}
 
 
+def http1_name(name: str) -> str:
+    """What a server of the benchmarks is called among those that were judged."""
+    return f"{name} (httptools)" if name == "uvicorn" else name
+
+
+def scores() -> list[list[str]]:
+    """A heading, then a row for each server: how many cases it passes; a dash: not judged."""
+    by_topic, failed = http1_topics()
+    refused, every = by_topic[REFUSED], set().union(*by_topic.values())
+    programs, two = http1_programs(), http2_share()
+    number_of2 = next(iter(two.values()))[1]
+    rows = [
+        [
+            *("", f"malformed requests refused, of {len(refused)}"),
+            *(f"HTTP/1.1 and ASGI, of {len(every)}", f"HTTP/2, of {number_of2}"),
+        ]
+    ]
+    for name in SERVERS:
+        missed = failed.get(http1_name(name))
+        cells = ["-", "-"]
+        if missed is not None:
+            whole = "-" if name in programs else str(len(every - missed))
+            cells = [str(len(refused - missed)), whole]
+        rows.append([name, *cells, str(two[name][0]) if name in two else "-"])
+    return rows
+
+
+def http1_programs() -> set[str]:
+    """Those that are not Python servers: they played one topic."""
+    return {name for name, each in judged("results.json")["servers"].items() if "topic" in each}
+
+
 def topics() -> str:
     by_topic, failed = http1_topics()
-    heads = "".join(
-        f'<th class="{"ours" if is_ours(name) else ""}">{escape(name)}</th>' for name in failed
-    )
-    lines = [f"<tr><th></th><th>cases</th>{heads}</tr>"]
-    every = set().union(*by_topic.values())
-    for title, ids in [*by_topic.items(), ("All", every)]:
-        cells = [f"<td>{escape(title)}</td><td>{len(ids)}</td>"]
-        for missed in failed.values():
+    programs = http1_programs()
+    columns = [*by_topic.items(), ("All", set().union(*by_topic.values()))]
+    heads = "".join(f"<th>{escape(title)}, of {len(ids)}</th>" for title, ids in columns)
+    lines = [f"<tr><th></th>{heads}</tr>"]
+    for name, missed in failed.items():
+        cells = [f'<td class="{"ours" if is_ours(name) else ""}">{escape(name)}</td>']
+        for title, ids in columns:
+            if name in programs and title != REFUSED:
+                cells.append('<td class="none">-</td>')
+                continue
             share = len(ids & missed) / len(ids)
-            shade = f' class="heat" style="--miss:{60 * share:.0f}%"' if share else ""
+            kind = ("heat " if share else "") + ("all" if title == "All" else "")
+            shade = f' class="{kind}" style="--miss:{60 * share:.0f}%"'
             cells.append(f"<td{shade}>{len(ids - missed)}</td>")
-        kind = ' class="all"' if title == "All" else ""
-        lines.append(f"<tr{kind}>{''.join(cells)}</tr>")
+        lines.append(f"<tr>{''.join(cells)}</tr>")
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
@@ -176,16 +220,19 @@ def http2() -> str:
 
 # The plot's size where it is smallest, on a phone: there labels must not cover each other.
 PLOT_WIDTH, PLOT_HEIGHT = 300, 300
-LETTER, LINE, GAP = 7.5, 15, 9
+LETTER, LINE, GAP, MARGIN = 7.5, 15, 9, 15
 Box = tuple[float, float, float, float]
 
 
-def overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def overlap(one: Box, other: Box) -> float:
+    """The area that is in one and in the other."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0) * max(height, 0)
 
 
 def label(name: str, x: float, y: float, taken: list[Box]) -> str:
-    """The attributes of a point's name, where it covers nothing. x and y are percentages."""
+    """The attributes of a point's name, where it covers least. x and y are percentages."""
     left, top, width = x * PLOT_WIDTH / 100, y * PLOT_HEIGHT / 100, LETTER * len(name)
     places = {
         f'dy="{GAP + LINE}" text-anchor="middle"': (left - width / 2, top + GAP),
@@ -194,14 +241,12 @@ def label(name: str, x: float, y: float, taken: list[Box]) -> str:
         f'dx="-{GAP + 3}" dy="5" text-anchor="end"': (left - GAP - width, top - LINE / 2),
     }
     boxes = {how: (x, y, x + width, y + LINE) for how, (x, y) in places.items()}
-    free = [how for how, box in boxes.items() if not any(overlap(box, each) for each in taken)]
-    chosen = [*free, *boxes][0]
+    chosen = min(boxes, key=lambda how: sum(overlap(boxes[how], each) for each in taken))
     taken.append(boxes[chosen])
     return chosen
 
 
-def scatter() -> str:
-    """CPU time (logarithmic) against the share of cases passed."""
+def http2_scatter() -> str:
     head, rows = http2_table()
     costs = dict(zip((name.partition(" ")[0] for name in head[1:]), rows[0][1:], strict=True))
     points = [
@@ -209,6 +254,23 @@ def scatter() -> str:
         for name, (passed, of) in http2_share().items()
         if costs.get(name)
     ]
+    return scatter(rows[0][0], points)
+
+
+def http1_scatter(found: Results) -> str:
+    table = tables(found, "field")["GET hello, 64 connections"]
+    by_topic, failed = http1_topics()
+    refused = by_topic[REFUSED]
+    points = [
+        (name, cost, 100 - 100 * len(refused & failed[http1_name(name)]) / len(refused))
+        for name in SERVERS
+        if http1_name(name) in failed and (cost := table.median(name))
+    ]
+    return scatter(table.title, points)
+
+
+def scatter(load: str, points: list[tuple[str, float, float]]) -> str:
+    """CPU time (logarithmic) against the share of cases passed."""
     points.sort(key=lambda point: not is_ours(point[0]))
     low = math.floor((min(share for *_, share in points) - 4) / 10) * 10
     least, most = min(cost for _, cost, _ in points), max(cost for _, cost, _ in points)
@@ -220,7 +282,7 @@ def scatter() -> str:
         return 8 + 78 * (100 - share) / (100 - low)
 
     body = []
-    for share in range(low, 101, 10):
+    for share in range(low, 101, 10 if low >= 50 else 20):
         y = f"{down(share):.1f}%"
         body.append(f'<line x1="3rem" x2="100%" y1="{y}" y2="{y}"/>')
         body.append(f'<text x="0" y="{y}" dy="4">{share}%</text>')
@@ -231,6 +293,7 @@ def scatter() -> str:
     places = [(across(cost), down(share)) for _, cost, share in points]
     at = [(x * PLOT_WIDTH / 100, y * PLOT_HEIGHT / 100) for x, y in places]
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in at]
+    taken.append((PLOT_WIDTH + MARGIN, 0, 2 * PLOT_WIDTH, PLOT_HEIGHT))  # beyond the card
     for (name, _, _), (left, top) in zip(points, places, strict=True):
         ours = is_ours(name)
         at_point = f'x="{left:.1f}%" y="{top:.1f}%" {label(name, left, top, taken)}'
@@ -242,7 +305,7 @@ def scatter() -> str:
     words = "; ".join(f"{name} {number(cost)} µs, {share:.1f}%" for name, cost, share in points)
     return (
         f'<svg class="plot" role="img" aria-label="{escape(words)}">{"".join(body)}</svg>'
-        f'<p class="small">{escape(rows[0][0])}: {escape(words)}.</p>'
+        f'<p class="small">{escape(load)}: {escape(words)}.</p>'
     )
 
 
@@ -275,10 +338,26 @@ def verdict(found: Results) -> str:
     return escape(" ".join(lines))
 
 
-def field(found: Results) -> str:
+def goals_table(found: Results, wheel: Results | None) -> str:
+    heads = ["", "rival", "build in place", "wheel", "goal"]
+    lines = ["".join(f"<th>{name}</th>" for name in heads)]
+    for load, *cells in goals.lines(found, wheel):
+        line = "".join(f"<td>{escape(each)}</td>" for each in cells)
+        lines.append(f'<td class="words">{escape(load)}</td>{line}')
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="scroll"><table>{body}</table></div>'
+
+
+def workers(found: Results) -> str:
+    each = list(tables(found, "workers").values())
+    rate = [chart(table, "rate", "Requests per second", "longer is better") for table in each]
+    return cards([*(chart(t, "cpu_us", "CPU time", "µs of CPU per request") for t in each), *rate])
+
+
+def charts(found: Results, name: str) -> str:
     return cards(
-        chart(table, "cpu_us", title.removeprefix("app: "), "µs of CPU per request")
-        for title, table in tables(found, "field").items()
+        chart(table, "cpu_us", title, "µs of CPU per request")
+        for title, table in tables(found, name).items()
     )
 
 
@@ -328,19 +407,12 @@ def websocket(found: Results) -> str:
 
 
 def memory(found: Results) -> str:
-    each = []
-    for title, table in tables(found, "memory").items():
-        each.append(chart(table, "bytes", title, "bytes per connection"))
-    for title, table in list(tables(found, "memory").items())[:1]:
-        each.append(chart(table, "open_us", f"{title}: to open one", "µs of CPU per connection"))
-    return cards(each)
-
-
-def growth(found: Results) -> str:
-    return cards(
-        chart(table, "cpu_us", title, "µs of CPU per request")
-        for title, table in tables(found, "growth").items()
-    )
+    """Without those of 64 connections, whose bytes are coarse."""
+    every = {t: each for t, each in tables(found, "memory").items() if not t.startswith("64 ")}
+    drawn = [chart(each, "bytes", title, "bytes per connection") for title, each in every.items()]
+    for title, table in [item for item in every.items() if "idle HTTP" in item[0]][-1:]:
+        drawn.append(chart(table, "open_us", f"{title}: to open one", "µs of CPU per connection"))
+    return cards(drawn)
 
 
 def loop(found: Results) -> str:
@@ -386,29 +458,34 @@ def about(found: Results) -> str:
     )
 
 
-def parts(found: Results) -> Iterator[tuple[str, str]]:
+def parts(found: Results, wheel: Results | None) -> Iterator[tuple[str, str]]:
     yield from {
         "facts": facts(found),
-        "scatter": scatter(),
+        "http1_scatter": http1_scatter(found),
+        "http2_scatter": http2_scatter(),
         "topics": topics(),
-        "field": field(found),
+        "field": charts(found, "field"),
+        "tls": charts(found, "tls"),
+        "apps": charts(found, "apps"),
+        "goals": goals_table(found, wheel),
+        "workers": workers(found),
         "verdict": verdict(found),
         "matrix": matrix(found),
         "one": one(found),
         "parsers": parsers(found),
         "http2": http2(),
         "websocket": websocket(found),
-        "growth": growth(found),
+        "growth": charts(found, "growth"),
         "memory": memory(found),
         "loop": loop(found),
         "about": about(found),
     }.items()
 
 
-def made(found: Results) -> str:
+def made(found: Results, wheel: Results | None = None) -> str:
     """The page. Its mark `<!-- site -->` is for the documentation site's link back."""
     text = TEMPLATE.read_text()
-    for name, html in parts(found):
+    for name, html in parts(found, wheel):
         mark = f"<!-- {name} -->"
         if mark not in text:
             raise ValueError(f"report_page.html has no place for {name}")
@@ -416,5 +493,5 @@ def made(found: Results) -> str:
     return text
 
 
-def write(found: Results) -> None:
-    PAGE.write_text(made(found))
+def write(found: Results, wheel: Results | None) -> None:
+    PAGE.write_text(made(found, wheel))

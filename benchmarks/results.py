@@ -78,6 +78,7 @@ class Results:
     machine: dict[str, str]
     versions: dict[str, str]
     sections: list[Section] = field(default_factory=list)
+    build: str = "in place"  # or a wheel: whose compiled modules were measured
 
     def save(self, path: Path) -> None:
         """As JSON with a row on each line, so that a run is a few hundred of them."""

@@ -1,7 +1,7 @@
 """Interleaved rounds: in each, every server is measured once under every load."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.h2load import Http2
@@ -50,13 +50,20 @@ def compare(
     plan: Plan,
     baseline: str = "",
     unit: str = "request",
+    takes_part: Callable[[Work, str], bool] = lambda load, name: True,
 ) -> list[Table]:
     """Measure all servers under each load, a table for each; the servers are left paused.
 
     Every round is of all servers under all loads: a machine that is slower for some minutes is so
-    for a round or two of each, not for all rounds of one.
+    for a round or two of each, not for all rounds of one. `takes_part` says whether a server, by
+    its name, has what the load asks for.
     """
-    contests = [Contest(load, servers, plan) for load in loads]
+    contests = [
+        Contest(
+            load, {name: each for name, each in servers.items() if takes_part(load, name)}, plan
+        )
+        for load in loads
+    ]
     for turn in range(plan.rounds):
         for contest in contests:
             contest.round(turn)

@@ -1,11 +1,12 @@
 """The contestants: how each is started and what must be installed for it."""
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from benchmarks.apps.bodies import BODIES
+from benchmarks.apps.bodies import FOLDER, write_files
 from benchmarks.machine import BUILD, ROOT, missing_package, missing_tool, runnable
 from benchmarks.process import Process, StartError, free_port
 
@@ -18,7 +19,7 @@ COMMANDS = {
     "--timeout-keep-alive 600",
     # Its default runtime has threads of its own; without the last two it takes 1,024 connections.
     "granian": "granian --port {port} --interface asginl --no-log --loop uvloop --runtime-mode st "
-    "--task-impl asyncio --backlog 8192 --backpressure 8192",
+    "--task-impl asyncio --backlog 16384 --backpressure 16384",
     "freastal": "benchmarks.apps.freastal_server {port}",
     "peregrine": "peregrine --port {port} --no-lifespan --log-level error --keep-alive 600000 "
     "--max-connections 16384",
@@ -43,6 +44,7 @@ class Contestant:
     command: Callable[[int], list[str]]
     packages: tuple[str, ...] = ()
     tool: str = ""
+    pinned: bool = True  # to the server's core
 
     def missing(self) -> str:
         """Why it cannot run here, or nothing."""
@@ -65,7 +67,7 @@ def fleet(contestants: Sequence[Contestant]) -> Iterator[Fleet]:
                 left_out[each.name] = reason
                 continue
             port = free_port()
-            running[each.name] = server = Process(each.command(port), port)
+            running[each.name] = server = Process(each.command(port), port, each.pinned)
             try:
                 server.wait_until_ready()
                 server.pause()
@@ -101,15 +103,16 @@ def program(name: str, source: str, tool: str) -> Contestant:
     return Contestant(name, lambda port: [*runnable(APPS / source), str(port)], tool=tool)
 
 
-def nginx_command(port: int, option: str = "") -> list[str]:
+def nginx_command(port: int, option: str = "", workers: int = 1) -> list[str]:
     """With a configuration whose files are the bodies that every server answers with."""
+    write_files()
     folder = BUILD / "nginx"
     folder.mkdir(parents=True, exist_ok=True)
-    for path, body in BODIES.items():
-        (folder / (path.strip("/") or "index")).write_bytes(body)
     text = (APPS / "nginx.conf").read_text().replace("@OPTION@", option)
+    text = text.replace("@WORKERS@", str(workers))
     target = folder / f"{port}.conf"
-    target.write_text(text.replace("@PORT@", str(port)).replace("@FOLDER@", str(folder)))
+    text = text.replace("@PORT@", str(port)).replace("@FOLDER@", str(folder))
+    target.write_text(text.replace("@BODIES@", str(FOLDER)))
     return ["nginx", "-c", str(target), "-e", "/dev/null"]
 
 
@@ -122,21 +125,72 @@ def rivals(app: str = HTTP) -> list[Contestant]:
     return [asgi(name, app=app) for name in ("granian", "peregrine", "h2corn")]
 
 
+def asgi_servers(app: str = HTTP, *packages: str) -> list[Contestant]:
+    """All of them with this application, which needs these packages too."""
+    uvicorn = asgi("uvicorn", "--loop uvloop --http httptools", app, "uvloop httptools")
+    each = [uvicorn, *rivals(app), asgi("freastal", app=app, needs=""), fastserve(app=app)]
+    return [replace(one, packages=(*one.packages, *packages)) for one in each]
+
+
+def over_tls(name: str, options: str, needs: str = "uvloop") -> Contestant:
+    return asgi(name, options.format(cert=CERTIFICATE, key=KEY), needs=needs)
+
+
+def make_certificate() -> None:
+    """A new one for this machine, of the kind that most sites have: a P-256 key."""
+    (ROOT / CERTIFICATE).parent.mkdir(parents=True, exist_ok=True)
+    command = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 30"
+    command += f" -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -out {CERTIFICATE}"
+    subprocess.run(f"{command} -keyout {KEY}".split(), cwd=ROOT, check=True, capture_output=True)
+
+
+def with_workers(name: str, number: int) -> Contestant:
+    """On all cores, with so many processes."""
+    if name == "nginx":
+        each = replace(NGINX, command=lambda port: nginx_command(port, workers=number))
+    else:
+        loop = "--loop uvloop" if name in ("uvicorn", "fastserve") else ""
+        each = asgi(name, f"{loop} --workers {number}")
+    return replace(each, name=f"{name}, {number} worker{'s' * (number > 1)}", pinned=False)
+
+
 FLOOR_C = program("floor epoll in C", "floor.c", "cc")
-FREASTAL = asgi("freastal", needs="")
-UVICORN = asgi("uvicorn", "--loop uvloop --http httptools", needs="uvloop httptools")
-ASGI = [UVICORN, *rivals(), FREASTAL, fastserve()]
+ASGI = asgi_servers()
+NGINX = Contestant("nginx", nginx_command, tool="nginx")
 OTHERS = [
     program("Node http", "http.js", "node"),
     program("Go net/http", "http.go", "go"),
-    Contestant("nginx", nginx_command, tool="nginx"),
+    NGINX,
+]
+# Relative to ROOT, where all servers run.
+CERTIFICATE, KEY = "build/benchmarks/certificate.pem", "build/benchmarks/key.pem"
+PAIR = "--ssl-certfile {cert} --ssl-keyfile {key}"
+TLS = [
+    over_tls("uvicorn", f"--loop uvloop --http httptools {PAIR}", "uvloop httptools"),
+    over_tls("granian", "--ssl-certificate {cert} --ssl-keyfile {key}"),
+    over_tls("peregrine", "--tls-cert {cert} --tls-key {key}"),
+    over_tls("h2corn", "--certfile {cert} --keyfile {key}"),
+    over_tls("freastal", "{cert} {key}", ""),
+    over_tls("fastserve", f"--loop uvloop --ssl-transport aiofastnet {PAIR}", "uvloop aiofastnet"),
+    over_tls("fastserve without aiofastnet", f"--loop uvloop --ssl-transport loop {PAIR}"),
+    replace(
+        NGINX,
+        command=lambda port: nginx_command(
+            port, f"ssl; ssl_certificate {ROOT / CERTIFICATE}; ssl_certificate_key {ROOT / KEY}"
+        ),
+    ),
+]
+WORKERS = [
+    with_workers(name, number)
+    for name in ("uvicorn", "granian", "peregrine", "fastserve", "nginx")
+    for number in (1, 2)
 ]
 HTTP2 = [
     *rivals(),
     asgi("hypercorn", needs=""),
     asgi("uvicorn zttp", "--loop uvloop --http zttp --http2", needs="uvloop zttp"),
     fastserve(),
-    Contestant("nginx", lambda port: nginx_command(port, "http2"), tool="nginx"),
+    replace(NGINX, command=lambda port: nginx_command(port, "http2")),
 ]
 # Under fastserve only the parser and the loop change; uvicorn stands beside it.
 MATRIX = [

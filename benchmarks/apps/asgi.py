@@ -4,7 +4,7 @@ import asyncio
 import os
 from typing import Any
 
-from benchmarks.apps.bodies import BODIES
+from benchmarks.apps.bodies import BODIES, FILES
 
 TYPE = (b"content-type", b"text/plain")
 HEADERS = {
@@ -21,6 +21,9 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": body})
     elif path == "/echo":
         await echo(receive, send)
+    elif path == "/file":
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS["/100k"]})
+        await send({"type": "http.response.pathsend", "path": FILES["/100k"]})
     elif path == "/form":
         while (await receive()).get("more_body", False):
             pass

@@ -15,7 +15,7 @@ def run(plan: Plan) -> Section:
     echo, broadcast = websocket.echo_load(32), websocket.broadcast_load(15_000)
     two = [websocket.SANSIO, websocket.OURS]
     cases: list[tuple[str, int, Load, list[Contestant]]] = [
-        ("idle HTTP", 5000, Http("GET"), ASGI),
+        *(("idle HTTP", number, Http("GET"), ASGI) for number in (64, 1000, 10_000)),
         ("idle WebSockets", 1000, echo, [*two, *websocket.RIVALS]),
         ("WebSockets, one broadcasts", 15_000, broadcast, two),
     ]

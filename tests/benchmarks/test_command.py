@@ -48,6 +48,12 @@ def test_quick_is_a_cut(run):
     assert [(name, plan.quick) for name, plan in plans] == [("matrix", True)]
 
 
+def test_goals_are_the_sections_that_have_their_loads(run, monkeypatch):
+    monkeypatch.setattr(command.goals, "SECTIONS", ("loop",))
+    plans, _ = run("goals")
+    assert [(name, plan.quick) for name, plan in plans] == [("loop", False)]
+
+
 def test_a_run_can_be_narrowed(run):
     plans, _ = run("loop", "--only", "ours", "--load", "GET", "--rounds", "2")
     ((name, plan),) = plans

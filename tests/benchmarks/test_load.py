@@ -3,11 +3,14 @@
 import http.server
 import shutil
 import socket
+import ssl
 import threading
+from pathlib import Path
 
 import pytest
 
 from benchmarks.load import Http, LoadError, Messages
+from benchmarks.sections import tls
 
 needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="the client needs a C compiler")
 
@@ -100,6 +103,31 @@ def test_the_client_runs_several_times(echo):
     assert more.requests > 0
     assert again.requests > 0, "it still obeys"
     assert (more.errors, again.errors) == (0, 0)
+
+
+@pytest.fixture
+def hello_over_tls(hello):
+    """The same server with TLS; its port."""
+    _, handler = hello
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    folder = Path(__file__).parents[1] / "server" / "tls"
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.skipif(bool(tls.missing()), reason="the client needs OpenSSL and a C compiler")
+def test_the_client_speaks_tls(hello_over_tls):
+    load = Http("x", connections=2, tls=True).checked(hello_over_tls)
+    with load.open(hello_over_tls) as session:
+        once, more = session.run(0), session.run(0.05)
+    assert (once.requests, once.errors, more.errors) == (2, 0, 0)
+    assert more.requests > 0
 
 
 @needs_cc

@@ -6,7 +6,7 @@ import xml.dom.minidom
 
 import pytest
 
-from benchmarks import report, report_page, results
+from benchmarks import plots, report, report_page, results
 from benchmarks.results import Figure, Results, Row, Section, Table, figure
 
 
@@ -76,6 +76,70 @@ def test_a_run_is_a_summary_and_a_picture(tmp_path):
     assert len(picture.getElementsByTagName("rect")) == 1 + 5 + 3 + 1, "page, legend, parts, bar"
 
 
+def test_a_run_of_a_wheel_is_a_summary_alone(tmp_path):
+    found = example()
+    found.build = "wheel"
+    assert report.write(found, tmp_path) == tmp_path / "wheel.json"
+    assert [each.name for each in tmp_path.iterdir()] == ["wheel.json"]
+    assert results.load(tmp_path / "wheel.json") == found
+
+
+def growing(**costs):
+    """A table for each number of connections, with these costs of each server."""
+    return [
+        Table(f"{count:,} connections", [
+            Row(name, {"cpu_us": Figure(each[at], each[at], each[at])}) for name, each in costs.items()
+        ])
+        for at, count in enumerate((64, 1000, 10_000))
+    ]  # fmt: skip
+
+
+def test_growth_is_a_line_for_each_server(tmp_path):
+    plots.draw_growth(growing(nginx=(4, 5, 8), fastserve=(7, 8, 11)), tmp_path / "growth.svg")
+    picture = xml.dom.minidom.parse(str(tmp_path / "growth.svg"))
+    words = [each.firstChild.data for each in picture.getElementsByTagName("text")]
+    assert {"64", "1,000", "10,000", "nginx  8.00", "fastserve  11.0"} <= set(words)
+    lines = [each.getAttribute("class") for each in picture.getElementsByTagName("path")]
+    assert sorted(lines) == ["grid", "grid", "line other", "line ours"]
+
+
+def test_names_of_lines_do_not_cover_each_other(tmp_path):
+    plots.draw_growth(growing(a=(1, 1, 9), b=(1, 1, 9), c=(1, 1, 9)), tmp_path / "growth.svg")
+    picture = xml.dom.minidom.parse(str(tmp_path / "growth.svg"))
+    texts = picture.getElementsByTagName("text")
+    heights = [float(t.getAttribute("y")) for t in texts if "9.00" in t.firstChild.data]
+    assert len(heights) == 3
+    assert min(abs(a - b) for a in heights for b in heights if a != b) >= 15
+
+
+def test_without_growth_there_is_no_picture(tmp_path):
+    plots.draw_growth([], tmp_path / "growth.svg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_not_measured_is_said():
+    assert report.by_load(example(), "tls", "cpu_us") == ["Not measured."]
+    assert report.many([]) == ["Not measured."]
+    assert report_page.charts(example(), "tls") == "<p>Not measured.</p>"
+
+
+def test_each_server_has_its_scores():
+    heading, *rows = report_page.scores()
+    assert len(heading) == 4
+    found = {name: cells for name, *cells in rows}
+    most = [int(words.rpartition(" ")[2]) for words in heading[1:]]
+    assert [int(cell) for cell in found["fastserve"]] == most
+    assert found["nginx"][1:] == ["-", "-"]
+    assert int(found["nginx"][0]) < most[0]
+
+
+def test_a_name_in_a_plot_covers_no_other():
+    taken = []
+    places = {report_page.label("fastserve", 50, 50, taken) for _ in range(4)}
+    assert len(places) == 4
+    assert not any(report_page.overlap(a, b) for a in taken for b in taken if a is not b)
+
+
 def test_a_block_of_a_page_is_made_anew():
     page = "before\n<!-- figures: verdict -->\nold\n<!-- end -->\nafter\n"
     made = report.filled(page, example())
@@ -104,7 +168,7 @@ def test_the_summary_is_a_few_hundred_lines():
 
 def test_the_report_is_current():
     found = results.load(report.FOLDER / "summary.json")
-    assert report_page.PAGE.read_text() == report_page.made(found), (
+    assert report_page.PAGE.read_text() == report_page.made(found, report.wheel()), (
         "run: python -m benchmarks.report"
     )
 

@@ -56,6 +56,18 @@ def test_medians_with_their_range_and_ratios_of_the_same_round(measured):
     assert (table.title, table.unit, table.baseline) == ("hello", "message", "base")
 
 
+def test_who_has_not_what_is_asked_for_takes_no_part(monkeypatch):
+    calls = []
+    monkeypatch.setattr(Messages, "checked", lambda load, port: load)
+    monkeypatch.setattr(rounds, "measure", lambda *_: Reading(1, 1, 1, 0))
+    servers = {name: Server(name, calls) for name in ("base", "ours")}
+    loads = [Messages("hello", b"x"), Messages("file", b"x")]
+    found = compare(loads, servers, Plan(rounds=1), takes_part=lambda load, name: (
+        load.title != "file" or name == "ours"
+    ))  # fmt: skip
+    assert [[row.name for row in table.rows] for table in found] == [["base", "ours"], ["ours"]]
+
+
 def test_each_round_begins_with_another(measured):
     _, calls = measured(Plan(rounds=2), base=taken(1, 1), a=taken(1, 1), b=taken(1, 1))
     order = [name for what, name in calls if what == "measure"]

@@ -1,15 +1,21 @@
 """What the sections make of their readings, and the commands that start the servers."""
 
+import http.client
+import os
 import shutil
+import ssl
 import sys
 
 import pytest
 
-from benchmarks import alone, servers
+import fastserve
+from benchmarks import alone, machine, servers
+from benchmarks.apps.bodies import write_files
+from benchmarks.load import LoadError
 from benchmarks.parsers import MAKERS
 from benchmarks.requests import NAMED
 from benchmarks.results import Figure, Row, Table
-from benchmarks.sections import loop, matrix
+from benchmarks.sections import apps, counts, field, loop, matrix
 
 
 def table(key="cpu_us", **costs):
@@ -65,6 +71,20 @@ def test_a_loop_that_was_not_measured():
     assert loop.claim("x", {"uvloop": Figure(1, 1, 1)}).note == "not measured"
 
 
+def test_servers_are_counted(monkeypatch):
+    def of_server(contestant, loads, *_):
+        if contestant.name == "uvicorn":
+            raise LoadError("gone")
+        return [{"Ir": 20_000.0, "I1mr": 1000.0, "D1mr": 100.0} for _ in loads]
+
+    monkeypatch.setattr(counts.callgrind, "of_server", of_server)
+    monkeypatch.setattr(counts, "missing_tool", lambda name: "")
+    found = counts.run(matrix.Plan(only=("uvicorn", "fastserve")))
+    assert found.left_out == {"uvicorn": "gone"}
+    assert [table.title for table in found.tables][:2] == ["GET hello", "browser's 14 headers"]
+    assert found.tables[0].median("fastserve", "i1") == 1000
+
+
 def test_each_parser_that_is_installed_parses_the_same():
     for data in NAMED.values():
         found, left_out = alone.jobs(data)
@@ -93,6 +113,60 @@ def test_a_command_has_the_port_and_the_app():
     command = servers.fastserve("x", "--loop asyncio").command(8001)
     assert command[:5] == [sys.executable, "-m", "fastserve", "--port", "8001"]
     assert command[-3:] == ["--loop", "asyncio", servers.HTTP]
+
+
+def test_an_application_adds_its_packages():
+    each = servers.asgi_servers("module:app", "starlette")
+    assert all("starlette" in one.packages for one in each)
+    assert {one.command(80)[-1] for one in each} == {"module:app"}
+
+
+def test_workers_have_the_machine():
+    one, two = (servers.with_workers("fastserve", number) for number in (1, 2))
+    assert (one.name, two.name) == ("fastserve, 1 worker", "fastserve, 2 workers")
+    assert "--workers 2" in " ".join(two.command(80))
+    assert not one.pinned
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_a_certificate_is_made(monkeypatch, tmp_path):
+    monkeypatch.setattr(servers, "CERTIFICATE", str(tmp_path / "new" / "certificate.pem"))
+    monkeypatch.setattr(servers, "KEY", str(tmp_path / "new" / "key.pem"))
+    servers.make_certificate()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(servers.CERTIFICATE, servers.KEY)
+
+
+def test_who_takes_part():
+    by_title = {load.title: load for load in field.LOADS}
+    assert field.takes_part(by_title["100 KB file"], "nginx")
+    assert not field.takes_part(by_title["100 KB file"], "uvicorn")
+    assert field.takes_part(by_title["16 pipelined"], "nginx")
+    assert not field.takes_part(by_title["sleep(0)"], "Go net/http")
+
+
+ANSWERED = [(servers.HTTP, load) for load in field.LOADS] + list(apps.APPS.values())
+
+
+@pytest.mark.parametrize(("app", "load"), ANSWERED, ids=lambda each: getattr(each, "title", ""))
+def test_each_load_has_its_answer(app, load):
+    write_files()
+    with fastserve.running(app, lifespan="off") as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request(load.method, load.path, b"x" * load.body or None, load.headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, load.expect)
+        connection.close()
+
+
+def test_an_installed_wheel_comes_before_this_tree(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/wheel")
+    assert machine.import_path() == f"/wheel{os.pathsep}{machine.ROOT}"
+    monkeypatch.delenv("PYTHONPATH")
+    assert machine.import_path() == str(machine.ROOT)
+    assert machine.build() == "in place"
+    monkeypatch.setattr(machine.httpparser, "__file__", "/wheel/httpparser/__init__.py")
+    assert machine.build() == "wheel"
 
 
 def test_what_is_not_installed_is_left_out():

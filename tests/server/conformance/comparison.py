@@ -20,7 +20,8 @@ need an option of fastserve, and {apps} need an application of their own or a Un
 Only what the clause asks is judged: a refusal may have any error status; a body may be framed in any
 way; the request may end after an error that `send()` raises; a connection may stay open after a 500,
 and close after a response to HTTP/1.0. A reset that loses bytes after the last response does not
-count.
+count. Node, Go and nginx have no ASGI: a program that reads the body and answers plays the cases in
+which the server must refuse the request.
 
 """
 
@@ -51,7 +52,7 @@ def table(found):
     topics = found["cases"]["whole"]
     for title, ids in topics.items():
         if title != OPTIONAL:
-            yield row(title, ids, servers, "whole")
+            yield row(title, ids, servers, "whole", title)
     required = [name for title, ids in topics.items() if title != OPTIONAL for name in ids]
     yield row("**all**", required, servers, "whole")
     for way, how in WAYS.items():
@@ -61,8 +62,12 @@ def table(found):
         yield row("extensions (optional)", topics[OPTIONAL], servers, "whole")
 
 
-def row(title, ids, servers, way):
-    counts = [len(set(ids) - set(server["failed"][way])) for server in servers.values()]
+def row(title, ids, servers, way, topic=""):
+    """A dash for a server that plays another topic only."""
+    counts = [
+        len(set(ids) - set(server["failed"][way])) if server.get("topic", topic) == topic else "-"
+        for server in servers.values()
+    ]
     return f"| {title} | {len(ids)} | {' | '.join(map(str, counts))} |"
 
 

@@ -4,7 +4,7 @@ import json
 import re
 
 from .choices import NAMES
-from .comparison import RESULTS
+from .comparison import RESULTS, row
 from .table import CASES, PAGE, SOURCES, page
 
 
@@ -37,3 +37,13 @@ def test_the_comparison_is_of_cases_that_exist_and_fastserve_passes_them():
     assert len(ours) == 2
     for server in ours:
         assert not any(server["failed"].values())
+
+
+def test_a_server_that_plays_one_topic_has_a_dash_in_the_others():
+    servers = {
+        "asgi": {"failed": {"whole": ["a"]}},
+        "program": {"failed": {"whole": []}, "topic": "Refused"},
+    }
+    assert row("Refused", ["a", "b"], servers, "whole", "Refused") == "| Refused | 2 | 1 | 2 |"
+    assert row("Send", ["a", "b"], servers, "whole", "Send") == "| Send | 2 | 1 | - |"
+    assert row("**all**", ["a", "b"], servers, "whole") == "| **all** | 2 | 1 | - |"
