@@ -3,7 +3,8 @@
 from typing import Final
 
 from ._events import Chunk, End, RequestParser, ResponseParser, Trailers
-from ._head import TCHAR, RequestHead, ResponseHead
+from ._fields import TCHAR
+from ._head import RequestHead, ResponseHead
 from ._output import write_response_head
 from ._parser import LLHTTP_VERSION, Limits
 

@@ -1,6 +1,6 @@
 from libc.stdint cimport uint64_t
 
-from httpparser.http1._head cimport Facts
+from httpparser.http1._fields cimport Facts
 from httpparser.http1._span cimport Span
 from httpparser.http1.llhttp cimport llhttp_t
 

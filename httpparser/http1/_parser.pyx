@@ -14,10 +14,10 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from httpparser._threads cimport set_immortal
-from httpparser.http1._head cimport (
-    HTTP_1_0, HTTP_1_1, UPGRADE, Kind, RequestHead, ResponseHead, add_fact, clear_facts, is_token,
-    make_pair,
+from httpparser.http1._fields cimport (
+    UPGRADE, Kind, add_fact, clear_facts, is_token, make_pair,
 )
+from httpparser.http1._head cimport HTTP_1_0, HTTP_1_1, RequestHead, ResponseHead
 from httpparser.http1._span cimport append, copy_span, extend, forget
 from httpparser.http1.llhttp cimport *
 

@@ -20,10 +20,11 @@ from libc.string cimport memcmp
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from httpparser._threads cimport set_immortal
-from httpparser.http1._head cimport (
-    CONTENT_LENGTH, EXPECT, HOST, IN_VALUE, OTHER, TE, Kind, RequestHead, add_fact, all_in,
-    clear_facts, equal_fold, is_token, make_pair, parse_length,
+from httpparser.http1._fields cimport (
+    CONTENT_LENGTH, EXPECT, HOST, IN_VALUE, OTHER, TE, Kind, add_fact, all_in, clear_facts,
+    equal_fold, is_token, make_pair, parse_length,
 )
+from httpparser.http1._head cimport RequestHead
 from httpparser.http1._output cimport Output, as_bytes
 from httpparser.http1._parser cimport Limits
 from httpparser.http2.nghttp2 cimport *  # no-cython-lint
