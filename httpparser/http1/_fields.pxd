@@ -24,6 +24,7 @@ cdef enum Kind:
     CONTENT_LENGTH
     TRANSFER_ENCODING
     CONNECTION
+    PROXY_CONNECTION  # means nothing, but llhttp takes it for Connection
     UPGRADE
     EXPECT
     TE
@@ -46,6 +47,13 @@ cdef inline void clear_facts(Facts *facts) noexcept nogil:
     memset(facts, 0, sizeof(Facts))
     facts.content_length = -1
 
+# How long the lines of a head may be, in bytes without the CRLF; all of them with it; how many.
+cdef struct LineLimits:
+    size_t field
+    size_t fields
+    size_t count
+
+cdef list read_fields(const char **at, const char *end, LineLimits limits, Facts *facts)
 cdef int add_fact(Facts *facts, Kind kind, const char *value, size_t length, bint strict) except -1
 cdef tuple make_pair(const char *name, size_t name_length, const char *value, size_t value_length,
                      Kind *kind)

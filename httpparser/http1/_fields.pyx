@@ -5,6 +5,7 @@ Every parser makes its pairs and learns its facts here: that of HTTP/1, that of 
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.list cimport PyList_New
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
@@ -13,6 +14,11 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from httpparser._threads cimport new_table, set_immortal, table_of_thread
+from httpparser.http1._scan cimport line_end, same
+
+cdef extern from "Python.h":
+    void set_item "PyList_SET_ITEM"(list, Py_ssize_t, PyObject *)  # takes over the reference
+    void add_reference "Py_INCREF"(PyObject *)
 
 import re
 
@@ -45,6 +51,7 @@ KINDS = {
     b"content-length": CONTENT_LENGTH,
     b"transfer-encoding": TRANSFER_ENCODING,
     b"connection": CONNECTION,
+    b"proxy-connection": PROXY_CONNECTION,
     b"upgrade": UPGRADE,
     b"expect": EXPECT,
     b"te": TE,
@@ -55,6 +62,7 @@ SECRETS = {
 }
 
 cdef enum:
+    FIELDS_READ = 64  # of a head that is read as a whole
     MOST_PORT = 65535
     NAME_SLOTS = 512
     LONGEST_NAME = 64
@@ -67,12 +75,26 @@ cdef struct Name:
     Kind kind
     bint secret  # its values are never kept
 
+# What is known of a field with this value.
+cdef enum Sense:
+    UNKNOWN = 0
+    VALID_HOST
+    KEEP_ALIVE  # Connection with this option and no other
+    CLOSE  # likewise
+
 cdef struct Pair:
     PyObject *pair  # owned: the tuple
     char *raw  # owned: the name as it was sent, then the value
     uint32_t name_length
     uint32_t value_length
     Kind kind
+    Sense sense
+
+# Where a pair is to be found and kept.
+cdef struct Place:
+    Pair *entry  # borrowed from the cache; NULL: not to be kept
+    uint32_t *seen  # likewise
+    uint32_t hash
 
 cdef struct Cache:
     Pair[PAIR_SLOTS] pairs
@@ -234,45 +256,68 @@ cdef void clear_cache(void *table) noexcept:
         free(cache.pairs[slot].raw)
 
 
-cdef tuple make_pair(const char *name, size_t name_length, const char *value, size_t value_length,
-                     Kind *kind):
-    """One field line as a pair; `kind` says what it means to the parser."""
-    cdef uint64_t hash = 0
-    cdef size_t slot = 0
-    cdef Cache *cache = NULL  # NULL: not to be looked up or kept
-    cdef Pair *entry = NULL
+cdef inline uint64_t hash_pair(const char *name, size_t name_length, const char *value,
+                               size_t value_length) noexcept nogil:
+    """The name's ends, the value's end and middle: a collision costs no more than a miss."""
+    cdef uint64_t word = head_word(name, name_length), last, middle
+    word ^= <uint64_t> <unsigned char> name[name_length - 1] << 40
+    word ^= (name_length << 56) ^ (value_length << 48)
+    if value_length < 8:
+        last = head_word(value, value_length)
+    else:
+        memcpy(&last, value + value_length - 8, 8)
+        if value_length > 24:
+            memcpy(&middle, value + (value_length >> 1), 8)
+            last += middle * 3
+    word = word * <uint64_t> 0x9E3779B97F4A7C15 ^ last * <uint64_t> 0xC2B2AE3D27D4EB4F
+    return word ^ (word >> 32)
+
+
+cdef inline Pair *find_pair(const char *name, size_t name_length, const char *value,
+                            size_t value_length, Place *place) noexcept:
+    """What is kept of the pair, else NULL; `place` is for new_pair()."""
+    cdef Cache *cache
+    cdef Pair *entry
+    cdef uint64_t hash
+    cdef size_t slot
+    place.entry = NULL
+    if name_length + value_length > LONGEST_PAIR or name_length == 0:
+        return NULL
+    cache = cache_of_thread()
+    if cache == NULL:
+        return NULL
+    hash = hash_pair(name, name_length, value, value_length)
+    slot = hash & (PAIR_SLOTS - 1)
+    entry = &cache.pairs[slot]
+    if (
+        entry.name_length == name_length
+        and entry.value_length == value_length
+        and same(entry.raw, name, name_length)
+        and same(entry.raw + name_length, value, value_length)
+    ):
+        return entry
+    place.entry = entry
+    place.seen = &cache.seen[slot]
+    place.hash = <uint32_t> (hash >> 16)
+    return NULL
+
+
+cdef tuple new_pair(const char *name, size_t name_length, const char *value, size_t value_length,
+                    Place *place, Kind *kind):
     cdef Name *known
-    cdef tuple pair
-    cdef bytes first, second
-    if name_length + value_length <= LONGEST_PAIR:
-        cache = cache_of_thread()
-    if cache != NULL:
-        hash = hash_bytes(name, name_length) * 31 + hash_bytes(value, value_length)
-        hash ^= hash >> 32
-        slot = hash & (PAIR_SLOTS - 1)
-        entry = &cache.pairs[slot]
-        if (
-            entry.pair != NULL
-            and entry.name_length == name_length
-            and entry.value_length == value_length
-            and memcmp(entry.raw, name, name_length) == 0
-            and memcmp(entry.raw + name_length, value, value_length) == 0
-        ):
-            kind[0] = entry.kind
-            return <tuple> entry.pair
-    first = lower_name(name, name_length, &known)
-    second = PyBytes_FromStringAndSize(value, value_length)
-    pair = PyTuple_New(2)
+    cdef bytes first = lower_name(name, name_length, &known)
+    cdef bytes second = PyBytes_FromStringAndSize(value, value_length)
+    cdef tuple pair = PyTuple_New(2)
     Py_INCREF(first)
     PyTuple_SET_ITEM(pair, 0, first)
     Py_INCREF(second)
     PyTuple_SET_ITEM(pair, 1, second)
     kind[0] = known.kind if known else OTHER
-    if cache != NULL and known and not known.secret:
-        if cache.seen[slot] == <uint32_t> (hash >> 16):
-            keep_pair(entry, pair, name, name_length, value, value_length, kind[0])
+    if place.entry != NULL and known and not known.secret:
+        if place.seen[0] == place.hash:
+            keep_pair(place.entry, pair, name, name_length, value, value_length, kind[0])
         else:
-            cache.seen[slot] = <uint32_t> (hash >> 16)
+            place.seen[0] = place.hash
     return pair
 
 
@@ -291,7 +336,128 @@ cdef void keep_pair(Pair *entry, tuple pair, const char *name, size_t name_lengt
     entry.name_length = name_length
     entry.value_length = value_length
     entry.kind = kind
+    entry.sense = sense_of(kind, value, value_length)
     Py_XDECREF(old)
+
+
+cdef tuple make_pair(const char *name, size_t name_length, const char *value, size_t value_length,
+                     Kind *kind):
+    """One field line as a pair; `kind` says what it means to the parser."""
+    cdef Place place
+    cdef Pair *entry = find_pair(name, name_length, value, value_length, &place)
+    if entry != NULL:
+        kind[0] = entry.kind
+        return <tuple> entry.pair
+    return new_pair(name, name_length, value, value_length, &place, kind)
+
+
+# -- field lines as they arrive --------------------------------------------------------------------
+
+cdef list read_fields(const char **at, const char *end, LineLimits limits, Facts *facts):
+    """The fields from `at` on up to the empty line, behind which `at` is then.
+
+    None where anything is missing, wrong or unusual: all of that is left to a whole parser, which
+    knows what to say of it. What is taken here it would take too, with the same pairs and facts.
+    """
+    cdef PyObject *pairs[FIELDS_READ]  # owned
+    cdef size_t count = 0, i
+    cdef uint64_t total = 0
+    cdef const char *line = at[0]
+    cdef const char *stop
+    cdef const char *colon
+    cdef list result
+    try:
+        while end - line >= 2:
+            if line[0] == c'\r':
+                if line[1] != c'\n':
+                    return None
+                result = PyList_New(count)
+                for i in range(count):
+                    set_item(result, i, pairs[i])
+                count = 0
+                at[0] = line + 2
+                return result
+            stop = line_end(line, end, &colon)
+            if colon == NULL or colon >= stop or end - stop < 2 or stop[0] != c'\r' or (
+                stop[1] != c'\n'
+            ):
+                return None
+            total += stop - line + 2
+            if count == FIELDS_READ or count == limits.count or total > limits.fields or (
+                <size_t> (stop - line) > limits.field
+            ):
+                return None
+            pairs[count] = read_field(line, colon, stop, facts)
+            if pairs[count] == NULL:
+                return None
+            count += 1
+            line = stop + 2
+        return None
+    finally:
+        for i in range(count):
+            Py_XDECREF(pairs[i])
+
+
+cdef inline PyObject *read_field(const char *line, const char *colon, const char *stop,
+                                 Facts *facts) except? NULL:
+    """A new reference to the pair of the line; NULL: it is not plain."""
+    cdef const char *value = colon + 1
+    cdef Place place
+    cdef Pair *entry
+    cdef tuple pair
+    cdef Kind kind
+    # RFC 9112 5.1: white space around the value is not part of it
+    while value < stop and (value[0] == c' ' or value[0] == c'\t'):
+        value += 1
+    while value < stop and ((stop - 1)[0] == c' ' or (stop - 1)[0] == c'\t'):
+        stop -= 1
+    entry = find_pair(line, colon - line, value, stop - value, &place)
+    if entry != NULL:  # its name is known, and so a token
+        if entry.kind and not add_plain_fact(facts, entry.kind, entry.sense, value, stop - value):
+            return NULL
+        add_reference(entry.pair)
+        return entry.pair
+    if not is_token(line, colon - line):
+        return NULL
+    pair = new_pair(line, colon - line, value, stop - value, &place, &kind)
+    if kind and not add_plain_fact(facts, kind, sense_of(kind, value, stop - value), value,
+                                   stop - value):
+        return NULL
+    Py_INCREF(pair)
+    return <PyObject *> pair
+
+
+cdef inline Sense sense_of(Kind kind, const char *value, size_t length) noexcept nogil:
+    if kind == HOST and is_valid_host(value, length):
+        return VALID_HOST
+    if kind == CONNECTION:
+        if length == 10 and equal_fold(value, b"keep-alive", 10):
+            return KEEP_ALIVE
+        if length == 5 and equal_fold(value, b"close", 5):
+            return CLOSE
+    return UNKNOWN
+
+
+cdef inline bint add_plain_fact(Facts *facts, Kind kind, Sense sense, const char *value,
+                                size_t length) except -1:
+    """Take in one field that has a meaning; False: not plain enough for that."""
+    if sense == VALID_HOST:
+        facts.hosts += 1
+    elif sense == KEEP_ALIVE:
+        facts.keep_alive = True
+    elif sense == CLOSE:
+        facts.close = True
+    elif kind == CONTENT_LENGTH:
+        if facts.lengths:
+            return False
+        facts.lengths = 1
+        facts.content_length = parse_length(value, length)
+        return facts.content_length >= 0
+    elif kind == EXPECT or kind == TE:
+        add_fact(facts, kind, value, length, True)
+    else:
+        return False
+    return True
 
 
 # -- hosts ----------------------------------------------------------------------------------------
@@ -327,6 +493,11 @@ cdef bint is_host_and_port(const char *at, size_t length, bint port_needed) noex
     return at[0] == c':' and is_port(at + 1, end, port_needed)
 
 
+cdef inline bint is_valid_host(const char *value, size_t length) noexcept nogil:
+    """Whether a Host field may say this. RFC 9112 3.2: an empty one stands for no authority."""
+    return all_in(value, length, IN_HOST) or is_host_and_port(value, length, False)
+
+
 cdef const char *after_literal(const char *at, const char *end) noexcept nogil:
     """What follows the "]" of an IPv6 or future address; NULL if it is not an address."""
     cdef bint future = at < end and at[0] | 0x20 == c'v'
@@ -360,11 +531,7 @@ cdef int add_fact(Facts *facts, Kind kind, const char *value, size_t length, bin
     """Take in one field that means something to the parser."""
     if kind == HOST:
         facts.hosts += 1
-        # RFC 9112 3.2: 400 for an invalid value; an empty one stands for no authority
-        if (
-            strict and not all_in(value, length, IN_HOST)
-            and not is_host_and_port(value, length, False)
-        ):
+        if strict and not is_valid_host(value, length):
             raise HttpParserError("the Host field is not a host and port", code="STRICT_HOST")
     elif kind == CONNECTION:
         facts.close |= token_in_list(value, length, b"close", 5)

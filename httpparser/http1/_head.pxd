@@ -31,6 +31,8 @@ cdef class RequestHead:
 
     cdef int set_facts(self, Version version, Facts *facts, bint strict) except -1
     cdef int set_target(self, const char *at, size_t length, bint strict) except -1
+    cdef int set_origin(self, const char *at, const char *end, const char *mark,
+                        bint percent) except -1
 
 cdef class ResponseHead:
     cdef readonly int status

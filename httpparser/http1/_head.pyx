@@ -8,7 +8,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeASCII
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memcpy
 
 from httpparser._threads cimport set_immortal
 from httpparser.http1._fields cimport (
@@ -26,6 +26,8 @@ cdef extern from "structmember.h":
         Py_ssize_t tp_basicsize
         PyObject *tp_dict
     const char *PyUnicode_AsUTF8(object)
+    str new_ascii "PyUnicode_New"(Py_ssize_t, Py_UCS4)
+    void *PyUnicode_1BYTE_DATA(str)
     object PyDescr_NewMember(PyTypeObject *, PyMemberDef *)
     void PyType_Modified(PyTypeObject *)
 
@@ -151,6 +153,27 @@ cdef class RequestHead:
         else:
             self.raw_path = PyBytes_FromStringAndSize(at, end - at)
             self.path = decode_path(at, end - at)
+        return 0
+
+    cdef int set_origin(self, const char *at, const char *end, const char *mark,
+                        bint percent) except -1:
+        """The same for a path, and a query from `mark` on, without a wrong octet."""
+        cdef const char *stop = mark if mark != NULL and mark < end else end
+        if end - at == 1:
+            self.target = self.raw_path = SLASH
+            self.path = SLASH_PATH
+            return 0
+        self.target = self.raw_path = PyBytes_FromStringAndSize(at, end - at)
+        if stop != end:
+            self.query = PyBytes_FromStringAndSize(stop + 1, end - stop - 1)
+            self.raw_path = PyBytes_FromStringAndSize(at, stop - at)
+        if percent:
+            self.path = decode_path(at, stop - at)
+        elif stop - at == 1:
+            self.path = SLASH_PATH
+        else:
+            self.path = new_ascii(stop - at, 127)
+            memcpy(PyUnicode_1BYTE_DATA(self.path), at, stop - at)
         return 0
 
     cdef int set_facts(self, Version version, Facts *facts, bint strict) except -1:

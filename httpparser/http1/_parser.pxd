@@ -97,6 +97,7 @@ cdef class Parser:
 
     # The body.
     cdef uint64_t body_length
+    cdef uint64_t body_left  # of a plain request; 0: llhttp counts, or there is none
     cdef uint64_t chunk_start  # where the chunk-size line begins, or the CRLF before it
     cdef bint in_chunk_line
     cdef int digits  # of the chunk size in earlier inputs; negative: the size is complete

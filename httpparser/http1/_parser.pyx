@@ -15,9 +15,10 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from httpparser._threads cimport set_immortal
 from httpparser.http1._fields cimport (
-    UPGRADE, Kind, add_fact, clear_facts, is_token, make_pair,
+    UPGRADE, Kind, LineLimits, add_fact, clear_facts, is_token, make_pair, read_fields,
 )
 from httpparser.http1._head cimport HTTP_1_0, HTTP_1_1, RequestHead, ResponseHead
+from httpparser.http1._scan cimport target_end
 from httpparser.http1._span cimport append, copy_span, extend, forget
 from httpparser.http1.llhttp cimport *
 
@@ -37,6 +38,7 @@ cdef enum:
     LONGEST_METHOD = 32
     LONGEST_EMPTY = 1024  # bytes of empty lines before a message
     MOST_DIGITS = 16
+    SHORTEST_HEAD = 18  # "GET / HTTP/1.1" and two line ends; _scan needs 16
     VERSION_LENGTH = 8  # of "HTTP/1.1"
 
 cdef extern from *:
@@ -223,22 +225,31 @@ cdef inline uint64_t offset_of(Parser self, const char *at) noexcept:
 cdef inline Py_ssize_t run(Parser self, const char *data, size_t length) except -1:
     cdef const char *at = data
     cdef const char *end = data + length
+    cdef const char *after
     cdef llhttp_errno_t code
     while True:
         if self.phase == START:
             at = begin_message(self, at, end)
             if at == end:
                 break
+            after = read_plain(self, at, end)
+            if after != NULL:
+                at = after
         elif self.phase == SWITCHED or self.phase == HELD:
             break
-        code = llhttp_execute(&self.llhttp, at, end - at)
-        if code == HPE_OK:
-            at = end
-            break
-        at = llhttp_get_error_pos(&self.llhttp)
-        if code != HPE_PAUSED:
-            raise failure(self, code)
-        llhttp_resume(&self.llhttp)
+        if self.body_left:
+            at = read_body(self, at, end)
+            if self.body_left:
+                break
+        elif self.phase != END:
+            code = llhttp_execute(&self.llhttp, at, end - at)
+            if code == HPE_OK:
+                at = end
+                break
+            at = llhttp_get_error_pos(&self.llhttp)
+            if code != HPE_PAUSED:
+                raise failure(self, code)
+            llhttp_resume(&self.llhttp)
         if self.phase == END:
             if end_message(self):
                 return at - data
@@ -270,6 +281,7 @@ cdef inline void forget_message(Parser self) noexcept:
     self.field_count = 0
     self.section_length = 0
     self.body_length = 0
+    self.body_left = 0
     self.in_chunk_line = False
     self.extensions_length = 0
     self.in_extension = False
@@ -370,6 +382,103 @@ cdef inline int end_message(Parser self) except -1:
     forget_message(self)
     stop = self.on_end()
     return stop or self.phase == SWITCHED
+
+
+# -- plain requests --------------------------------------------------------------------------------
+#
+# Most heads arrive whole and say nothing unusual. They are read here a line at a time; llhttp, which
+# goes from octet to octet, has the rest: whatever is cut in two, wrong, chunked, to be upgraded or
+# odd in any way. Both take the same requests for the same; tests/httpparser/test_plain.py compares.
+
+cdef inline int plain_method(const char *at, size_t *length) noexcept nogil:
+    """llhttp's number of the method, -1 for one that is not plain; 8 octets can be read."""
+    if memcmp(at, b"GET ", 4) == 0:
+        length[0] = 3
+        return HTTP_GET
+    if memcmp(at, b"POST ", 5) == 0:
+        length[0] = 4
+        return HTTP_POST
+    if memcmp(at, b"HEAD ", 5) == 0:
+        length[0] = 4
+        return HTTP_HEAD
+    if memcmp(at, b"PUT ", 4) == 0:
+        length[0] = 3
+        return HTTP_PUT
+    if memcmp(at, b"PATCH ", 6) == 0:
+        length[0] = 5
+        return HTTP_PATCH
+    if memcmp(at, b"DELETE ", 7) == 0:
+        length[0] = 6
+        return HTTP_DELETE
+    if memcmp(at, b"OPTIONS ", 8) == 0:
+        length[0] = 7
+        return HTTP_OPTIONS
+    return -1
+
+
+cdef const char *read_plain(Parser self, const char *at, const char *end) except? NULL:
+    """The request's head; returns what is after it. NULL: it is not plain, and nothing has changed.
+    """
+    cdef const char *target
+    cdef const char *after
+    cdef const char *mark
+    cdef size_t length
+    cdef LineLimits limits
+    cdef RequestHead head
+    cdef list headers
+    cdef int method
+    cdef bint percent
+    if end - at < SHORTEST_HEAD or self.response or not self.strict or self.llhttp.lenient_flags:
+        return NULL
+    method = plain_method(at, &length)
+    if method < 0 or at[length + 1] != c'/':
+        return NULL
+    target = at + length + 1
+    after = target_end(target, end, &mark, &percent)
+    if (
+        end - after < 11 or memcmp(after, b" HTTP/1.", 8) != 0
+        or after[8] != c'1' and after[8] != c'0' or after[9] != c'\r' or after[10] != c'\n'
+        or <size_t> (after + 9 - at) > self.limits.request_line
+    ):
+        return NULL
+    limits.field = self.limits.field
+    limits.fields = self.limits.fields
+    limits.count = self.limits.count
+    at = after + 11
+    headers = read_fields(&at, end, limits, &self.facts)
+    if headers is None:
+        clear_facts(&self.facts)
+        return NULL
+    self.stop = at  # where an error is
+    head = RequestHead.__new__(RequestHead)
+    head.method = <str> METHODS[method]
+    head.headers = headers
+    head.set_facts(HTTP_1_1 if after[8] == c'1' else HTTP_1_0, &self.facts, True)
+    head.set_origin(target, after, mark, percent)
+    self.keep_alive = head.keep_alive
+    if head.content_length > 0 and <uint64_t> head.content_length > self.limits.body:
+        raise body_too_large(self)
+    self.phase = BODY
+    self.action = self.on_head(head)
+    self.stop = end
+    if head.content_length > 0 and self.action != NO_BODY:
+        self.body_left = head.content_length
+    else:
+        self.phase = END
+    return at
+
+
+cdef inline const char *read_body(Parser self, const char *at, const char *end) except NULL:
+    """What is there of a body whose length is known, when its head was plain."""
+    cdef size_t length = min(<uint64_t> (end - at), self.body_left)
+    if length:
+        self.body_left -= length
+        self.stop = at + length  # where an error is
+        self.on_body(at, length)
+        self.stop = end
+        if self.body_left == 0:
+            self.phase = END
+    return at + length
 
 
 # -- errors ----------------------------------------------------------------------------------------
