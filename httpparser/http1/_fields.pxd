@@ -24,7 +24,6 @@ cdef enum Kind:
     CONTENT_LENGTH
     TRANSFER_ENCODING
     CONNECTION
-    PROXY_CONNECTION  # means nothing, but llhttp takes it for Connection
     UPGRADE
     EXPECT
     TE

@@ -51,7 +51,6 @@ KINDS = {
     b"content-length": CONTENT_LENGTH,
     b"transfer-encoding": TRANSFER_ENCODING,
     b"connection": CONNECTION,
-    b"proxy-connection": PROXY_CONNECTION,
     b"upgrade": UPGRADE,
     b"expect": EXPECT,
     b"te": TE,
@@ -453,10 +452,10 @@ cdef inline bint add_plain_fact(Facts *facts, Kind kind, Sense sense, const char
         facts.lengths = 1
         facts.content_length = parse_length(value, length)
         return facts.content_length >= 0
-    elif kind == EXPECT or kind == TE:
-        add_fact(facts, kind, value, length, True)
-    else:
+    elif kind == HOST or kind == TRANSFER_ENCODING or kind == UPGRADE:
         return False
+    else:
+        add_fact(facts, kind, value, length, True)
     return True
 
 

@@ -900,6 +900,8 @@ cdef int on_headers_complete(llhttp_t *llhttp) except -1:
         self.action = self.on_head(response)
         return frame_response(self, response)
     request = take_request(self)
+    if request.keep_alive:  # llhttp also heeds Proxy-Connection, which RFC 9112 C.2.2 does not
+        llhttp.flags = llhttp.flags & ~F_CONNECTION_CLOSE | F_CONNECTION_KEEP_ALIVE
     self.phase = BODY
     if self.hold and (request.upgrade is not None or llhttp.method == HTTP_CONNECT):
         self.phase = HELD

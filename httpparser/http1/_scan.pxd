@@ -6,52 +6,50 @@ cdef extern from *:
     #ifdef __SSE2__
     #include <emmintrin.h>
 
-    /* The 16 octets from `at` on; where fewer are left the last ones before `end`, and `skip` says
-       how many of them lie before `at`. */
-    static inline __m128i httpparser_load(const char *at, const char *end, unsigned *skip) {
-        const char *from = end - at < 16 ? end - 16 : at;
-        *skip = (unsigned) (at - from);
-        return _mm_loadu_si128((const __m128i *) from);
+    static inline unsigned httpparser_equal(__m128i octets, char wanted) {
+        return (unsigned) _mm_movemask_epi8(_mm_cmpeq_epi8(octets, _mm_set1_epi8(wanted)));
     }
 
-    static inline unsigned httpparser_bits(__m128i octets, unsigned skip) {
-        return (unsigned) _mm_movemask_epi8(octets) >> skip;
+    /* A bit for each octet that is a control or DEL. */
+    static inline unsigned httpparser_controls(__m128i octets) {
+        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(octets, _mm_set1_epi8(0x1F)), octets);
+        return (unsigned) _mm_movemask_epi8(
+            _mm_or_si128(low, _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7F))));
     }
 
-    static inline unsigned httpparser_equal(__m128i octets, char wanted, unsigned skip) {
-        return httpparser_bits(_mm_cmpeq_epi8(octets, _mm_set1_epi8(wanted)), skip);
+    /* A bit for each octet that is not IN_TARGET; compared as signed, those from 0x80 on are low. */
+    static inline unsigned httpparser_not_target(__m128i octets) {
+        __m128i wrong = _mm_or_si128(_mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7F)),
+                                     _mm_cmpeq_epi8(octets, _mm_set1_epi8('#')));
+        return (unsigned) _mm_movemask_epi8(
+            _mm_or_si128(wrong, _mm_cmplt_epi8(octets, _mm_set1_epi8(0x21))));
     }
     #endif
 
     static inline const char *httpparser_line_end(const char *at, const char *end,
                                                   const char **colon) {
         *colon = NULL;
-        while (at < end) {
     #ifdef __SSE2__
-            unsigned skip, stops, colons;
-            __m128i octets = httpparser_load(at, end, &skip);
-            __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(octets, _mm_set1_epi8(0x1F)), octets);
-            __m128i deletes = _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7F));
-            if (*colon == NULL && (colons = httpparser_equal(octets, ':', skip)))
+        while (at < end) {
+            /* The last ones before the end, where fewer than 16 are left. */
+            const char *from = end - at >= 16 ? at : end - 16;
+            unsigned skip = (unsigned) (at - from), colons, stops;
+            __m128i octets = _mm_loadu_si128((const __m128i *) from);
+            if (*colon == NULL && (colons = httpparser_equal(octets, ':') >> skip))
                 *colon = at + __builtin_ctz(colons);
-            stops = httpparser_bits(_mm_or_si128(controls, deletes), skip);
-            if (!stops) {
-                at += 16 - skip;
-                continue;
-            }
-            at += __builtin_ctz(stops);
+            for (stops = httpparser_controls(octets) >> skip; stops; stops &= stops - 1)
+                if (at[__builtin_ctz(stops)] != '\t')
+                    return at + __builtin_ctz(stops);
+            at = from + 16;
+        }
     #else
+        for (; at < end; at++) {
             if (*at == ':' && *colon == NULL)
                 *colon = at;
-            if ((unsigned char) *at >= 0x20 && *at != 0x7F) {
-                at++;
-                continue;
-            }
-    #endif
-            if (*at != '\\t')
+            if (((unsigned char) *at < 0x20 && *at != '\t') || *at == 0x7F)
                 return at;
-            at++;
         }
+    #endif
         return end;
     }
 
@@ -59,28 +57,27 @@ cdef extern from *:
                                                     const char **mark, int *percent) {
         *mark = NULL;
         *percent = 0;
-        while (at < end) {
     #ifdef __SSE2__
-            unsigned skip, stops, marks;
-            __m128i octets = httpparser_load(at, end, &skip);
-            __m128i visible = _mm_cmpgt_epi8(octets, _mm_set1_epi8(0x20));  /* and DEL */
-            if (*mark == NULL && (marks = httpparser_equal(octets, '?', skip)))
+        while (at < end) {
+            const char *from = end - at >= 16 ? at : end - 16;
+            unsigned skip = (unsigned) (at - from), marks, stops;
+            __m128i octets = _mm_loadu_si128((const __m128i *) from);
+            if (*mark == NULL && (marks = httpparser_equal(octets, '?') >> skip))
                 *mark = at + __builtin_ctz(marks);
-            *percent |= httpparser_equal(octets, '%', skip) != 0;
-            stops = (httpparser_bits(visible, skip) ^ (0xFFFF >> skip))
-                    | httpparser_equal(octets, 0x7F, skip) | httpparser_equal(octets, '#', skip);
-            if (stops)
+            *percent |= httpparser_equal(octets, '%') != 0;
+            if ((stops = httpparser_not_target(octets) >> skip))
                 return at + __builtin_ctz(stops);
-            at += 16 - skip;
+            at = from + 16;
+        }
     #else
-            if ((unsigned char) *at <= 0x20 || (unsigned char) *at >= 0x7F || *at == '#')
-                return at;
+        for (; at < end; at++) {
             if (*at == '?' && *mark == NULL)
                 *mark = at;
             *percent |= *at == '%';
-            at++;
-    #endif
+            if ((unsigned char) *at <= 0x20 || (unsigned char) *at >= 0x7F || *at == '#')
+                return at;
         }
+    #endif
         return end;
     }
 
