@@ -1,6 +1,8 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
+from httpparser.http1._limits cimport Limits
+
 # What an octet may be part of.
 cdef enum:
     IN_TOKEN = 1  # RFC 9110 5.6.2
@@ -46,13 +48,7 @@ cdef inline void clear_facts(Facts *facts) noexcept nogil:
     memset(facts, 0, sizeof(Facts))
     facts.content_length = -1
 
-# How long the lines of a head may be, in bytes without the CRLF; all of them with it; how many.
-cdef struct LineLimits:
-    size_t field
-    size_t fields
-    size_t count
-
-cdef list read_fields(const char **at, const char *end, LineLimits limits, Facts *facts)
+cdef list read_fields(const char **at, const char *end, Limits limits, Facts *facts)
 cdef int add_fact(Facts *facts, Kind kind, const char *value, size_t length, bint strict) except -1
 cdef tuple make_pair(const char *name, size_t name_length, const char *value, size_t value_length,
                      Kind *kind)

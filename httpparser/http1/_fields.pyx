@@ -352,7 +352,7 @@ cdef tuple make_pair(const char *name, size_t name_length, const char *value, si
 
 # -- field lines as they arrive --------------------------------------------------------------------
 
-cdef list read_fields(const char **at, const char *end, LineLimits limits, Facts *facts):
+cdef list read_fields(const char **at, const char *end, Limits limits, Facts *facts):
     """The fields from `at` on up to the empty line, behind which `at` is then.
 
     None where anything is missing, wrong or unusual: all of that is left to a whole parser, which

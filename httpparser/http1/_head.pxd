@@ -31,8 +31,8 @@ cdef class RequestHead:
 
     cdef int set_facts(self, Version version, Facts *facts, bint strict) except -1
     cdef int set_target(self, const char *at, size_t length, bint strict) except -1
-    cdef int set_origin(self, const char *at, const char *end, const char *mark,
-                        bint percent) except -1
+    cdef int set_plain(self, Version version, Facts *facts, const char *at, const char *end,
+                       const char *mark, bint percent) except -1
 
 cdef class ResponseHead:
     cdef readonly int status
@@ -43,3 +43,7 @@ cdef class ResponseHead:
     cdef readonly int64_t content_length
     cdef readonly bint chunked
     cdef readonly bint keep_alive
+
+# Have CPython read these attributes of the head's class by itself; the head has the values, which
+# stand nowhere else in it.
+cdef int add_members(object head, dict values) except -1

@@ -50,6 +50,10 @@ cdef str V_1_0 = sys.intern("1.0")
 cdef str V_1_1 = sys.intern("1.1")
 
 
+cdef enum:
+    MOST_MEMBERS = 16
+
+
 cdef str decode_path(const char *at, Py_ssize_t length):
     """Percent-decoded as UTF-8, as ASGI wants it; what is not UTF-8 becomes U+FFFD."""
     if length == 1 and at[0] == c'/':
@@ -155,10 +159,11 @@ cdef class RequestHead:
             self.path = decode_path(at, end - at)
         return 0
 
-    cdef int set_origin(self, const char *at, const char *end, const char *mark,
-                        bint percent) except -1:
-        """The same for a path, and a query from `mark` on, without a wrong octet."""
+    cdef int set_plain(self, Version version, Facts *facts, const char *at, const char *end,
+                       const char *mark, bint percent) except -1:
+        """Both, for a path from `at` on and a query from `mark` on, in which no octet is wrong."""
         cdef const char *stop = mark if mark != NULL and mark < end else end
+        draw_conclusions(self, version, facts, True)
         if end - at == 1:
             self.target = self.raw_path = SLASH
             self.path = SLASH_PATH
@@ -178,30 +183,35 @@ cdef class RequestHead:
 
     cdef int set_facts(self, Version version, Facts *facts, bint strict) except -1:
         """Draw the conclusions from the fields."""
-        self.version = V_1_1 if version == HTTP_1_1 else V_1_0
-        self.chunked = facts.chunked
-        self.trailers = facts.trailers and version == HTTP_1_1
-        # RFC 9112 6.3: Transfer-Encoding overrides Content-Length
-        self.content_length = -1 if facts.transfer_encoding else facts.content_length
-        self.expect_continue = facts.expect_continue and version == HTTP_1_1
-        # RFC 9112 9.3
-        self.keep_alive = not facts.close and (version == HTTP_1_1 or facts.keep_alive)
-        if version == HTTP_1_0 or not facts.upgrade:  # RFC 9110 7.8
-            self.upgrade = None
-        if not strict:
-            return 0
-        if facts.hosts > 1 or facts.hosts == 0 and version == HTTP_1_1:  # RFC 9112 3.2
-            raise HttpParserError("exactly one Host field is needed", code="STRICT_HOST")
-        if facts.transfer_encoding and (facts.lengths or version == HTTP_1_0):  # RFC 9112 6.1
-            raise HttpParserError(
-                "Transfer-Encoding beside Content-Length, or in HTTP/1.0",
-                code="STRICT_TRANSFER_ENCODING",
-            )
-        if facts.lengths > 1:  # RFC 9112 6.3
-            raise HttpParserError("several Content-Length fields", code="STRICT_CONTENT_LENGTH")
-        if facts.expect_other and version == HTTP_1_1:  # RFC 9110 10.1.1
-            raise ExpectationFailed("the only expectation is 100-continue", code="STRICT_EXPECT")
+        return draw_conclusions(self, version, facts, strict)
+
+
+cdef inline int draw_conclusions(RequestHead self, Version version, Facts *facts,
+                                 bint strict) except -1:
+    self.version = V_1_1 if version == HTTP_1_1 else V_1_0
+    self.chunked = facts.chunked
+    self.trailers = facts.trailers and version == HTTP_1_1
+    # RFC 9112 6.3: Transfer-Encoding overrides Content-Length
+    self.content_length = -1 if facts.transfer_encoding else facts.content_length
+    self.expect_continue = facts.expect_continue and version == HTTP_1_1
+    # RFC 9112 9.3
+    self.keep_alive = not facts.close and (version == HTTP_1_1 or facts.keep_alive)
+    if version == HTTP_1_0 or not facts.upgrade:  # RFC 9110 7.8
+        self.upgrade = None
+    if not strict:
         return 0
+    if facts.hosts > 1 or facts.hosts == 0 and version == HTTP_1_1:  # RFC 9112 3.2
+        raise HttpParserError("exactly one Host field is needed", code="STRICT_HOST")
+    if facts.transfer_encoding and (facts.lengths or version == HTTP_1_0):  # RFC 9112 6.1
+        raise HttpParserError(
+            "Transfer-Encoding beside Content-Length, or in HTTP/1.0",
+            code="STRICT_TRANSFER_ENCODING",
+        )
+    if facts.lengths > 1:  # RFC 9112 6.3
+        raise HttpParserError("several Content-Length fields", code="STRICT_CONTENT_LENGTH")
+    if facts.expect_other and version == HTTP_1_1:  # RFC 9110 10.1.1
+        raise ExpectationFailed("the only expectation is 100-continue", code="STRICT_EXPECT")
+    return 0
 
 
 cdef int set_authority(RequestHead head, const char *at, size_t length, bint strict) except -1:
@@ -267,12 +277,11 @@ cdef class ResponseHead:
 # CPython reads a member of an object in place, as it does a slot; what Cython makes of `readonly`
 # is a function for it to call: 170 instructions for each attribute.
 
-cdef PyMemberDef[16] members
+cdef PyMemberDef[MOST_MEMBERS] members
 cdef int member_count = 0
 
 
 cdef int add_members(object head, dict values) except -1:
-    """Have CPython read these attributes of the head's class by itself; the head has the values."""
     global member_count
     cdef object head_class = type(head)
     cdef PyTypeObject *cls = <PyTypeObject *> head_class

@@ -15,7 +15,7 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from httpparser._threads cimport set_immortal
 from httpparser.http1._fields cimport (
-    UPGRADE, Kind, LineLimits, add_fact, clear_facts, is_token, make_pair, read_fields,
+    UPGRADE, Facts, Kind, add_fact, clear_facts, is_token, make_pair, read_fields,
 )
 from httpparser.http1._head cimport HTTP_1_0, HTTP_1_1, RequestHead, ResponseHead
 from httpparser.http1._scan cimport target_end
@@ -30,7 +30,7 @@ from httpparser.errors import (
     IncompleteMessage, MethodNotImplemented, UriTooLong, VersionNotSupported,
 )
 
-__all__ = ("LLHTTP_VERSION", "Limits", "Parser")
+__all__ = ("LLHTTP_VERSION", "Parser")
 
 cdef enum:
     FIELDS_ON_STACK = 64
@@ -69,39 +69,6 @@ ERRORS = {
     HPE_PAUSED_H2_UPGRADE: VersionNotSupported,
 }
 LLHTTP_VERSION = f"{LLHTTP_VERSION_MAJOR}.{LLHTTP_VERSION_MINOR}.{LLHTTP_VERSION_PATCH}"
-
-
-cdef class Limits:
-    """How much a message may hold, in bytes; 0 lifts a limit.
-
-    `request_line` (414; a response's status line too), `field` (one field line, 431), `fields`
-    (all of them, 431), `count` (their number, 431), `trailers` (431), `chunk_extensions` (per
-    message, 413), `body` (413; not limited by default).
-    """
-
-    def __init__(self, *, size_t request_line=8192, size_t field=16384, size_t fields=65536,
-                 size_t count=128, size_t trailers=16384, size_t chunk_extensions=16384,
-                 uint64_t body=0):
-        cdef size_t none = <size_t> -1
-        self.request_line = request_line or none
-        self.field = field or none
-        self.fields = fields or none
-        self.count = count or none
-        self.trailers = trailers or none
-        self.chunk_extensions = chunk_extensions or none
-        self.body = body or <uint64_t> -1
-
-    def __repr__(self):
-        return (
-            f"Limits(request_line={shown(self.request_line)}, field={shown(self.field)}, "
-            f"fields={shown(self.fields)}, count={shown(self.count)}, "
-            f"trailers={shown(self.trailers)}, chunk_extensions={shown(self.chunk_extensions)}, "
-            f"body={shown(self.body)})"
-        )
-
-
-cdef object shown(uint64_t limit):
-    return 0 if limit == <uint64_t> -1 else limit
 
 
 cdef class Parser:
@@ -201,6 +168,9 @@ cdef class Parser:
     cdef int on_head(self, object head) except -1:
         return CONTINUE
 
+    cdef RequestHead new_request(self):
+        return RequestHead.__new__(RequestHead)
+
     cdef int on_body(self, const char *at, size_t length) except -1:
         return 0
 
@@ -227,13 +197,15 @@ cdef inline Py_ssize_t run(Parser self, const char *data, size_t length) except 
     cdef const char *end = data + length
     cdef const char *after
     cdef llhttp_errno_t code
+    cdef bint stop
     while True:
         if self.phase == START:
-            at = begin_message(self, at, end)
-            if at == end:
-                break
             after = read_plain(self, at, end)
-            if after != NULL:
+            if after == NULL:
+                at = begin_message(self, at, end)
+                if at == end:
+                    break
+            else:
                 at = after
         elif self.phase == SWITCHED or self.phase == HELD:
             break
@@ -241,7 +213,9 @@ cdef inline Py_ssize_t run(Parser self, const char *data, size_t length) except 
             at = read_body(self, at, end)
             if self.body_left:
                 break
-        elif self.phase != END:
+        if self.phase == END:
+            stop = end_plain(self)
+        else:
             code = llhttp_execute(&self.llhttp, at, end - at)
             if code == HPE_OK:
                 at = end
@@ -250,14 +224,15 @@ cdef inline Py_ssize_t run(Parser self, const char *data, size_t length) except 
             if code != HPE_PAUSED:
                 raise failure(self, code)
             llhttp_resume(&self.llhttp)
-        if self.phase == END:
-            if end_message(self):
-                return at - data
-            if at == end:
-                return length
-        else:  # paused at the head: held, or to learn where the first chunk begins
-            if self.llhttp.flags & F_CHUNKED:
-                begin_chunk_line(self, offset_of(self, at))
+            if self.phase != END:  # at the head: held, or to learn where the first chunk begins
+                if self.llhttp.flags & F_CHUNKED:
+                    begin_chunk_line(self, offset_of(self, at))
+                continue
+            stop = end_message(self)
+        if stop:
+            return at - data
+        if at == end:
+            return length
     if self.phase != START:
         suspend(self, at)
     return at - data
@@ -386,9 +361,9 @@ cdef inline int end_message(Parser self) except -1:
 
 # -- plain requests --------------------------------------------------------------------------------
 #
-# Most heads arrive whole and say nothing unusual. They are read here a line at a time; llhttp, which
-# goes from octet to octet, has the rest: whatever is cut in two, wrong, chunked, to be upgraded or
-# odd in any way. Both take the same requests for the same; tests/httpparser/test_plain.py compares.
+# Most heads arrive whole and say nothing unusual. They are read here, a line at a time; llhttp goes
+# from octet to octet and has the rest: what is cut in two, wrong, chunked, to be upgraded or odd.
+# Both take the same requests for the same: tests/httpparser/test_plain.py compares them.
 
 cdef inline int plain_method(const char *at, size_t *length) noexcept nogil:
     """llhttp's number of the method, -1 for one that is not plain; 8 octets can be read."""
@@ -423,12 +398,15 @@ cdef const char *read_plain(Parser self, const char *at, const char *end) except
     cdef const char *after
     cdef const char *mark
     cdef size_t length
-    cdef LineLimits limits
+    cdef Facts facts
     cdef RequestHead head
     cdef list headers
     cdef int method
     cdef bint percent
-    if end - at < SHORTEST_HEAD or self.response or not self.strict or self.llhttp.lenient_flags:
+    if (
+        end - at < SHORTEST_HEAD or self.response or not self.strict or self.closed
+        or self.llhttp.lenient_flags or self.partial_method is not None
+    ):
         return NULL
     method = plain_method(at, &length)
     if method < 0 or at[length + 1] != c'/':
@@ -441,20 +419,17 @@ cdef const char *read_plain(Parser self, const char *at, const char *end) except
         or <size_t> (after + 9 - at) > self.limits.request_line
     ):
         return NULL
-    limits.field = self.limits.field
-    limits.fields = self.limits.fields
-    limits.count = self.limits.count
     at = after + 11
-    headers = read_fields(&at, end, limits, &self.facts)
+    clear_facts(&facts)
+    headers = read_fields(&at, end, self.limits, &facts)
     if headers is None:
-        clear_facts(&self.facts)
         return NULL
+    self.phase = LINE
     self.stop = at  # where an error is
-    head = RequestHead.__new__(RequestHead)
+    head = self.new_request()
     head.method = <str> METHODS[method]
     head.headers = headers
-    head.set_facts(HTTP_1_1 if after[8] == c'1' else HTTP_1_0, &self.facts, True)
-    head.set_origin(target, after, mark, percent)
+    head.set_plain(HTTP_1_1 if after[8] == c'1' else HTTP_1_0, &facts, target, after, mark, percent)
     self.keep_alive = head.keep_alive
     if head.content_length > 0 and <uint64_t> head.content_length > self.limits.body:
         raise body_too_large(self)
@@ -479,6 +454,17 @@ cdef inline const char *read_body(Parser self, const char *at, const char *end) 
         if self.body_left == 0:
             self.phase = END
     return at + length
+
+
+cdef inline int end_plain(Parser self) except -1:
+    """What end_message() does, where there is less to forget."""
+    cdef bint stop
+    self.phase = SWITCHED if self.action == SWITCH else START
+    self.closed = not self.keep_alive
+    self.action = CONTINUE
+    self.empty_lines = 0
+    stop = self.on_end()
+    return stop or self.phase == SWITCHED
 
 
 # -- errors ----------------------------------------------------------------------------------------
@@ -679,7 +665,7 @@ cdef inline int check_version(Parser self) except -1:
 
 
 cdef RequestHead take_request(Parser self):
-    cdef RequestHead head = RequestHead.__new__(RequestHead)
+    cdef RequestHead head = self.new_request()
     cdef bint first = self.llhttp.http_major > 0 and self.llhttp.http_minor > 0
     if self.strict:
         check_version(self)

@@ -17,7 +17,7 @@ cdef extern from *:
             _mm_or_si128(low, _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7F))));
     }
 
-    /* A bit for each octet that is not IN_TARGET; compared as signed, those from 0x80 on are low. */
+    /* A bit for each octet that is not IN_TARGET; signed, those from 0x80 on are below all. */
     static inline unsigned httpparser_not_target(__m128i octets) {
         __m128i wrong = _mm_or_si128(_mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7F)),
                                      _mm_cmpeq_epi8(octets, _mm_set1_epi8('#')));
@@ -85,6 +85,7 @@ cdef extern from *:
     #ifdef __SSE2__
         size_t at = 0;
         uint64_t a, b, c, d;
+        uint32_t e, f, g, h;
         if (length >= 16) {
             for (;;) {
                 __m128i differ = _mm_xor_si128(_mm_loadu_si128((const __m128i *) (one + at)),
@@ -105,6 +106,13 @@ cdef extern from *:
             memcpy(&c, one + length - 8, 8);
             memcpy(&d, other + length - 8, 8);
             return !((a ^ b) | (c ^ d));
+        }
+        if (length >= 4) {
+            memcpy(&e, one, 4);
+            memcpy(&f, other, 4);
+            memcpy(&g, one + length - 4, 4);
+            memcpy(&h, other + length - 4, 4);
+            return !((e ^ f) | (g ^ h));
         }
     #endif
         return memcmp(one, other, length) == 0;

@@ -25,8 +25,8 @@ from httpparser.http1._fields cimport (
     equal_fold, is_token, make_pair, parse_length,
 )
 from httpparser.http1._head cimport RequestHead
+from httpparser.http1._limits cimport Limits
 from httpparser.http1._output cimport Output, as_bytes
-from httpparser.http1._parser cimport Limits
 from httpparser.http2.nghttp2 cimport *  # no-cython-lint
 
 import sys
