@@ -9,7 +9,7 @@ from cpython.list cimport PyList_New
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
-from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
@@ -65,7 +65,10 @@ cdef enum:
     MOST_PORT = 65535
     NAME_SLOTS = 512
     LONGEST_NAME = 64
-    PAIR_SLOTS = 1024
+    PAIR_SLOTS = 1024  # 2 ** 10: the slot is the 10 highest bits of a hash
+    BEGINNINGS = 512  # 2 ** 9
+    BEGINNING = 16  # octets of a line
+    AROUND = 4  # octets of a line beside name and value
     LONGEST_PAIR = 320
 
 cdef struct Name:
@@ -83,9 +86,9 @@ cdef enum Sense:
 
 cdef struct Pair:
     PyObject *pair  # owned: the tuple
-    char *raw  # owned: the name as it was sent, then the value
+    char *line  # owned: "Name: value" and CRLF, the name as it was sent
+    uint32_t line_length  # 0: nothing is kept here
     uint32_t name_length
-    uint32_t value_length
     Kind kind
     Sense sense
 
@@ -97,6 +100,7 @@ cdef struct Place:
 
 cdef struct Cache:
     Pair[PAIR_SLOTS] pairs
+    uint16_t[BEGINNINGS] latest  # the place in `pairs` of the last line with such a beginning
     uint32_t[PAIR_SLOTS] seen  # the hash that was last missed there: only a second miss is kept
 
 cdef Name[NAME_SLOTS] names  # filled at import
@@ -252,12 +256,15 @@ cdef void clear_cache(void *table) noexcept:
     cdef Cache *cache = <Cache *> table
     for slot in range(PAIR_SLOTS):
         Py_XDECREF(cache.pairs[slot].pair)
-        free(cache.pairs[slot].raw)
+        free(cache.pairs[slot].line)
 
 
 cdef inline uint64_t hash_pair(const char *name, size_t name_length, const char *value,
                                size_t value_length) noexcept nogil:
-    """The name's ends, the value's end and middle: a collision costs no more than a miss."""
+    """The name's ends, the value's end and middle; a collision costs no more than a miss.
+
+    Use the high bits: a value's last octet is in no other.
+    """
     cdef uint64_t word = head_word(name, name_length), last, middle
     word ^= <uint64_t> <unsigned char> name[name_length - 1] << 40
     word ^= (name_length << 56) ^ (value_length << 48)
@@ -268,8 +275,7 @@ cdef inline uint64_t hash_pair(const char *name, size_t name_length, const char 
         if value_length > 24:
             memcpy(&middle, value + (value_length >> 1), 8)
             last += middle * 3
-    word = word * <uint64_t> 0x9E3779B97F4A7C15 ^ last * <uint64_t> 0xC2B2AE3D27D4EB4F
-    return word ^ (word >> 32)
+    return word * <uint64_t> 0x9E3779B97F4A7C15 ^ last * <uint64_t> 0xC2B2AE3D27D4EB4F
 
 
 cdef inline Pair *find_pair(const char *name, size_t name_length, const char *value,
@@ -286,18 +292,18 @@ cdef inline Pair *find_pair(const char *name, size_t name_length, const char *va
     if cache == NULL:
         return NULL
     hash = hash_pair(name, name_length, value, value_length)
-    slot = hash & (PAIR_SLOTS - 1)
+    slot = hash >> 54
     entry = &cache.pairs[slot]
     if (
         entry.name_length == name_length
-        and entry.value_length == value_length
-        and same(entry.raw, name, name_length)
-        and same(entry.raw + name_length, value, value_length)
+        and entry.line_length == name_length + value_length + AROUND
+        and same(entry.line, name, name_length)
+        and same(entry.line + name_length + 2, value, value_length)
     ):
         return entry
     place.entry = entry
     place.seen = &cache.seen[slot]
-    place.hash = <uint32_t> (hash >> 16)
+    place.hash = <uint32_t> (hash >> 32)
     return NULL
 
 
@@ -322,21 +328,38 @@ cdef tuple new_pair(const char *name, size_t name_length, const char *value, siz
 
 cdef void keep_pair(Pair *entry, tuple pair, const char *name, size_t name_length,
                     const char *value, size_t value_length, Kind kind) noexcept:
+    """Only a value that a line of HTTP/1 can have: such lines are taken without another look."""
     cdef PyObject *old = entry.pair
-    cdef char *raw = <char *> malloc(name_length + value_length)
-    if raw == NULL:
+    cdef char *line
+    if not is_line_value(value, value_length):
         return
-    memcpy(raw, name, name_length)
-    memcpy(raw + name_length, value, value_length)
-    free(entry.raw)
+    line = <char *> malloc(name_length + value_length + AROUND)
+    if line == NULL:
+        return
+    memcpy(line, name, name_length)
+    memcpy(line + name_length, b": ", 2)
+    memcpy(line + name_length + 2, value, value_length)
+    memcpy(line + name_length + 2 + value_length, b"\r\n", 2)
+    free(entry.line)
     Py_INCREF(pair)
     entry.pair = <PyObject *> pair
-    entry.raw = raw
+    entry.line = line
+    entry.line_length = name_length + value_length + AROUND
     entry.name_length = name_length
-    entry.value_length = value_length
     entry.kind = kind
     entry.sense = sense_of(kind, value, value_length)
     Py_XDECREF(old)
+
+
+cdef bint is_line_value(const char *value, size_t length) noexcept nogil:
+    """RFC 9110 5.5: no control but HTAB, and no white space around it."""
+    cdef size_t i
+    if length and (value[0] in (c' ', c'\t') or value[length - 1] in (c' ', c'\t')):
+        return False
+    for i in range(length):
+        if <unsigned char> value[i] < 0x20 and value[i] != c'\t' or value[i] == 0x7F:
+            return False
+    return True
 
 
 cdef tuple make_pair(const char *name, size_t name_length, const char *value, size_t value_length,
@@ -353,18 +376,19 @@ cdef tuple make_pair(const char *name, size_t name_length, const char *value, si
 # -- field lines as they arrive --------------------------------------------------------------------
 
 cdef list read_fields(const char **at, const char *end, Limits limits, Facts *facts):
-    """The fields from `at` on up to the empty line, behind which `at` is then.
+    """The fields from `at` on up to the empty line, after which `at` is then.
 
     None where anything is missing, wrong or unusual: all of that is left to a whole parser, which
     knows what to say of it. What is taken here it would take too, with the same pairs and facts.
     """
     cdef PyObject *pairs[FIELDS_READ]  # owned
-    cdef size_t count = 0, i
+    cdef size_t count = 0, length, i
     cdef uint64_t total = 0
     cdef const char *line = at[0]
-    cdef const char *stop
-    cdef const char *colon
+    cdef Cache *cache = cache_of_thread()
     cdef list result
+    if cache == NULL:
+        return None
     try:
         while end - line >= 2:
             if line[0] == c'\r':
@@ -376,46 +400,70 @@ cdef list read_fields(const char **at, const char *end, Limits limits, Facts *fa
                 count = 0
                 at[0] = line + 2
                 return result
-            stop = line_end(line, end, &colon)
-            if colon == NULL or colon >= stop or end - stop < 2 or stop[0] != c'\r' or (
-                stop[1] != c'\n'
-            ):
+            if count == FIELDS_READ:
                 return None
-            total += stop - line + 2
-            if count == FIELDS_READ or count == limits.count or total > limits.fields or (
-                <size_t> (stop - line) > limits.field
-            ):
-                return None
-            pairs[count] = read_field(line, colon, stop, facts)
+            pairs[count] = read_line(line, end, cache, facts, &length)
             if pairs[count] == NULL:
                 return None
             count += 1
-            line = stop + 2
+            line += length
+            total += length
+            if count > limits.count or total > limits.fields or length - 2 > limits.field:
+                return None
         return None
     finally:
         for i in range(count):
             Py_XDECREF(pairs[i])
 
 
-cdef inline PyObject *read_field(const char *line, const char *colon, const char *stop,
-                                 Facts *facts) except? NULL:
-    """A new reference to the pair of the line; NULL: it is not plain."""
-    cdef const char *value = colon + 1
+cdef inline PyObject *read_line(const char *line, const char *end, Cache *cache, Facts *facts,
+                                size_t *length) except? NULL:
+    """A new reference to the pair of the line, which is so long; NULL: it is not plain."""
+    cdef uint16_t *latest = NULL
+    cdef Pair *entry
+    if end - line >= BEGINNING:
+        latest = &cache.latest[hash_beginning(line)]
+        entry = &cache.pairs[latest[0]]
+        length[0] = entry.line_length
+        if length[0] and length[0] <= <size_t> (end - line) and same(entry.line, line, length[0]):
+            return take_pair(entry, facts, line + entry.name_length + 2)
+    return scan_line(line, end, cache, facts, length, latest)
+
+
+cdef inline PyObject *take_pair(Pair *entry, Facts *facts, const char *value) except? NULL:
+    cdef size_t length = entry.line_length - entry.name_length - AROUND
+    if entry.kind and not add_plain_fact(facts, entry.kind, entry.sense, value, length):
+        return NULL
+    add_reference(entry.pair)
+    return entry.pair
+
+
+cdef PyObject *scan_line(const char *line, const char *end, Cache *cache, Facts *facts,
+                         size_t *length, uint16_t *latest) except? NULL:
+    """The same for one that is not the latest of its kind."""
+    cdef const char *colon
+    cdef const char *value
+    cdef const char *stop = line_end(line, end, &colon)
     cdef Place place
     cdef Pair *entry
     cdef tuple pair
     cdef Kind kind
+    if (
+        colon == NULL or colon >= stop or end - stop < 2 or stop[0] != c'\r' or stop[1] != c'\n'
+    ):
+        return NULL
+    length[0] = stop + 2 - line
     # RFC 9112 5.1: white space around the value is not part of it
+    value = colon + 1
     while value < stop and (value[0] == c' ' or value[0] == c'\t'):
         value += 1
     while value < stop and ((stop - 1)[0] == c' ' or (stop - 1)[0] == c'\t'):
         stop -= 1
     entry = find_pair(line, colon - line, value, stop - value, &place)
     if entry != NULL:  # its name is known, and so a token
-        if entry.kind and not add_plain_fact(facts, entry.kind, entry.sense, value, stop - value):
-            return NULL
-        add_reference(entry.pair)
-        return entry.pair
+        if latest != NULL:
+            latest[0] = <uint16_t> (entry - cache.pairs)
+        return take_pair(entry, facts, value)
     if not is_token(line, colon - line):
         return NULL
     pair = new_pair(line, colon - line, value, stop - value, &place, &kind)
@@ -424,6 +472,14 @@ cdef inline PyObject *read_field(const char *line, const char *colon, const char
         return NULL
     Py_INCREF(pair)
     return <PyObject *> pair
+
+
+cdef inline size_t hash_beginning(const char *line) noexcept nogil:
+    cdef uint64_t word, other
+    memcpy(&word, line, 8)
+    memcpy(&other, line + 8, 8)
+    word = word * <uint64_t> 0x9E3779B97F4A7C15 ^ other * <uint64_t> 0xC2B2AE3D27D4EB4F
+    return word >> 55
 
 
 cdef inline Sense sense_of(Kind kind, const char *value, size_t length) noexcept nogil:

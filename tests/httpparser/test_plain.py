@@ -166,3 +166,21 @@ def test_proxy_connection_means_nothing():
     assert end is None
     assert keep_alive
     assert events.count("end") == 2
+
+
+def test_what_a_line_cannot_hold_is_no_line():
+    """A RequestHead of any octets is kept too, and no later line is taken for it."""
+    for value in (b"a\r\nX: b", b" a", b"a\t", b"a\0", b"a\x7f", b"\r\n"):
+        for _ in range(3):
+            RequestHead("GET", b"/", "1.1", [(b"host", b"a"), (b"accept", value)])
+        check(b"GET / HTTP/1.1\r\nhost: a\r\naccept: %b\r\nConnection: close\r\n\r\n" % value)
+
+
+def test_lines_that_begin_alike():
+    """The last line with the same 16 octets is looked at first; here it is always another."""
+    values = [b"a" * 12 + end for end in (b"", b"b", b"bc", b"bcd" * 9, b"x" * 40, b"y" * 40)]
+    for first in values:
+        for second in values:
+            for rest in (b"\r\n", b" \r\n", b"\n", b"\r\n c\r\n"):
+                lines = b"Accept: %b\r\nAccept: %b" % (first, second)
+                check(b"GET / HTTP/1.1\r\nHost: a\r\n" + lines + rest + b"\r\n")
