@@ -65,6 +65,7 @@ cdef enum:
     MOST_PORT = 65535
     NAME_SLOTS = 512
     LONGEST_NAME = 64
+    NAME_WORDS = 8  # of eight octets: the longest name
     PAIR_SLOTS = 1024  # 2 ** 10: the slot is the 10 highest bits of a hash
     BEGINNINGS = 512  # 2 ** 9
     BEGINNING = 16  # octets of a line
@@ -97,6 +98,7 @@ cdef struct Place:
     Pair *entry  # borrowed from the cache; NULL: not to be kept
     uint32_t *seen  # likewise
     uint32_t hash
+    Name *known  # borrowed: the name's, after new_pair(); NULL: it is not well known
 
 cdef struct Cache:
     Pair[PAIR_SLOTS] pairs
@@ -223,16 +225,28 @@ cdef void intern_names() except *:
         names[slot].secret = name in SECRETS
 
 
+cdef inline uint64_t lower_word(uint64_t word) noexcept nogil:
+    """Eight octets in lower case."""
+    cdef uint64_t low = word & <uint64_t> 0x7F7F7F7F7F7F7F7F
+    # The highest bit of an octet is set in the first sum from "A" on, in the second after "Z".
+    cdef uint64_t from_a = low + <uint64_t> 0x3F3F3F3F3F3F3F3F
+    cdef uint64_t after_z = low + <uint64_t> 0x2525252525252525
+    return word | (from_a & ~after_z & ~word & <uint64_t> 0x8080808080808080) >> 2
+
+
 cdef bytes lower_name(const char *name, size_t length, Name **known):
     """The lower-case name: interned when it is well known, then `known` says which."""
-    cdef char[LONGEST_NAME] buffer
+    cdef uint64_t[NAME_WORDS] words
+    cdef const char *buffer = <const char *> words
     cdef uint64_t value
     cdef size_t i, slot
     known[0] = NULL
-    if length > LONGEST_NAME:
+    if length > LONGEST_NAME or length == 0:
         return PyBytes_FromStringAndSize(name, length).lower()
-    for i in range(length):
-        buffer[i] = lower(name[i])
+    words[(length - 1) >> 3] = 0
+    memcpy(words, name, length)
+    for i in range((length + 7) >> 3):
+        words[i] = lower_word(words[i])
     value = hash_bytes(buffer, length)
     slot = value & (NAME_SLOTS - 1)
     while names[slot].name:
@@ -309,8 +323,8 @@ cdef inline Pair *find_pair(const char *name, size_t name_length, const char *va
 
 cdef tuple new_pair(const char *name, size_t name_length, const char *value, size_t value_length,
                     Place *place, Kind *kind):
-    cdef Name *known
-    cdef bytes first = lower_name(name, name_length, &known)
+    cdef bytes first = lower_name(name, name_length, &place.known)
+    cdef Name *known = place.known
     cdef bytes second = PyBytes_FromStringAndSize(value, value_length)
     cdef tuple pair = PyTuple_New(2)
     Py_INCREF(first)
@@ -464,9 +478,9 @@ cdef PyObject *scan_line(const char *line, const char *end, Cache *cache, Facts 
         if latest != NULL:
             latest[0] = <uint16_t> (entry - cache.pairs)
         return take_pair(entry, facts, value)
-    if not is_token(line, colon - line):
-        return NULL
     pair = new_pair(line, colon - line, value, stop - value, &place, &kind)
+    if place.known == NULL and not is_token(line, colon - line):
+        return NULL
     if kind and not add_plain_fact(facts, kind, sense_of(kind, value, stop - value), value,
                                    stop - value):
         return NULL
