@@ -295,15 +295,12 @@ cdef inline uint64_t hash_pair(const char *name, size_t name_length, const char 
 cdef inline Pair *find_pair(const char *name, size_t name_length, const char *value,
                             size_t value_length, Place *place) noexcept:
     """What is kept of the pair, else NULL; `place` is for new_pair()."""
-    cdef Cache *cache
+    cdef Cache *cache = cache_of_thread()
     cdef Pair *entry
     cdef uint64_t hash
     cdef size_t slot
     place.entry = NULL
-    if name_length + value_length > LONGEST_PAIR or name_length == 0:
-        return NULL
-    cache = cache_of_thread()
-    if cache == NULL:
+    if cache == NULL or name_length + value_length > LONGEST_PAIR or name_length == 0:
         return NULL
     hash = hash_pair(name, name_length, value, value_length)
     slot = hash >> 54
@@ -344,10 +341,9 @@ cdef void keep_pair(Pair *entry, tuple pair, const char *name, size_t name_lengt
                     const char *value, size_t value_length, Kind kind) noexcept:
     """Only a value that a line of HTTP/1 can have: such lines are taken without another look."""
     cdef PyObject *old = entry.pair
-    cdef char *line
-    if not is_line_value(value, value_length):
-        return
-    line = <char *> malloc(name_length + value_length + AROUND)
+    cdef char *line = NULL
+    if is_line_value(value, value_length):
+        line = <char *> malloc(name_length + value_length + AROUND)
     if line == NULL:
         return
     memcpy(line, name, name_length)
@@ -401,10 +397,8 @@ cdef list read_fields(const char **at, const char *end, Limits limits, Facts *fa
     cdef const char *line = at[0]
     cdef Cache *cache = cache_of_thread()
     cdef list result
-    if cache == NULL:
-        return None
     try:
-        while end - line >= 2:
+        while cache != NULL and end - line >= 2:
             if line[0] == c'\r':
                 if line[1] != c'\n':
                     return None
