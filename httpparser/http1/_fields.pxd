@@ -52,6 +52,7 @@ cdef list read_fields(const char **at, const char *end, Limits limits, Facts *fa
 cdef int add_fact(Facts *facts, Kind kind, const char *value, size_t length, bint strict) except -1
 cdef tuple make_pair(const char *name, size_t name_length, const char *value, size_t value_length,
                      Kind *kind)
+cdef tuple make_host(const char *value, size_t length)
 
 cdef bint is_token(const char *at, size_t length) noexcept nogil
 cdef int64_t parse_length(const char *value, size_t length) noexcept nogil

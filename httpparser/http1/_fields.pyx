@@ -383,6 +383,18 @@ cdef tuple make_pair(const char *name, size_t name_length, const char *value, si
     return new_pair(name, name_length, value, value_length, &place, kind)
 
 
+cdef tuple make_host(const char *value, size_t length):
+    """The Host field; raises HttpParserError for what is not a host and port."""
+    cdef Kind kind
+    cdef Place place
+    cdef Pair *entry = find_pair(b"host", 4, value, length, &place)
+    if entry != NULL and entry.sense == VALID_HOST:
+        return <tuple> entry.pair
+    if not is_valid_host(value, length):
+        raise bad_host()
+    return new_pair(b"host", 4, value, length, &place, &kind)
+
+
 # -- field lines as they arrive --------------------------------------------------------------------
 
 cdef list read_fields(const char **at, const char *end, Limits limits, Facts *facts):
@@ -595,7 +607,7 @@ cdef int add_fact(Facts *facts, Kind kind, const char *value, size_t length, bin
     if kind == HOST:
         facts.hosts += 1
         if strict and not is_valid_host(value, length):
-            raise HttpParserError("the Host field is not a host and port", code="STRICT_HOST")
+            raise bad_host()
     elif kind == CONNECTION:
         facts.close |= token_in_list(value, length, b"close", 5)
         facts.keep_alive |= token_in_list(value, length, b"keep-alive", 10)
@@ -621,6 +633,10 @@ cdef int add_fact(Facts *facts, Kind kind, const char *value, size_t length, bin
     elif kind == TE:
         facts.trailers |= token_in_list(value, length, b"trailers", 8)
     return 0
+
+
+cdef object bad_host():
+    return HttpParserError("the Host field is not a host and port", code="STRICT_HOST")
 
 
 cdef int add_expectation(Facts *facts, bytes value) except -1:
