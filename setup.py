@@ -94,6 +94,8 @@ def extension(
 
 MODULES = [
     extension("httpparser._cpu", cflags=["-O2"]),  # runs on any processor, to say what is missing
+    extension("httpparser.http1._limits"),
+    extension("httpparser.http1._fields"),
     extension("httpparser.http1._head"),
     extension("httpparser.http1._parser", LLHTTP_SOURCES),
     extension("httpparser.http1._events"),

@@ -2,7 +2,7 @@
 
 HTTP/1.1 has two interfaces: the callback classes of httptools (`HttpRequestParser`,
 `HttpResponseParser`, `parse_url`), and the batch classes (`RequestParser`, `ResponseParser`), which
-return whole heads.
+return whole heads; `WholeRequestParser` returns whole requests.
 """
 
 try:
@@ -47,6 +47,8 @@ from .http1 import (
     ResponseHead,
     ResponseParser,
     Trailers,
+    WholeRequest,
+    WholeRequestParser,
     write_response_head,
 )
 from .httptools import (
@@ -92,6 +94,8 @@ __all__ = [
     "TransferCodingNotImplemented",
     "UriTooLong",
     "VersionNotSupported",
+    "WholeRequest",
+    "WholeRequestParser",
     "__version__",
     "get_include",
     "install_as_httptools",

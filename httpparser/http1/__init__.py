@@ -2,10 +2,20 @@
 
 from typing import Final
 
-from ._events import Chunk, End, RequestParser, ResponseParser, Trailers
-from ._head import TCHAR, RequestHead, ResponseHead
+from ._events import (
+    Chunk,
+    End,
+    RequestParser,
+    ResponseParser,
+    Trailers,
+    WholeRequest,
+    WholeRequestParser,
+)
+from ._fields import TCHAR
+from ._head import RequestHead, ResponseHead
+from ._limits import Limits
 from ._output import write_response_head
-from ._parser import LLHTTP_VERSION, Limits
+from ._parser import LLHTTP_VERSION
 
 END: Final = End.END  # the event that ends each message
 
@@ -21,5 +31,7 @@ __all__ = [
     "ResponseHead",
     "ResponseParser",
     "Trailers",
+    "WholeRequest",
+    "WholeRequestParser",
     "write_response_head",
 ]

@@ -4,9 +4,19 @@ from typing import Any, Literal, TypeAlias
 from typing_extensions import Buffer, disjoint_base
 
 from ._head import RequestHead, ResponseHead
-from ._parser import Limits, Parser
+from ._limits import Limits
+from ._parser import Parser
 
-__all__ = ("BatchParser", "Chunk", "End", "RequestParser", "ResponseParser", "Trailers")
+__all__ = (
+    "BatchParser",
+    "Chunk",
+    "End",
+    "RequestParser",
+    "ResponseParser",
+    "Trailers",
+    "WholeRequest",
+    "WholeRequestParser",
+)
 
 class End(Enum):
     END = "END"
@@ -56,6 +66,30 @@ class RequestParser(BatchParser):
     def resume(self) -> list[RequestHead | _Body]: ...
     def feed_eof(self) -> list[RequestHead | _Body]: ...
     def switch(self) -> list[RequestHead | _Body]: ...
+
+@disjoint_base
+class WholeRequest(RequestHead):
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def trailer_fields(self) -> list[tuple[bytes, bytes]] | None: ...
+
+@disjoint_base
+class WholeRequestParser(BatchParser):
+    def __init__(
+        self,
+        *,
+        strict: bool = True,
+        limits: Limits | None = None,
+        lenient: int = 0,
+        any_method: bool = False,
+        pause: bool = False,
+    ) -> None: ...
+    @property
+    def expect_continue(self) -> bool: ...
+    def feed(self, data: Buffer) -> list[WholeRequest]: ...
+    def resume(self) -> list[WholeRequest]: ...
+    def feed_eof(self) -> list[WholeRequest]: ...
 
 @disjoint_base
 class ResponseParser(BatchParser):

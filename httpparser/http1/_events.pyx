@@ -1,25 +1,34 @@
 """The batch interface: bytes in, a list of events out."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint8_t, uint64_t
+from libc.stdlib cimport free
 
 from enum import Enum
 
 from httpparser._threads cimport acquire, release, set_immortal
-from httpparser.http1._head cimport ResponseHead
-from httpparser.http1._parser cimport CONTINUE, HELD, NO_BODY, SWITCH, SWITCHED, Limits, Parser
+from httpparser.http1._head cimport RequestHead, ResponseHead, add_members
+from httpparser.http1._limits cimport Limits
+from httpparser.http1._parser cimport CONTINUE, HELD, NO_BODY, SWITCH, SWITCHED, Parser
+from httpparser.http1._span cimport Span, append, forget
 
 from httpparser.errors import HttpParserError
 
-__all__ = ("BatchParser", "Chunk", "End", "RequestParser", "ResponseParser", "Trailers")
+__all__ = (
+    "BatchParser", "Chunk", "End", "RequestParser", "ResponseParser", "Trailers", "WholeRequest",
+    "WholeRequestParser",
+)
 
 cdef enum:
     WORTH_A_VIEW = 4096  # below this a copy is cheaper than a memoryview
     EVERY_LENIENCY = 0x3FF  # llhttp 9.4.3 loops for ever on NUL under LENIENT_HEADER_VALUE_RELAXED
 
 cdef Limits DEFAULTS = Limits()
+cdef Limits WHOLE_DEFAULTS = Limits(body=1048576)
+cdef bytes NO_BYTES = b""
 
 
 class End(Enum):
@@ -34,6 +43,7 @@ class End(Enum):
 cdef object MESSAGE_END = End.END
 set_immortal(MESSAGE_END)
 set_immortal(DEFAULTS)
+set_immortal(NO_BYTES)
 
 
 cdef class Trailers:
@@ -53,6 +63,30 @@ cdef class Chunk:
 
     def __repr__(self):
         return f"Chunk({self.size}, {self.extensions!r})"
+
+
+cdef extern from *:
+    """
+    /* Room for a head and END, which are most of what one call returns. */
+    static inline PyObject *httpparser_new_events(void) {
+        PyObject *events = PyList_New(2);
+        if (events != NULL)
+            Py_SET_SIZE(events, 0);
+        return events;
+    }
+
+    static inline int httpparser_add_event(PyObject *events, PyObject *event) {
+        Py_ssize_t size = PyList_GET_SIZE(events);
+        if (size >= 2)
+            return PyList_Append(events, event);
+        Py_SET_SIZE(events, size + 1);
+        Py_INCREF(event);
+        PyList_SET_ITEM(events, size, event);
+        return 0;
+    }
+    """
+    list new_events "httpparser_new_events"()
+    int add_event "httpparser_add_event"(list, object) except -1
 
 
 cdef bytes copy(object data):
@@ -84,11 +118,13 @@ cdef class BatchParser(Parser):
         self.setup(False, DEFAULTS)
         self.drop_pending()
 
+    @cython.final
     cdef int enter(self) except -1:
         if not acquire(&self.busy):
             raise RuntimeError("the parser is parsing already: give each thread its own")
         return 0
 
+    @cython.final
     cdef void leave(self) noexcept:
         release(&self.busy)
 
@@ -109,38 +145,38 @@ cdef class BatchParser(Parser):
         return 0
 
     cdef int on_head(self, object head) except -1:
-        self.events.append(head)
+        add_event(self.events, head)
         return CONTINUE
 
     cdef int on_body(self, const char *at, size_t length) except -1:
         cdef bytes owner = self.owner
         cdef Py_ssize_t start
         if owner is None:
-            self.events.append(PyBytes_FromStringAndSize(at, length))
+            add_event(self.events, PyBytes_FromStringAndSize(at, length))
         elif length == <size_t> PyBytes_GET_SIZE(owner):
-            self.events.append(owner)
+            add_event(self.events, owner)
         elif length < WORTH_A_VIEW:
-            self.events.append(PyBytes_FromStringAndSize(at, length))
+            add_event(self.events, PyBytes_FromStringAndSize(at, length))
         else:
             start = at - PyBytes_AS_STRING(owner)
-            self.events.append(memoryview(owner)[start:start + length])
+            add_event(self.events, memoryview(owner)[start:start + length])
         return 0
 
     cdef int on_chunk(self, uint64_t size, bytes extensions) except -1:
         cdef Chunk chunk = Chunk.__new__(Chunk)
         chunk.size = size
         chunk.extensions = extensions
-        self.events.append(chunk)
+        add_event(self.events, chunk)
         return 0
 
     cdef int on_trailers(self, list headers) except -1:
         cdef Trailers trailers = Trailers.__new__(Trailers)
         trailers.headers = headers
-        self.events.append(trailers)
+        add_event(self.events, trailers)
         return 0
 
     cdef int on_end(self) except -1:
-        self.events.append(MESSAGE_END)
+        add_event(self.events, MESSAGE_END)
         self.is_paused = self.pause
         return self.pause
 
@@ -222,9 +258,11 @@ cdef class BatchParser(Parser):
         """Whether what follows is another protocol's."""
         return self.phase == SWITCHED
 
+    @cython.final
     cdef bint is_stopped(self) noexcept:
         return self.is_paused or self.phase == HELD or self.phase == SWITCHED
 
+    @cython.final
     cdef int drop_pending(self) except -1:
         self.pending = b""
         self.pending_at = 0
@@ -233,6 +271,7 @@ cdef class BatchParser(Parser):
         self.is_paused = False
         return 0
 
+    @cython.final
     cdef int join_pending(self) except -1:
         if self.pending_at or self.queue:
             self.pending = b"".join([self.pending[self.pending_at:], *self.queue])
@@ -240,6 +279,7 @@ cdef class BatchParser(Parser):
             self.queue = []
         return 0
 
+    @cython.final
     cdef list parse_pending(self):
         cdef bytes data
         cdef Py_ssize_t start
@@ -252,8 +292,9 @@ cdef class BatchParser(Parser):
         self.is_paused = False
         return self.parse(data, start)
 
+    @cython.final
     cdef list parse(self, object data, Py_ssize_t start):
-        cdef list events = []
+        cdef list events = new_events()
         self.events = events
         try:
             if PyBytes_CheckExact(data):
@@ -271,6 +312,7 @@ cdef class BatchParser(Parser):
             self.events = None
         return events
 
+    @cython.final
     cdef int parse_bytes(self, bytes data, Py_ssize_t start) except -1:
         cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
         start += self.execute(PyBytes_AS_STRING(data) + start, length - start)
@@ -279,6 +321,7 @@ cdef class BatchParser(Parser):
             self.pending_at = start
         return 0
 
+    @cython.final
     cdef int parse_buffer(self, object data) except -1:
         cdef Py_buffer view
         cdef Py_ssize_t consumed
@@ -326,6 +369,89 @@ cdef class RequestParser(BatchParser):
             self.leave()
 
 
+cdef class WholeRequest(RequestHead):
+    """A request with its body.
+
+    `body` is bytes; `trailer_fields` are those after a chunked body, in the form of `headers`, or
+    None (RFC 9110 6.5). The rest is that of a RequestHead.
+    """
+
+    cdef readonly bytes body
+    cdef readonly list trailer_fields
+
+    def __cinit__(self, *args):
+        self.body = NO_BYTES
+
+    def __repr__(self):
+        return (
+            f"<WholeRequest {self.method} {self.target!r} HTTP/{self.version}, "
+            f"{len(self.body)} bytes>"
+        )
+
+
+cdef class WholeRequestParser(BatchParser):
+    """Requests for who wants each of them as one object: `feed()` returns a list of WholeRequest.
+
+    A body is kept here until it is complete, so that its length is always limited: to 1 MiB, unless
+    `limits` says otherwise. Upgrades are ignored. The options are those of RequestParser.
+    """
+
+    cdef WholeRequest current  # whose body is still to come, else None
+    cdef Span body  # of `current`, so far
+
+    def __init__(self, *, bint strict=True, Limits limits=None, int lenient=0,
+                 bint any_method=False, bint pause=False):
+        self.configure(False, strict, WHOLE_DEFAULTS if limits is None else limits, lenient, pause,
+                       False)
+        self.any_method = any_method
+
+    def __dealloc__(self):
+        free(self.body.buffer)
+
+    @property
+    def expect_continue(self):
+        """Whether the client waits for 100 (Continue) before it sends a body. RFC 9110 10.1.1"""
+        self.enter()
+        try:
+            return self.current is not None and self.current.expect_continue and (
+                self.body.length == 0
+            )
+        finally:
+            self.leave()
+
+    cdef int clear(self) except -1:
+        self.current = None
+        forget(&self.body)
+        return Parser.clear(self)
+
+    cdef RequestHead new_request(self):
+        return WholeRequest.__new__(WholeRequest)
+
+    cdef int on_head(self, object head) except -1:
+        self.current = <WholeRequest> head
+        return CONTINUE
+
+    cdef int on_body(self, const char *at, size_t length) except -1:
+        if length == <uint64_t> self.current.content_length:
+            self.current.body = PyBytes_FromStringAndSize(at, length)
+        else:
+            append(&self.body, at, length)
+        return 0
+
+    cdef int on_trailers(self, list headers) except -1:
+        self.current.trailer_fields = headers
+        return 0
+
+    cdef int on_end(self) except -1:
+        if self.body.length:
+            self.current.body = PyBytes_FromStringAndSize(self.body.at, self.body.length)
+            forget(&self.body)
+        add_event(self.events, self.current)
+        self.current = None
+        self.is_paused = self.pause
+        return self.pause
+
+
 cdef class ResponseParser(BatchParser):
     """Responses as a client reads them.
 
@@ -362,10 +488,22 @@ cdef class ResponseParser(BatchParser):
             self.leave()
 
     cdef int on_head(self, object head) except -1:
-        self.events.append(head)
+        add_event(self.events, head)
         if self.answered is not None:
             if self.answered == "HEAD":
                 return NO_BODY
             if self.answered == "CONNECT" and 200 <= (<ResponseHead> head).status < 300:
                 return SWITCH
         return CONTINUE
+
+
+cdef int make_members() except -1:
+    cdef WholeRequest request = WholeRequest.__new__(WholeRequest)
+    request.body = bytes([0, 0])
+    request.trailer_fields = []
+    return add_members(
+        request, {"body": request.body, "trailer_fields": request.trailer_fields}
+    )
+
+
+make_members()

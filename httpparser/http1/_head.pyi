@@ -2,9 +2,7 @@ from collections.abc import Iterable
 
 from typing_extensions import disjoint_base
 
-__all__ = ("TCHAR", "RequestHead", "ResponseHead")
-
-TCHAR: str
+__all__ = ("RequestHead", "ResponseHead")
 
 @disjoint_base
 class RequestHead:

@@ -5,7 +5,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from httpparser._threads cimport set_immortal
-from httpparser.http1._head cimport IN_VALUE, all_in, is_token
+from httpparser.http1._fields cimport IN_VALUE, all_in, is_token
 
 from http import HTTPStatus
 

@@ -1,6 +1,8 @@
 from libc.stdint cimport uint64_t
 
-from httpparser.http1._head cimport Facts
+from httpparser.http1._fields cimport Facts
+from httpparser.http1._head cimport RequestHead
+from httpparser.http1._limits cimport Limits
 from httpparser.http1._span cimport Span
 from httpparser.http1.llhttp cimport llhttp_t
 
@@ -27,15 +29,6 @@ cdef struct Field:
     size_t name_length
     size_t value_length
 
-cdef class Limits:
-    cdef readonly size_t request_line
-    cdef readonly size_t field
-    cdef readonly size_t fields
-    cdef readonly size_t count
-    cdef readonly size_t trailers
-    cdef readonly size_t chunk_extensions
-    cdef readonly uint64_t body
-
 cdef class Parser:
     cdef public bint strict  # refuse what RFC 9110 and 9112 refuse and llhttp does not
     cdef public bint any_method  # accept every token as a method
@@ -53,6 +46,7 @@ cdef class Parser:
 
     # To be overridden. Pointers are borrowed: valid during the call.
     cdef int on_head(self, object head) except -1  # an Action
+    cdef RequestHead new_request(self)  # an empty one, perhaps of a class that extends it
     cdef int on_body(self, const char *at, size_t length) except -1
     cdef int on_chunk(self, uint64_t size, bytes extensions) except -1
     cdef int on_trailers(self, list trailers) except -1
@@ -98,6 +92,7 @@ cdef class Parser:
 
     # The body.
     cdef uint64_t body_length
+    cdef uint64_t body_left  # of a plain request; 0: llhttp counts, or there is none
     cdef uint64_t chunk_start  # where the chunk-size line begins, or the CRLF before it
     cdef bint in_chunk_line
     cdef int digits  # of the chunk size in earlier inputs; negative: the size is complete

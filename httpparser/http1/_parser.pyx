@@ -14,10 +14,11 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from httpparser._threads cimport set_immortal
-from httpparser.http1._head cimport (
-    HTTP_1_0, HTTP_1_1, UPGRADE, Kind, RequestHead, ResponseHead, add_fact, clear_facts, is_token,
-    make_pair,
+from httpparser.http1._fields cimport (
+    UPGRADE, Facts, Kind, add_fact, clear_facts, is_token, make_pair, read_fields,
 )
+from httpparser.http1._head cimport HTTP_1_0, HTTP_1_1, RequestHead, ResponseHead
+from httpparser.http1._scan cimport target_end
 from httpparser.http1._span cimport append, copy_span, extend, forget
 from httpparser.http1.llhttp cimport *
 
@@ -29,7 +30,7 @@ from httpparser.errors import (
     IncompleteMessage, MethodNotImplemented, UriTooLong, VersionNotSupported,
 )
 
-__all__ = ("LLHTTP_VERSION", "Limits", "Parser")
+__all__ = ("LLHTTP_VERSION", "Parser")
 
 cdef enum:
     FIELDS_ON_STACK = 64
@@ -37,6 +38,7 @@ cdef enum:
     LONGEST_METHOD = 32
     LONGEST_EMPTY = 1024  # bytes of empty lines before a message
     MOST_DIGITS = 16
+    SHORTEST_HEAD = 18  # "GET / HTTP/1.1" and two line ends; _scan needs 16
     VERSION_LENGTH = 8  # of "HTTP/1.1"
 
 cdef extern from *:
@@ -67,39 +69,6 @@ ERRORS = {
     HPE_PAUSED_H2_UPGRADE: VersionNotSupported,
 }
 LLHTTP_VERSION = f"{LLHTTP_VERSION_MAJOR}.{LLHTTP_VERSION_MINOR}.{LLHTTP_VERSION_PATCH}"
-
-
-cdef class Limits:
-    """How much a message may hold, in bytes; 0 lifts a limit.
-
-    `request_line` (414; a response's status line too), `field` (one field line, 431), `fields`
-    (all of them, 431), `count` (their number, 431), `trailers` (431), `chunk_extensions` (per
-    message, 413), `body` (413; not limited by default).
-    """
-
-    def __init__(self, *, size_t request_line=8192, size_t field=16384, size_t fields=65536,
-                 size_t count=128, size_t trailers=16384, size_t chunk_extensions=16384,
-                 uint64_t body=0):
-        cdef size_t none = <size_t> -1
-        self.request_line = request_line or none
-        self.field = field or none
-        self.fields = fields or none
-        self.count = count or none
-        self.trailers = trailers or none
-        self.chunk_extensions = chunk_extensions or none
-        self.body = body or <uint64_t> -1
-
-    def __repr__(self):
-        return (
-            f"Limits(request_line={shown(self.request_line)}, field={shown(self.field)}, "
-            f"fields={shown(self.fields)}, count={shown(self.count)}, "
-            f"trailers={shown(self.trailers)}, chunk_extensions={shown(self.chunk_extensions)}, "
-            f"body={shown(self.body)})"
-        )
-
-
-cdef object shown(uint64_t limit):
-    return 0 if limit == <uint64_t> -1 else limit
 
 
 cdef class Parser:
@@ -206,6 +175,9 @@ cdef class Parser:
     cdef int on_head(self, object head) except -1:
         return CONTINUE
 
+    cdef RequestHead new_request(self):
+        return RequestHead.__new__(RequestHead)
+
     cdef int on_body(self, const char *at, size_t length) except -1:
         return 0
 
@@ -230,30 +202,44 @@ cdef inline uint64_t offset_of(Parser self, const char *at) noexcept:
 cdef inline Py_ssize_t run(Parser self, const char *data, size_t length) except -1:
     cdef const char *at = data
     cdef const char *end = data + length
+    cdef const char *after
     cdef llhttp_errno_t code
+    cdef bint stop
     while True:
         if self.phase == START:
-            at = begin_message(self, at, end)
-            if at == end:
-                break
+            after = read_plain(self, at, end)
+            if after == NULL:
+                at = begin_message(self, at, end)
+                if at == end:
+                    break
+            else:
+                at = after
         elif self.phase == SWITCHED or self.phase == HELD:
             break
-        code = llhttp_execute(&self.llhttp, at, end - at)
-        if code == HPE_OK:
-            at = end
-            break
-        at = llhttp_get_error_pos(&self.llhttp)
-        if code != HPE_PAUSED:
-            raise failure(self, code)
-        llhttp_resume(&self.llhttp)
+        if self.body_left:
+            at = read_body(self, at, end)
+            if self.body_left:
+                break
         if self.phase == END:
-            if end_message(self):
-                return at - data
-            if at == end:
-                return length
-        else:  # paused at the head: held, or to learn where the first chunk begins
-            if self.llhttp.flags & F_CHUNKED:
-                begin_chunk_line(self, offset_of(self, at))
+            stop = end_plain(self)
+        else:
+            code = llhttp_execute(&self.llhttp, at, end - at)
+            if code == HPE_OK:
+                at = end
+                break
+            at = llhttp_get_error_pos(&self.llhttp)
+            if code != HPE_PAUSED:
+                raise failure(self, code)
+            llhttp_resume(&self.llhttp)
+            if self.phase != END:  # at the head: held, or to learn where the first chunk begins
+                if self.llhttp.flags & F_CHUNKED:
+                    begin_chunk_line(self, offset_of(self, at))
+                continue
+            stop = end_message(self)
+        if stop:
+            return at - data
+        if at == end:
+            return length
     if self.phase != START:
         suspend(self, at)
     return at - data
@@ -277,6 +263,7 @@ cdef inline void forget_message(Parser self) noexcept:
     self.field_count = 0
     self.section_length = 0
     self.body_length = 0
+    self.body_left = 0
     self.in_chunk_line = False
     self.extensions_length = 0
     self.in_extension = False
@@ -375,6 +362,114 @@ cdef inline int end_message(Parser self) except -1:
     # RFC 9112 9.3: nothing follows the last message
     self.closed = not (self.keep_alive or self.llhttp.lenient_flags & LENIENT_KEEP_ALIVE)
     forget_message(self)
+    stop = self.on_end()
+    return stop or self.phase == SWITCHED
+
+
+# -- plain requests --------------------------------------------------------------------------------
+#
+# Most heads arrive whole and say nothing unusual. They are read here, a line at a time; llhttp goes
+# from octet to octet and has the rest: what is cut in two, wrong, chunked, to be upgraded or odd.
+# Both take the same requests for the same: tests/httpparser/test_plain.py compares them.
+
+cdef inline int plain_method(const char *at, size_t *length) noexcept nogil:
+    """llhttp's number of the method, -1 for one that is not plain; 8 octets can be read."""
+    if memcmp(at, b"GET ", 4) == 0:
+        length[0] = 3
+        return HTTP_GET
+    if memcmp(at, b"POST ", 5) == 0:
+        length[0] = 4
+        return HTTP_POST
+    if memcmp(at, b"HEAD ", 5) == 0:
+        length[0] = 4
+        return HTTP_HEAD
+    if memcmp(at, b"PUT ", 4) == 0:
+        length[0] = 3
+        return HTTP_PUT
+    if memcmp(at, b"PATCH ", 6) == 0:
+        length[0] = 5
+        return HTTP_PATCH
+    if memcmp(at, b"DELETE ", 7) == 0:
+        length[0] = 6
+        return HTTP_DELETE
+    if memcmp(at, b"OPTIONS ", 8) == 0:
+        length[0] = 7
+        return HTTP_OPTIONS
+    return -1
+
+
+cdef const char *read_plain(Parser self, const char *at, const char *end) except? NULL:
+    """The request's head; returns what is after it. NULL: it is not plain, and nothing has changed.
+    """
+    cdef const char *target
+    cdef const char *after
+    cdef const char *mark
+    cdef size_t length
+    cdef Facts facts
+    cdef RequestHead head
+    cdef list headers
+    cdef int method
+    cdef bint percent
+    if (
+        end - at < SHORTEST_HEAD or self.response or not self.strict or self.closed
+        or self.llhttp.lenient_flags or self.partial_method is not None
+    ):
+        return NULL
+    method = plain_method(at, &length)
+    if method < 0 or at[length + 1] != c'/':
+        return NULL
+    target = at + length + 1
+    after = target_end(target, end, &mark, &percent)
+    if (
+        end - after < 11 or memcmp(after, b" HTTP/1.", 8) != 0
+        or after[8] != c'1' and after[8] != c'0' or after[9] != c'\r' or after[10] != c'\n'
+        or <size_t> (after + 9 - at) > self.limits.request_line
+    ):
+        return NULL
+    at = after + 11
+    clear_facts(&facts)
+    headers = read_fields(&at, end, self.limits, &facts)
+    if headers is None:
+        return NULL
+    self.phase = LINE
+    self.stop = at  # where an error is
+    head = self.new_request()
+    head.method = <str> METHODS[method]
+    head.headers = headers
+    head.set_plain(HTTP_1_1 if after[8] == c'1' else HTTP_1_0, &facts, target, after, mark, percent)
+    self.keep_alive = head.keep_alive
+    if head.content_length > 0 and <uint64_t> head.content_length > self.limits.body:
+        raise body_too_large(self)
+    self.phase = BODY
+    self.action = self.on_head(head)
+    self.stop = end
+    if head.content_length > 0 and self.action != NO_BODY:
+        self.body_left = head.content_length
+    else:
+        self.phase = END
+    return at
+
+
+cdef inline const char *read_body(Parser self, const char *at, const char *end) except NULL:
+    """What is there of a body whose length is known, when its head was plain."""
+    cdef size_t length = min(<uint64_t> (end - at), self.body_left)
+    if length:
+        self.body_left -= length
+        self.stop = at + length  # where an error is
+        self.on_body(at, length)
+        self.stop = end
+        if self.body_left == 0:
+            self.phase = END
+    return at + length
+
+
+cdef inline int end_plain(Parser self) except -1:
+    """What end_message() does, where there is less to forget."""
+    cdef bint stop
+    self.phase = SWITCHED if self.action == SWITCH else START
+    self.closed = not self.keep_alive
+    self.action = CONTINUE
+    self.empty_lines = 0
     stop = self.on_end()
     return stop or self.phase == SWITCHED
 
@@ -577,7 +672,7 @@ cdef inline int check_version(Parser self) except -1:
 
 
 cdef RequestHead take_request(Parser self):
-    cdef RequestHead head = RequestHead.__new__(RequestHead)
+    cdef RequestHead head = self.new_request()
     cdef bint first = self.llhttp.http_major > 0 and self.llhttp.http_minor > 0
     if self.strict:
         check_version(self)
@@ -798,6 +893,8 @@ cdef int on_headers_complete(llhttp_t *llhttp) except -1:
         self.action = self.on_head(response)
         return frame_response(self, response)
     request = take_request(self)
+    if request.keep_alive:  # llhttp also heeds Proxy-Connection, which RFC 9112 C.2.2 does not
+        llhttp.flags = llhttp.flags & ~F_CONNECTION_CLOSE | F_CONNECTION_KEEP_ALIVE
     self.phase = BODY
     if self.hold and (request.upgrade is not None or llhttp.method == HTTP_CONNECT):
         self.phase = HELD

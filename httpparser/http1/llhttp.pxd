@@ -60,7 +60,14 @@ cdef extern from "llhttp.h":
         HTTP_FINISH_SAFE_WITH_CB
 
     ctypedef enum llhttp_method_t:
+        HTTP_DELETE
+        HTTP_GET
+        HTTP_HEAD
+        HTTP_POST
+        HTTP_PUT
         HTTP_CONNECT
+        HTTP_OPTIONS
+        HTTP_PATCH
         HTTP_QUERY
 
     ctypedef int (*llhttp_data_cb)(llhttp_t *, const char *at, size_t length) except -1

@@ -6,8 +6,8 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 from httpparser._threads cimport acquire, release
 from httpparser.http1._head cimport RequestHead
+from httpparser.http1._limits cimport Limits
 from httpparser.http1._output cimport Output
-from httpparser.http1._parser cimport Limits
 from httpparser.http2._session cimport CANCEL, NO_ERROR, Session, Stream, sendable
 
 from httpparser.http2._session import SessionError

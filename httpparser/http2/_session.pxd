@@ -1,8 +1,9 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from httpparser.http1._head cimport Facts, RequestHead
+from httpparser.http1._fields cimport Facts
+from httpparser.http1._head cimport RequestHead
+from httpparser.http1._limits cimport Limits
 from httpparser.http1._output cimport Output
-from httpparser.http1._parser cimport Limits
 from httpparser.http2.nghttp2 cimport nghttp2_nv, nghttp2_session
 
 # Where the input stops: nothing to wait for, or something that must not take for ever.

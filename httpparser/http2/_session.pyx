@@ -20,12 +20,13 @@ from libc.string cimport memcmp
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from httpparser._threads cimport set_immortal
-from httpparser.http1._head cimport (
-    CONTENT_LENGTH, EXPECT, HOST, IN_VALUE, OTHER, TE, Kind, RequestHead, add_fact, all_in,
-    clear_facts, equal_fold, is_token, make_pair, parse_length,
+from httpparser.http1._fields cimport (
+    CONTENT_LENGTH, EXPECT, HOST, IN_VALUE, OTHER, TE, Kind, add_fact, all_in, clear_facts,
+    equal_fold, is_token, make_host, make_pair, parse_length,
 )
+from httpparser.http1._head cimport RequestHead
+from httpparser.http1._limits cimport Limits
 from httpparser.http1._output cimport Output, as_bytes
-from httpparser.http1._parser cimport Limits
 from httpparser.http2.nghttp2 cimport *  # no-cython-lint
 
 import sys
@@ -930,16 +931,12 @@ cdef class Session:
         """Raises HttpParserError for what RFC 9110 and 9113 refuse and nghttp2 does not."""
         cdef RequestHead head = RequestHead.__new__(RequestHead)
         cdef bytes authority = self.authority
-        cdef Kind kind
         if authority is None:
             authority = self.host
         elif self.host is not None and self.host.lower() != authority.lower():
             raise HttpParserError(":authority and Host differ", code="STRICT_HOST")  # 8.3.1
         if authority is not None:
-            add_fact(&self.facts, HOST, PyBytes_AS_STRING(authority),
-                     PyBytes_GET_SIZE(authority), True)
-            self.fields[0] = make_pair(b"host", 4, PyBytes_AS_STRING(authority),
-                                       PyBytes_GET_SIZE(authority), &kind)
+            self.fields[0] = make_host(PyBytes_AS_STRING(authority), PyBytes_GET_SIZE(authority))
         else:
             del self.fields[0]
         head.headers = self.fields

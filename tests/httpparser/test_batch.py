@@ -804,6 +804,8 @@ def test_exports() -> None:
         "URL",
         "UriTooLong",
         "VersionNotSupported",
+        "WholeRequest",
+        "WholeRequestParser",
         "__version__",
         "get_include",
         "install_as_httptools",

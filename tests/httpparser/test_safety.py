@@ -363,7 +363,7 @@ def test_every_module_declares_that_it_needs_no_gil_and_none_several_interpreter
             assert declared[py_mod_gil] == not_used, name
         else:  # Cython leaves it out where there always is a GIL
             assert declared.get(py_mod_gil, not_used) == not_used, name
-    assert compiled == 9
+    assert compiled == 11
 
 
 def test_unused_headers_iterators_are_let_go() -> None:

@@ -22,6 +22,8 @@ from httpparser import (
     ResponseHead,
     ResponseParser,
     Trailers,
+    WholeRequest,
+    WholeRequestParser,
     httptools,
 )
 
@@ -89,6 +91,18 @@ def requests(data: bytes | bytearray | memoryview) -> list[str]:
     parser.feed("text")  # type: ignore[arg-type]
     RequestParser(limits=10)  # type: ignore[arg-type]
     return paths
+
+
+def whole_requests(data: bytes) -> bytes:
+    parser = WholeRequestParser(limits=Limits(body=1_000_000))
+    body = b""
+    for request in parser.feed(data):
+        assert_type(request, WholeRequest)
+        assert_type(request.headers, list[tuple[bytes, bytes]])
+        assert_type(request.trailer_fields, list[tuple[bytes, bytes]] | None)
+        body += request.body
+    assert_type(parser.expect_continue, bool)
+    return body
 
 
 def responses(data: bytes) -> int:
