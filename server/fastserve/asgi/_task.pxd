@@ -32,6 +32,7 @@ cdef class Waiter:
 
     cdef int wake(self) except -1
     cdef bint wake_now(self) except -1
+    cdef bint call(self, object callback, object context) except -1
 
 cdef class Awaitable:
     cdef object value  # owned: what awaiting gives
@@ -39,6 +40,7 @@ cdef class Awaitable:
     cdef Waiter waiter  # owned: the one that the Task waits on
 
     cdef Waiter wait_for(self)
+    cdef PySendResult step(self, PyObject **result) except? PYGEN_ERROR
 
 cdef Awaitable DONE  # of None; one object for all
 
