@@ -165,7 +165,11 @@ cdef class WaitQueue:
         In place its Task may have called anything, and be in the queue again, when this returns.
         """
         cdef Waiter waiter = self.first
-        self.remove(waiter)
+        if self.others is None:
+            self.first = None
+            waiter.queue = None
+        else:
+            self.remove(waiter)
         if not now or waiter.callback is None:
             return waiter.wake()
         self.spare = waiter

@@ -1,5 +1,6 @@
 """One WebSocket connection without sockets: bytes and messages, both ways (RFC 6455 5 to 7)."""
 
+from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
@@ -64,6 +65,15 @@ cdef class Protocol:
     cpdef bytes encode_binary(self, bytes data)
     cpdef bytes ping(self, bytes payload=*)
     cpdef bytes close(self, int code=*, str reason=*)
+
+    cdef inline int take(self, bytes data) except -1:
+        """feed(), called from C."""
+        if self.at < self.end:
+            data = self.data[self.at:] + data
+        self.data = data
+        self.at = 0
+        self.end = PyBytes_GET_SIZE(data)
+        return 0
 
     cdef int drop(self) except -1
     cdef object whole_message(self)

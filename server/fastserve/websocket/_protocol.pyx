@@ -326,11 +326,7 @@ cdef class Protocol:
 
     cpdef feed(self, bytes data):
         """Take what arrived; nothing is parsed until next_event()."""
-        if self.at < self.end:
-            data = self.data[self.at:] + data
-        self.data = data
-        self.at = 0
-        self.end = PyBytes_GET_SIZE(data)
+        self.take(data)
 
     cdef int drop(self) except -1:
         """All of it has been read: an idle connection keeps nothing of it."""

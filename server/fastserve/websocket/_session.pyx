@@ -96,33 +96,38 @@ cdef class Inbox:
     def __init__(self, Py_ssize_t max_count):
         self.max_count = max(1, max_count)
 
-    cdef int put(self, object message) except -1:
+    cdef inline int put(self, object message) except -1:
         """Add a str or bytes."""
         self.count += 1
         self.size += size_of(message)
-        if self.first is None:
-            self.first = message
-        elif self.rest is None:
-            self.rest = [message]
-        else:
-            self.rest.append(message)
+        if self.first is not None:
+            return self._put_behind(message)
+        self.first = message
         return 0
 
-    cdef object take(self):
-        """The oldest; None when there is none."""
+    cdef int _put_behind(self, object message) except -1:
+        if self.rest is None:
+            self.rest = []
+        self.rest.append(message)
+        return 0
+
+    cdef inline object take(self):
+        """The oldest of them; there must be one."""
         cdef object message = self.first
-        if message is None:
-            return None
         self.count -= 1
         self.size -= size_of(message)
         self.first = None
         if self.rest is not None:
-            self.first = self.rest[self.taken]
-            self.taken += 1
-            if self.taken == len(self.rest):
-                self.rest = None
-                self.taken = 0
+            self._move_up()
         return message
+
+    cdef int _move_up(self) except -1:
+        self.first = self.rest[self.taken]
+        self.taken += 1
+        if self.taken == len(self.rest):
+            self.rest = None
+            self.taken = 0
+        return 0
 
     cdef int clear(self) except -1:
         """Drop all."""
@@ -462,7 +467,7 @@ cdef class Session:
         if stream.counters is not None:
             stream.counters.counts.totals.bytes_received += len(data)
         stream.in_turn = True
-        self.protocol.feed(data)
+        self.protocol.take(data)
         if self.receivers.first is not None:
             message = self._whole_message()
             if message is None:
@@ -633,10 +638,14 @@ cdef class Session:
         if not self.connected:
             self.connected = True
             return {"type": "websocket.connect"}
-        message = self.inbox.take() if self.inbox.first is not None else self._whole_message()
-        if message is None and self._has_unread():
-            self._pull(1)
+        if self.inbox.first is not None:
             message = self.inbox.take()
+        else:
+            message = self._whole_message()
+            if message is None and self._has_unread():
+                self._pull(1)
+                if self.inbox.first is not None:
+                    message = self.inbox.take()
         if self.stream.paused and self.inbox.first is None and self.protocol is not None:
             self._pause_or_resume()  # also when what was unread is only the beginning of a frame
         if message is not None:
