@@ -346,9 +346,9 @@ cdef class Protocol:
             raise
 
     cdef object whole_message(self):
-        """The next message if it is plain, in one frame, and all of it has come; else None.
+        """The next message if it is plain, in one frame of usual size, and all of it has come.
 
-        None leaves everything as it is, for read() to look at.
+        None leaves everything as it is, for _next() to look at.
         """
         cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(self.data) + self.at
         cdef Py_ssize_t left = self.end - self.at
@@ -359,7 +359,7 @@ cdef class Protocol:
             return None
         if at[0] != (FIN | TEXT) and at[0] != (FIN | BINARY):
             return None
-        length = at[1] - 0x80  # negative without a mask: for read() to refuse
+        length = at[1] - 0x80  # negative without a mask: for _next() to refuse
         if length == 126:
             used = 8
             if left < used:
@@ -382,7 +382,9 @@ cdef class Protocol:
 
     cdef object read(self):
         """next_event() for one who calls fail() after a ProtocolError."""
-        cdef object event = None if self.ignoring else self._next()
+        cdef object event = self.whole_message()
+        if event is None and not self.ignoring:
+            event = self._next()
         if self.ignoring or self.at == self.end:
             self.drop()
         return event
