@@ -19,8 +19,8 @@ from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport (
-    DONE, PYGEN_NEXT, PYGEN_RETURN, PYGEN_ERROR, Awaitable, PySendResult, Stepper, Waiter, WaitQueue,
-    stepper_of,
+    DONE, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Awaitable, PySendResult, Stepper, Waiter,
+    WaitQueue, stepper_of,
 )
 from fastserve.websocket._protocol cimport Protocol
 
