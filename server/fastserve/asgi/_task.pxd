@@ -6,6 +6,14 @@ cdef extern from "Python.h":
         PYGEN_ERROR
         PYGEN_NEXT
 
+    void Py_INCREF(PyObject *)
+
+cdef inline PySendResult give(PySendResult how, object given, PyObject **result) noexcept:
+    """What a step returns, with what it gives."""
+    result[0] = <PyObject *> given
+    Py_INCREF(result[0])
+    return how
+
 # Those that wait for the same thing.
 cdef class WaitQueue:
     cdef object loop  # owned: the event loop, which outlives every connection

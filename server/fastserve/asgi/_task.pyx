@@ -9,8 +9,7 @@ the place of an asyncio.Future. That saves the trip through the event loop: the 
 what the Task waits for can step it in place. If the Task's coroutine is a Stepper, it steps the app
 by hand and leaves the Task as it is: no trip through the Task.
 
-To make one, subclass Awaitable and override `wait_for`, which looks at the state it depends on (or
-`step`, to give a value without keeping it):
+To make one, subclass Awaitable and override `wait_for`, which looks at the state it depends on:
 
     cdef class Take(Awaitable):
         cdef Box box
@@ -60,7 +59,6 @@ __all__ = ("Awaitable", "Driver", "Job", "Park", "Runner", "Stepper", "WaitQueue
 
 cdef extern from "Python.h":
     PySendResult PyIter_Send(object iterator, object value, PyObject **result) except PYGEN_ERROR
-    void Py_INCREF(PyObject *)
     void Py_DECREF(PyObject *)
     void Py_XDECREF(PyObject *)
     void PyErr_SetObject(object, object) noexcept
@@ -165,11 +163,7 @@ cdef class WaitQueue:
         In place its Task may have called anything, and be in the queue again, when this returns.
         """
         cdef Waiter waiter = self.first
-        if self.others is None:
-            self.first = None
-            waiter.queue = None
-        else:
-            self.remove(waiter)
+        self.remove(waiter)
         if not now or waiter.callback is None:
             return waiter.wake()
         self.spare = waiter
@@ -279,27 +273,19 @@ cdef class Awaitable:
         return self.send(None)
 
     cdef PySendResult step(self, PyObject **result) except? PYGEN_ERROR:
-        """One step: the waiter to wait on, or the value."""
+        """One step: the waiter or the value. Override it to give a value without keeping it."""
         if not self.done:
             self.waiter = self.wait_for()
             if self.waiter is not None:
-                result[0] = <PyObject *> self.waiter
-                Py_INCREF(result[0])
-                return PYGEN_NEXT
+                return give(PYGEN_NEXT, self.waiter, result)
             self.done = True
-        result[0] = <PyObject *> self.value
-        Py_INCREF(result[0])
-        return PYGEN_RETURN
+        return give(PYGEN_RETURN, self.value, result)
 
     def send(self, value):
         """One step, as of a coroutine."""
         cdef PyObject *result = NULL
         cdef PySendResult how = self.step(&result)
-        cdef object given = <object> result
-        Py_DECREF(result)
-        if how == PYGEN_NEXT:
-            return given
-        raise StopIteration(given)
+        return taken(how, result)
 
     def throw(self, kind, value=None, traceback=None):
         """End it with an exception."""
@@ -313,6 +299,15 @@ cdef class Awaitable:
         self.waiter = None
 
 
+cdef object taken(PySendResult how, PyObject *result):
+    """What a coroutine's send() returns after such a step; StopIteration with what it raises."""
+    cdef object given = <object> result
+    Py_DECREF(result)
+    if how == PYGEN_NEXT:
+        return given
+    raise StopIteration(given)
+
+
 # What `await` calls: am_send up to 3.11 and in Tasks, tp_iternext from 3.12 on. Without the first
 # each await costs a StopIteration there, and without the second a traceback. Subclasses in other
 # modules inherit both.
@@ -320,11 +315,9 @@ cdef PySendResult send_awaitable(
     PyObject *self, PyObject *value, PyObject **result
 ) except? PYGEN_ERROR:
     cdef Awaitable awaitable = <Awaitable> self
-    if not awaitable.done:
-        return awaitable.step(result)
-    result[0] = <PyObject *> awaitable.value
-    Py_INCREF(result[0])
-    return PYGEN_RETURN
+    if awaitable.done:
+        return give(PYGEN_RETURN, awaitable.value, result)
+    return awaitable.step(result)
 
 
 cdef PyObject *step_of_iterator(PyObject *self) except? NULL:
@@ -385,11 +378,7 @@ cdef class Stepper:
     def send(self, value):
         cdef PyObject *result = NULL
         cdef PySendResult how = send_stepper(<PyObject *> self, <PyObject *> value, &result)
-        cdef object given = <object> result
-        Py_DECREF(result)
-        if how == PYGEN_NEXT:
-            return given
-        raise StopIteration(given)
+        return taken(how, result)
 
     def throw(self, kind, value=None, traceback=None):
         cdef object error = kind if value is None else value
@@ -448,9 +437,7 @@ cdef class Stepper:
         self.kind = NOTHING
         if kind == RAISED:
             raise given
-        result[0] = <PyObject *> given
-        Py_INCREF(result[0])
-        return PYGEN_NEXT if kind == AWAITED else PYGEN_RETURN
+        return give(PYGEN_NEXT if kind == AWAITED else PYGEN_RETURN, given, result)
 
 
 cdef object pending_error():
@@ -465,11 +452,9 @@ cdef PySendResult send_stepper(
     PyObject *stepper, PyObject *value, PyObject **result
 ) except? PYGEN_ERROR:
     cdef Stepper self = <Stepper> stepper
-    cdef PySendResult how
-    if self.kind != NOTHING:
-        how = self.take(result)
-    else:
-        how = PyIter_Send(self.coroutine, None, result)
+    cdef PySendResult how = (
+        self.take(result) if self.kind != NOTHING else PyIter_Send(self.coroutine, None, result)
+    )
     if how == PYGEN_NEXT and type(<object> result[0]) is Waiter:
         (<Waiter> result[0]).stepper = self
     return how
@@ -861,13 +846,8 @@ cdef PySendResult send_driver(
 ) except? PYGEN_ERROR:
     cdef object awaited = (<Driver> driver).first_of_task()
     if awaited is ENDED:
-        awaited = None
-        result[0] = <PyObject *> awaited
-        Py_INCREF(result[0])
-        return PYGEN_RETURN
-    result[0] = <PyObject *> awaited
-    Py_INCREF(result[0])
-    return PYGEN_NEXT
+        return give(PYGEN_RETURN, None, result)
+    return give(PYGEN_NEXT, awaited, result)
 
 
 (<PyTypeObject *> Driver).tp_as_async.am_send = send_driver
