@@ -277,6 +277,7 @@ async def test_an_echo_goes_out_before_the_answer_to_an_error() -> None:
 @in_loop
 async def test_all_frames_of_one_read_are_written_at_once() -> None:
     link = await Link(echo).turn()
+    link.service.turn_seconds = 60
     before = len(link.transport.written)
     await link.feed(HI * 16)
     assert link.transport.written[before:] == [server_frame(TEXT, b"Hi") * 16]
@@ -310,6 +311,121 @@ async def test_the_other_of_bytes_and_text_may_be_none() -> None:
     link = await Link(App(*sends, receives=1)).turn()
     assert link.sent == server_frame(TEXT, b"a") + server_frame(BINARY, b"b")
     await link.end()
+
+
+@in_loop
+async def test_many_messages_of_one_read_are_answered_in_one_write() -> None:
+    async def app(scope: Event, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        while (event := await receive())["type"] == "websocket.receive":
+            await send({**event, "type": "websocket.send"})
+
+    link = await Link(app).turn()
+    link.service.turn_seconds = 60
+    e = "\xe9".encode()
+    await link.feed(frame(TEXT, b"a") + frame(BINARY, b"b") + frame(TEXT, b"") + frame(TEXT, e))
+    assert link.sent == (
+        server_frame(TEXT, b"a") + server_frame(BINARY, b"b") + server_frame(TEXT, b"")
+        + server_frame(TEXT, e)
+    )  # fmt: skip
+    assert len(link.transport.written) == 2
+    await link.end()
+
+
+@in_loop
+async def test_events_of_one_read_are_the_apps_own() -> None:
+    kept: list[Event] = []
+
+    async def app(scope: Event, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        for _ in range(6):
+            kept.append(await receive())
+
+    link = await Link(app).turn()
+    await link.feed(b"".join(frame(TEXT, b"%d" % number) for number in range(6)))
+    assert kept == [{"type": "websocket.receive", "text": f"{number}"} for number in range(6)]
+
+
+@pytest.mark.parametrize("change", ["add", "remove", "clear", "replace", "type", "none"])
+def test_what_an_app_does_to_an_event_is_not_in_a_later_one(change: str) -> None:
+    changes: dict[str, Callable[[Event], object]] = {
+        "add": lambda event: event.update(more=1),
+        "remove": lambda event: event.popitem(),
+        "clear": lambda event: event.clear(),
+        "replace": lambda event: event.update(text="no"),
+        "type": lambda event: event.update(type="no"),
+        "none": lambda event: None,
+    }
+    taken: list[str] = []
+
+    async def app(scope: Event, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        while True:
+            event = await receive()
+            if event["type"] != "websocket.receive":
+                break
+            taken.append(repr(event))
+            changes[change](event)
+
+    async def main() -> None:
+        link = await Link(app).turn()
+        await link.feed(b"".join(frame(TEXT, b"%d" % number) for number in range(8)))
+        await link.feed(frame(BINARY, b"8") + frame(TEXT, b"9") + frame(BINARY, b"10"))
+        await link.end()
+
+    asyncio.run(main())
+    values: list[Event] = [{"text": f"{number}"} for number in range(8)]
+    values += [{"bytes": b"8"}, {"text": "9"}, {"bytes": b"10"}]
+    assert taken == [repr({"type": "websocket.receive", **value}) for value in values]
+
+
+@in_loop
+async def test_a_receive_gives_one_event_when_it_is_awaited() -> None:
+    taken: list[Event] = []
+    errors: list[str] = []
+
+    async def app(scope: Event, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        receive()  # takes nothing
+        first, second = receive(), receive()
+        taken.append(await second)
+        taken.append(await first)
+        try:
+            await first
+        except RuntimeError as error:
+            errors.append(str(error))
+        taken.append(await receive())
+
+    link = await Link(app).turn()
+    await link.feed(frame(TEXT, b"a") + frame(TEXT, b"b"))
+    await link.feed(frame(TEXT, b"c"))
+    assert [event["text"] for event in taken] == ["a", "b", "c"]
+    assert errors == ["receive() makes these, each for one event"]
+    assert link.session.task.done()
+
+
+@pytest.mark.parametrize("size", [20000, 65535, 65536, 200000])
+def test_large_and_small_messages_keep_their_order(size: int) -> None:
+    large, small = b"x" * size, b"small"
+
+    async def main() -> None:
+        sends = [{"type": "websocket.send", "bytes": data} for data in (small, large, small) * 2]
+        link = await Link(App(*sends)).turn(20)
+        expected = [
+            server_frame(BINARY, small),
+            bytes([0x82, 126 if size <= 0xFFFF else 127])
+            + size.to_bytes(2 if size <= 0xFFFF else 8, "big")
+            + large,
+            server_frame(BINARY, small),
+        ]
+        assert link.sent == b"".join(expected * 2) + server_close(1000)
+        await link.end()
+
+    asyncio.run(main())
 
 
 @in_loop

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -237,6 +238,40 @@ def test_a_task_can_be_inspected_while_its_app_waits() -> None:
         (stack,) = link.session.task.get_stack()
         assert stack.f_code is app.__code__
         assert "app" in repr(link.session.task)
+        await link.end()
+
+    asyncio.run(main())
+
+
+def test_another_that_waits_in_the_place_of_the_app_is_woken() -> None:
+    """As a task does that the app has started eagerly, in the step that a message brought."""
+
+    async def main() -> None:
+        woken: list[str] = []
+        gone_on = asyncio.Event()
+
+        async def app(scope: Any, receive: Get, send: Any) -> None:
+            await receive()
+            await send(ACCEPT)
+            await receive()
+            await receive()  # the step by hand
+            other = iter(receive().__await__())
+            next(other).add_done_callback(
+                lambda waiter: woken.append("other"), context=contextvars.copy_context()
+            )
+            await asyncio.sleep(0)
+            woken.append("app")
+            await gone_on.wait()
+
+        link = await Link(app).turn()
+        await link.feed(frame(TEXT, b"x"))
+        await link.feed(frame(TEXT, b"x"))
+        assert woken == ["app"]
+        await link.feed(frame(TEXT, b"x"))
+        assert woken == ["app", "other"]
+        gone_on.set()
+        await link.turn()
+        assert link.session.task.done()
         await link.end()
 
     asyncio.run(main())

@@ -6,6 +6,14 @@ cdef extern from "Python.h":
         PYGEN_ERROR
         PYGEN_NEXT
 
+    void Py_INCREF(PyObject *)
+
+cdef inline PySendResult give(PySendResult how, object given, PyObject **result) noexcept:
+    """What a step returns, with what it gives."""
+    result[0] = <PyObject *> given
+    Py_INCREF(result[0])
+    return how
+
 # Those that wait for the same thing.
 cdef class WaitQueue:
     cdef object loop  # owned: the event loop, which outlives every connection
@@ -32,6 +40,7 @@ cdef class Waiter:
 
     cdef int wake(self) except -1
     cdef bint wake_now(self) except -1
+    cdef bint call(self, object callback, object context) except -1
 
 cdef class Awaitable:
     cdef object value  # owned: what awaiting gives
@@ -39,6 +48,7 @@ cdef class Awaitable:
     cdef Waiter waiter  # owned: the one that the Task waits on
 
     cdef Waiter wait_for(self)
+    cdef PySendResult step(self, PyObject **result) except? PYGEN_ERROR
 
 cdef Awaitable DONE  # of None; one object for all
 

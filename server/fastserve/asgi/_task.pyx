@@ -46,7 +46,7 @@ What must hold, and where it is seen to:
 
 cimport cython
 from cpython.contextvars cimport PyContext_Copy, PyContext_Enter, PyContext_Exit
-from cpython.dict cimport PyDict_DelItem, PyDict_GetItemWithError
+from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 
 import asyncio
@@ -59,8 +59,8 @@ __all__ = ("Awaitable", "Driver", "Job", "Park", "Runner", "Stepper", "WaitQueue
 
 cdef extern from "Python.h":
     PySendResult PyIter_Send(object iterator, object value, PyObject **result) except PYGEN_ERROR
-    void Py_INCREF(PyObject *)
     void Py_DECREF(PyObject *)
+    void Py_XDECREF(PyObject *)
     void PyErr_SetObject(object, object) noexcept
     PyObject **PyObject_GET_WEAKREFS_LISTPTR(PyObject *)
     PyObject **_PyObject_GetDictPtr(PyObject *)
@@ -90,7 +90,10 @@ cdef extern from *:
        only for kinds of objects that neither is. Another thread cannot raise a count of these two
        meanwhile: it would need a reference, which would be in the sum already. */
     #define FASTSERVE_IS_HELD(task) (Py_REFCNT(task) != 2)
+    #define FASTSERVE_RAISE_PENDING() (-1)
     """
+    PySendResult send_unchecked "PyIter_Send"(object, object, PyObject **) noexcept
+    int raise_pending "FASTSERVE_RAISE_PENDING"() except -1
     bint name_kept "FASTSERVE_NAME_KEPT"(PyObject *name)
     bint is_held "FASTSERVE_IS_HELD"(PyObject *task)
 
@@ -126,6 +129,7 @@ cdef class WaitQueue:
             waiter.loop = self.loop
         else:
             self.spare = None
+            waiter.stepper = None
         waiter.queue = self
         waiter._asyncio_future_blocking = True
         if self.first is None:
@@ -222,7 +226,15 @@ cdef class Waiter:
         try:
             if self.stepper is not None and self.stepper.step_by_hand(self):
                 return True
+            return self.call(callback, context)
+        finally:
+            PyContext_Exit(context)
+
+    cdef bint call(self, object callback, object context) except -1:
+        """Wake the Task in place; False if it must wait for a turn."""
+        if self.callback is callback:  # else another Task waits on this by now
             self.callback = self.context = None
+        try:
             callback(self)
         except RuntimeError:
             # the only one that a Task's wake-up raises: another Task is running
@@ -233,8 +245,6 @@ cdef class Waiter:
         except (KeyboardInterrupt, SystemExit) as stop:
             # a Task lets these two through; the loop must see them, not a transport
             self.loop.call_soon(_raise, stop)
-        finally:
-            PyContext_Exit(context)
         return True
 
 
@@ -262,14 +272,20 @@ cdef class Awaitable:
     def __next__(self):
         return self.send(None)
 
-    def send(self, value):
-        """One step, as of a coroutine."""
+    cdef PySendResult step(self, PyObject **result) except? PYGEN_ERROR:
+        """One step: the waiter or the value. Override it to give a value without keeping it."""
         if not self.done:
             self.waiter = self.wait_for()
             if self.waiter is not None:
-                return self.waiter
+                return give(PYGEN_NEXT, self.waiter, result)
             self.done = True
-        raise StopIteration(self.value)
+        return give(PYGEN_RETURN, self.value, result)
+
+    def send(self, value):
+        """One step, as of a coroutine."""
+        cdef PyObject *result = NULL
+        cdef PySendResult how = self.step(&result)
+        return taken(how, result)
 
     def throw(self, kind, value=None, traceback=None):
         """End it with an exception."""
@@ -283,26 +299,30 @@ cdef class Awaitable:
         self.waiter = None
 
 
+cdef object taken(PySendResult how, PyObject *result):
+    """What a coroutine's send() returns after such a step; StopIteration with what it raises."""
+    cdef object given = <object> result
+    Py_DECREF(result)
+    if how == PYGEN_NEXT:
+        return given
+    raise StopIteration(given)
+
+
 # What `await` calls: am_send up to 3.11 and in Tasks, tp_iternext from 3.12 on. Without the first
 # each await costs a StopIteration there, and without the second a traceback. Subclasses in other
 # modules inherit both.
-cdef PySendResult step(PyObject *self, PyObject *value, PyObject **result) except? PYGEN_ERROR:
+cdef PySendResult send_awaitable(
+    PyObject *self, PyObject *value, PyObject **result
+) except? PYGEN_ERROR:
     cdef Awaitable awaitable = <Awaitable> self
-    if not awaitable.done:
-        awaitable.waiter = awaitable.wait_for()
-        if awaitable.waiter is not None:
-            result[0] = <PyObject *> awaitable.waiter
-            Py_INCREF(result[0])
-            return PYGEN_NEXT
-        awaitable.done = True
-    result[0] = <PyObject *> awaitable.value
-    Py_INCREF(result[0])
-    return PYGEN_RETURN
+    if awaitable.done:
+        return give(PYGEN_RETURN, awaitable.value, result)
+    return awaitable.step(result)
 
 
 cdef PyObject *step_of_iterator(PyObject *self) except? NULL:
     cdef PyObject *result = NULL
-    if step(self, NULL, &result) == PYGEN_NEXT:
+    if (<Awaitable> self).step(&result) == PYGEN_NEXT:
         return result
     cdef object value = <object> result
     Py_DECREF(result)
@@ -311,7 +331,7 @@ cdef PyObject *step_of_iterator(PyObject *self) except? NULL:
     return NULL
 
 
-(<PyTypeObject *> Awaitable).tp_as_async.am_send = step
+(<PyTypeObject *> Awaitable).tp_as_async.am_send = send_awaitable
 (<PyTypeObject *> Awaitable).tp_iternext = step_of_iterator
 
 DONE = ready(None)
@@ -358,11 +378,7 @@ cdef class Stepper:
     def send(self, value):
         cdef PyObject *result = NULL
         cdef PySendResult how = send_stepper(<PyObject *> self, <PyObject *> value, &result)
-        cdef object given = <object> result
-        Py_DECREF(result)
-        if how == PYGEN_NEXT:
-            return given
-        raise StopIteration(given)
+        return taken(how, result)
 
     def throw(self, kind, value=None, traceback=None):
         cdef object error = kind if value is None else value
@@ -390,24 +406,22 @@ cdef class Stepper:
         cdef PyObject *result = NULL
         cdef object loop = waiter.loop
         cdef object task = self.task
+        cdef PySendResult how
         if task is None or not enter(loop, task):
             return False
         waiter.cancel_refused = False
-        try:
-            if PyIter_Send(self.coroutine, None, &result) == PYGEN_NEXT:
-                self.kind = AWAITED
-            else:
-                self.kind = RETURNED
-            self.given = <object> result
-            Py_DECREF(result)
-        except BaseException as error:
+        how = send_unchecked(self.coroutine, None, &result)
+        if how == PYGEN_ERROR:
             self.kind = RAISED
-            self.given = error
+            self.given = pending_error()
+        elif how == PYGEN_RETURN or result != <PyObject *> waiter:
+            self.kind = AWAITED if how == PYGEN_NEXT else RETURNED
+            self.given = <object> result
+        Py_XDECREF(result)
         leave(loop, task)
-        if self.kind != AWAITED or self.given is not waiter:
+        if self.kind != NOTHING:
             return False
-        self.given = None
-        self.kind = NOTHING
+        waiter.stepper = self
         waiter._asyncio_future_blocking = False
         if waiter.cancel_refused and waiter.queue is not None:
             waiter.queue.remove(waiter)  # the task remembers it, and throws it once it is woken
@@ -423,20 +437,24 @@ cdef class Stepper:
         self.kind = NOTHING
         if kind == RAISED:
             raise given
-        result[0] = <PyObject *> given
-        Py_INCREF(result[0])
-        return PYGEN_NEXT if kind == AWAITED else PYGEN_RETURN
+        return give(PYGEN_NEXT if kind == AWAITED else PYGEN_RETURN, given, result)
+
+
+cdef object pending_error():
+    """The exception that is set, which is so no longer."""
+    try:
+        raise_pending()
+    except BaseException as error:
+        return error
 
 
 cdef PySendResult send_stepper(
     PyObject *stepper, PyObject *value, PyObject **result
 ) except? PYGEN_ERROR:
     cdef Stepper self = <Stepper> stepper
-    cdef PySendResult how
-    if self.kind != NOTHING:
-        how = self.take(result)
-    else:
-        how = PyIter_Send(self.coroutine, None, result)
+    cdef PySendResult how = (
+        self.take(result) if self.kind != NOTHING else PyIter_Send(self.coroutine, None, result)
+    )
     if how == PYGEN_NEXT and type(<object> result[0]) is Waiter:
         (<Waiter> result[0]).stepper = self
     return how
@@ -828,13 +846,8 @@ cdef PySendResult send_driver(
 ) except? PYGEN_ERROR:
     cdef object awaited = (<Driver> driver).first_of_task()
     if awaited is ENDED:
-        awaited = None
-        result[0] = <PyObject *> awaited
-        Py_INCREF(result[0])
-        return PYGEN_RETURN
-    result[0] = <PyObject *> awaited
-    Py_INCREF(result[0])
-    return PYGEN_NEXT
+        return give(PYGEN_RETURN, None, result)
+    return give(PYGEN_NEXT, awaited, result)
 
 
 (<PyTypeObject *> Driver).tp_as_async.am_send = send_driver
@@ -844,7 +857,7 @@ Coroutine.register(Driver)
 cdef inline bint enter(object loop, object task) except -1:
     """Make it the loop's current task; False if the loop runs another."""
     if CURRENT_TASKS is not None:
-        if PyDict_GetItemWithError(CURRENT_TASKS, loop) != NULL:
+        if len(CURRENT_TASKS) and PyDict_GetItemWithError(CURRENT_TASKS, loop) != NULL:
             return False
         CURRENT_TASKS[loop] = task
         return True
@@ -857,12 +870,14 @@ cdef inline bint enter(object loop, object task) except -1:
 
 cdef inline int leave(object loop, object task) except -1:
     """The loop runs no task now. Raises RuntimeError if it ran another than this."""
-    if CURRENT_TASKS is not None and (
-        PyDict_GetItemWithError(CURRENT_TASKS, loop) == <PyObject *> task
-    ):
-        PyDict_DelItem(CURRENT_TASKS, loop)
-    else:
-        leave_task(loop, task)
+    cdef object running
+    if CURRENT_TASKS is not None:
+        running = CURRENT_TASKS.pop(loop, None)  # one look-up: nearly always it is this task
+        if running is task:
+            return 0
+        if running is not None:
+            CURRENT_TASKS[loop] = running
+    leave_task(loop, task)
     return 0
 
 

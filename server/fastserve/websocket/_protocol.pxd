@@ -1,7 +1,10 @@
 """One WebSocket connection without sockets: bytes and messages, both ways (RFC 6455 5 to 7)."""
 
+from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from httpparser cimport Output
 
 cdef enum:
     MAX_HEAD = 14  # bytes of a frame's head
@@ -32,6 +35,7 @@ cdef class Protocol:
     # what arrives
     cdef bytes data  # owned: what feed() brought and next_event() has not read yet, from `at` on
     cdef Py_ssize_t at
+    cdef Py_ssize_t end  # its size
     cdef uint8_t partial_head[MAX_HEAD]  # a frame's head that the end of a read cut
     cdef int partial_size
     cdef bint ignoring  # after a Close or an error, what arrives is dropped
@@ -62,17 +66,28 @@ cdef class Protocol:
     cpdef bytes ping(self, bytes payload=*)
     cpdef bytes close(self, int code=*, str reason=*)
 
+    cdef inline int take(self, bytes data) except -1:
+        """feed(), called from C."""
+        if self.at < self.end:
+            data = self.data[self.at:] + data
+        self.data = data
+        self.at = 0
+        self.end = PyBytes_GET_SIZE(data)
+        return 0
+
+    cdef int drop(self) except -1
+    cdef object whole_message(self)
     cdef object read(self)
     cdef int fail(self, object error) except -1
     cdef object _next(self)
     cdef bint _is_whole_message(self) noexcept
     cdef bint _take_head(self) except -1
     cdef int _check_data_frame(self) except -1
-    cdef object _decode_frame(self, const uint8_t *at)
     cdef int _append(self, const uint8_t *at, Py_ssize_t size) except -1
     cdef uint8_t *_grow(self, Py_ssize_t size) except NULL
     cdef int _make_room(self, Py_ssize_t room) except -1
     cdef object _finish_message(self)
     cdef object _control_event(self)
     cdef object _close_event(self, bytes payload)
+    cdef int append_message(self, Output out, object message) except -1
     cdef bytes _data_frame(self, uint8_t opcode, object payload, const char *at, Py_ssize_t size)

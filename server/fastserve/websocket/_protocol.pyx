@@ -80,6 +80,8 @@ cdef enum:
     MAX_PREALLOCATED = 65536  # bytes of a message for which there is room before they have come
 
 
+cdef bytes EMPTY = b""
+
 # -- frames ------------------------------------------------------------------------------------
 
 
@@ -124,7 +126,7 @@ cdef int read_head(const uint8_t *at, Py_ssize_t size, Head *head) except -1:
     return used + 4
 
 
-cdef uint64_t unmask(
+cdef inline uint64_t unmask(
     uint8_t *to, const uint8_t *at, Py_ssize_t size, uint32_t key, uint64_t offset
 ) noexcept nogil:
     """Unmask `size` bytes that begin `offset` bytes into a payload; nonzero if not all are ASCII.
@@ -188,11 +190,43 @@ cdef bytes new_bytes(Py_ssize_t size):
     return result
 
 
-cdef bytes frame(uint8_t first, const char *payload, Py_ssize_t size):
+cdef inline object decode(uint8_t opcode, const uint8_t *at, Py_ssize_t size, uint32_t key):
+    """The message of one frame's masked payload, unmasked straight into its object.
+
+    None for text that is not UTF-8.
+    """
+    cdef object message
+    cdef char *to
+    if opcode == BINARY:
+        message = new_bytes(size)
+        if size:
+            unmask(<uint8_t *>PyBytes_AS_STRING(message), at, size, key, 0)
+        return message
+    if not size:
+        return ""
+    message = PyUnicode_New(size, 127)
+    to = <char *>PyUnicode_DATA(message)
+    if unmask(<uint8_t *>to, at, size, key, 0):
+        return decode_utf8(to, size)
+    return message
+
+
+cdef object decode_utf8(const char *at, Py_ssize_t size):
+    try:
+        return PyUnicode_DecodeUTF8(at, size, NULL)
+    except UnicodeDecodeError:
+        return None
+
+
+cdef inline int head_size(Py_ssize_t size) noexcept nogil:
+    return 2 if size < 126 else 4 if size <= 0xFFFF else 10
+
+
+cdef inline int write_frame(
+    uint8_t *to, uint8_t first, const char *payload, Py_ssize_t size
+) noexcept nogil:
     """An unmasked frame; `first` is its first byte: FIN, RSV1 and the opcode."""
-    cdef int head = 2 if size < 126 else 4 if size <= 0xFFFF else 10
-    cdef bytes whole = new_bytes(head + size)
-    cdef uint8_t *to = <uint8_t *>PyBytes_AS_STRING(whole)
+    cdef int head = head_size(size)
     cdef uint64_t rest = size
     cdef int i
     to[0] = first
@@ -201,6 +235,12 @@ cdef bytes frame(uint8_t first, const char *payload, Py_ssize_t size):
         to[i] = rest & 0xFF
         rest >>= 8
     memcpy(to + head, payload, size)
+    return 0
+
+
+cdef bytes frame(uint8_t first, const char *payload, Py_ssize_t size):
+    cdef bytes whole = new_bytes(head_size(size) + size)
+    write_frame(<uint8_t *>PyBytes_AS_STRING(whole), first, payload, size)
     return whole
 
 
@@ -272,7 +312,7 @@ cdef class Protocol:
         self.max_size = max_size
         self.max_fragments = max_fragments
         self.deflate = deflate
-        self.data = b""
+        self.drop()
 
     def __dealloc__(self):
         if self.message is not NULL:
@@ -282,14 +322,17 @@ cdef class Protocol:
 
     cpdef bint has_unread(self):
         """Whether next_event() has bytes to read."""
-        return self.at < len(self.data)
+        return self.at < self.end
 
     cpdef feed(self, bytes data):
         """Take what arrived; nothing is parsed until next_event()."""
-        if self.at < len(self.data):
-            data = self.data[self.at:] + data
-        self.data = data
-        self.at = 0
+        self.take(data)
+
+    cdef int drop(self) except -1:
+        """All of it has been read: an idle connection keeps nothing of it."""
+        self.data = EMPTY
+        self.at = self.end = 0
+        return 0
 
     cpdef object next_event(self):
         """The next message as str or bytes, a Ping, Pong or Close, or None when more must arrive.
@@ -302,19 +345,54 @@ cdef class Protocol:
             self.fail(error)
             raise
 
+    cdef object whole_message(self):
+        """The next message if it is plain, in one frame of usual size, and all of it has come.
+
+        None leaves everything as it is, for _next() to look at.
+        """
+        cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(self.data) + self.at
+        cdef Py_ssize_t left = self.end - self.at
+        cdef Py_ssize_t length
+        cdef int used = 6
+        cdef object message
+        if self.partial_size or self.in_payload or self.opcode or self.ignoring or left < used:
+            return None
+        if at[0] != (FIN | TEXT) and at[0] != (FIN | BINARY):
+            return None
+        length = at[1] - 0x80  # negative without a mask: for _next() to refuse
+        if length == 126:
+            used = 8
+            if left < used:
+                return None
+            length = at[2] << 8 | at[3]
+            if length < 126:
+                return None
+        elif not 0 <= length < 126:
+            return None
+        if length > left - used or length > self.max_size:
+            return None
+        memcpy(&self.head.key, at + used - 4, 4)
+        message = decode(at[0] & 0x0F, at + used, length, self.head.key)
+        if message is None:
+            return None
+        self.at += used + length
+        if left == used + length:
+            self.drop()
+        return message
+
     cdef object read(self):
         """next_event() for one who calls fail() after a ProtocolError."""
-        cdef object event = None if self.ignoring else self._next()
-        if self.ignoring or self.at == PyBytes_GET_SIZE(self.data):
-            self.data = b""  # a connection that is idle keeps nothing of what it has read
-            self.at = 0
+        cdef object event = self.whole_message()
+        if event is None and not self.ignoring:
+            event = self._next()
+        if self.ignoring or self.at == self.end:
+            self.drop()
         return event
 
     cdef int fail(self, object error) except -1:
         """Ignore what arrives from now on, and say why (RFC 6455 7.1.7)."""
         self.ignoring = True
-        self.data = b""
-        self.at = 0
+        self.drop()
         if not self.close_sent:
             self.reply = close_frame(error.code, error.reason)
         return 0
@@ -334,26 +412,29 @@ cdef class Protocol:
     cdef object _next(self):
         cdef const uint8_t *at
         cdef uint64_t size
+        cdef object message
         while True:
             if not self.in_payload and not self._take_head():
                 return None
             at = <const uint8_t *>PyBytes_AS_STRING(self.data) + self.at
             size = self.head.length - self.taken
-            if size > <uint64_t>(len(self.data) - self.at):
-                size = len(self.data) - self.at
+            if size > <uint64_t>(self.end - self.at):
+                size = self.end - self.at
             self.at += size
             if self.head.opcode & CONTROL:
                 unmask(self.control + self.taken, at, size, self.head.key, self.taken)
             elif size == self.head.length and self._is_whole_message():
                 self.in_payload = False
                 self.opcode = 0
-                return self._decode_frame(at)
+                message = decode(self.head.opcode, at, self.head.length, self.head.key)
+                if message is None:
+                    raise ProtocolError(1007, "text that is not UTF-8")
+                return message
             else:
                 self._append(at, size)
             self.taken += size
             if self.taken < self.head.length:
-                self.data = b""
-                self.at = 0
+                self.drop()
                 return None
             self.in_payload = False
             if self.head.opcode & CONTROL:
@@ -368,7 +449,7 @@ cdef class Protocol:
     cdef bint _take_head(self) except -1:
         """Read the next frame's head into `self.head`; False while it is incomplete."""
         cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(self.data) + self.at
-        cdef Py_ssize_t left = len(self.data) - self.at
+        cdef Py_ssize_t left = self.end - self.at
         cdef int before = self.partial_size
         cdef int used
         if before:
@@ -381,8 +462,7 @@ cdef class Protocol:
             if not before:
                 memcpy(self.partial_head, at, left)
             self.partial_size += left
-            self.data = b""
-            self.at = 0
+            self.drop()
             return False
         self.at += used - before
         self.partial_size = 0
@@ -414,27 +494,6 @@ cdef class Protocol:
             raise ProtocolError(1009, "message in more than %d fragments" % self.max_fragments)
         if self.head.length > <uint64_t>(self.max_size - (0 if self.compressed else self.size)):
             raise ProtocolError(1009, "message longer than %d bytes" % self.max_size)
-
-    cdef object _decode_frame(self, const uint8_t *at):
-        """A message that came as one frame in one read: unmasked straight into its object."""
-        cdef Py_ssize_t size = self.head.length
-        cdef object message
-        cdef char *to
-        if self.head.opcode == BINARY:
-            message = new_bytes(size)
-            if size:
-                unmask(<uint8_t *>PyBytes_AS_STRING(message), at, size, self.head.key, 0)
-            return message
-        if not size:
-            return ""
-        message = PyUnicode_New(size, 127)
-        to = <char *>PyUnicode_DATA(message)
-        if unmask(<uint8_t *>to, at, size, self.head.key, 0):
-            try:
-                return PyUnicode_DecodeUTF8(to, size, NULL)
-            except UnicodeDecodeError:
-                raise ProtocolError(1007, "text that is not UTF-8") from None
-        return message
 
     cdef int _append(self, const uint8_t *at, Py_ssize_t size) except -1:
         """Add a piece of payload to the message, inflated; UTF-8 is checked as it arrives."""
@@ -539,6 +598,25 @@ cdef class Protocol:
             return frame(FIN | opcode, at, size)
         deflated = self.deflate.deflate(at[:size] if opcode == TEXT else payload)
         return frame(FIN | RSV1 | opcode, PyBytes_AS_STRING(deflated), len(deflated))
+
+    cdef int append_message(self, Output out, object message) except -1:
+        """Add a str or bytes, as one frame, to what is in `out`."""
+        cdef uint8_t opcode = TEXT if type(message) is str else BINARY
+        cdef Py_ssize_t size
+        cdef const char *at
+        cdef bytes whole
+        if opcode == TEXT:
+            at = PyUnicode_AsUTF8AndSize(message, &size)
+        else:
+            at = PyBytes_AS_STRING(message)
+            size = PyBytes_GET_SIZE(message)
+        if self.close_sent or self.deflate is not None:
+            whole = self._data_frame(opcode, message, at, size)
+            return out.append(PyBytes_AS_STRING(whole), PyBytes_GET_SIZE(whole))
+        out.reserve(head_size(size) + size)
+        write_frame(<uint8_t *>out.data + out.length, FIN | opcode, at, size)
+        out.length += head_size(size) + size
+        return 0
 
     cpdef bytes ping(self, bytes payload=b""):
         """A Ping frame; ValueError past 125 bytes."""

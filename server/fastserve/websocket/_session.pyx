@@ -8,18 +8,22 @@ Inbox of messages that wait for the app; and a KeepAlive, which knows when to pi
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_Next
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_GET_LENGTH
 
-from httpparser cimport RequestHead
+from httpparser cimport Output, RequestHead
 from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
-from fastserve.asgi._route cimport Route, find_route, write_bytes
+from fastserve.asgi._route cimport Route, find_route, write_bytes, write_output
 from fastserve.asgi._service cimport Service, coarse_time
-from fastserve.asgi._task cimport DONE, Awaitable, Stepper, Waiter, WaitQueue, ready, stepper_of
+from fastserve.asgi._task cimport (
+    DONE, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Awaitable, PySendResult, Stepper, Waiter,
+    WaitQueue, give, stepper_of,
+)
+from fastserve.websocket._keepalive cimport GIVE_UP, SEND_PING, KeepAlive, answered, check
+from fastserve.websocket._message cimport plain_content, renew
 from fastserve.websocket._protocol cimport Protocol
 
 from inspect import CORO_CREATED, getcoroutinestate
@@ -36,23 +40,17 @@ __all__ = ["Session", "open_handshake"]
 
 cdef extern from *:
     """
-    /* An app's "websocket.send" is another object than ours: it is no identifier to be interned. */
-    static inline int fastserve_is_send(PyObject *kind) {
-        return PyUnicode_CheckExact(kind) && PyUnicode_IS_COMPACT_ASCII(kind)
-            && PyUnicode_GET_LENGTH(kind) == 14
-            && memcmp(PyUnicode_1BYTE_DATA(kind), "websocket.send", 14) == 0;
-    }
+    /* Whether there is one reference to what is given: ours. */
+    #define FASTSERVE_IS_OURS_ALONE(owned) (Py_REFCNT(owned) == 1)
     """
-    bint is_send "fastserve_is_send"(object kind)
+    bint is_ours_alone "FASTSERVE_IS_OURS_ALONE"(PyObject *owned)
 
 cdef enum:
     MAX_QUEUED = 1 << 20  # bytes that wait for the app before reading stops, however few messages
     MAX_UNSENT = 65536  # bytes of frames that are kept for the end of the turn
 
-cdef enum Verdict:
-    WAIT
-    SEND_PING
-    GIVE_UP
+cdef str RECEIVE = "websocket.receive"
+
 
 cdef enum Phase:
     CONNECTING
@@ -85,33 +83,38 @@ cdef class Inbox:
     def __init__(self, Py_ssize_t max_count):
         self.max_count = max(1, max_count)
 
-    cdef int put(self, object message) except -1:
+    cdef inline int put(self, object message) except -1:
         """Add a str or bytes."""
         self.count += 1
         self.size += size_of(message)
-        if self.first is None:
-            self.first = message
-        elif self.rest is None:
-            self.rest = [message]
-        else:
-            self.rest.append(message)
+        if self.first is not None:
+            return self._put_behind(message)
+        self.first = message
         return 0
 
-    cdef object take(self):
-        """The oldest; None when there is none."""
+    cdef int _put_behind(self, object message) except -1:
+        if self.rest is None:
+            self.rest = []
+        self.rest.append(message)
+        return 0
+
+    cdef inline object take(self):
+        """The oldest of them; there must be one."""
         cdef object message = self.first
-        if message is None:
-            return None
         self.count -= 1
         self.size -= size_of(message)
         self.first = None
         if self.rest is not None:
-            self.first = self.rest[self.taken]
-            self.taken += 1
-            if self.taken == len(self.rest):
-                self.rest = None
-                self.taken = 0
+            self._move_up()
         return message
+
+    cdef int _move_up(self) except -1:
+        self.first = self.rest[self.taken]
+        self.taken += 1
+        if self.taken == len(self.rest):
+            self.rest = None
+            self.taken = 0
+        return 0
 
     cdef int clear(self) except -1:
         """Drop all."""
@@ -130,61 +133,18 @@ cdef inline Py_ssize_t size_of(object message) noexcept:
 
 
 @cython.final
-cdef class KeepAlive:
-    """When to ping a peer, and when to give it up; without a timer of its own.
-
-    Pings `interval` seconds after the last answer; None or 0 turns either off.
-    """
-
-    cdef double interval  # seconds; 0 is never
-    cdef double timeout
-    cdef bint pinged  # a Pong is awaited
-    cdef bint heard  # something arrived since the last check
-    cdef double due  # of the next Ping, or of the Pong; 0 until the next check sets it
-
-    def __init__(self, interval, timeout):
-        self.interval = interval or 0
-        self.timeout = timeout or 0
-
-    cdef Verdict check(self, double now, bint blind) noexcept:
-        """What to do at `now`; `blind` while nothing is read, so that no Pong can arrive."""
-        if not self.interval:
-            return WAIT
-        if not self.due:
-            self.due = now + self.interval
-        if self.pinged and (self.heard or blind):
-            # a peer in the middle of one large frame cannot answer, and is there all the same
-            self.due = now + self.timeout
-        self.heard = False
-        if now < self.due:
-            return WAIT
-        if self.pinged:
-            return GIVE_UP
-        self.pinged = self.timeout > 0
-        self.due = now + (self.timeout if self.pinged else self.interval)
-        return SEND_PING
-
-    cdef int answered(self) noexcept:
-        """A Pong came, asked for or not: the peer is there."""
-        if self.pinged:
-            self.pinged = False
-            self.due = 0
-        return 0
-
-
-@cython.final
 cdef class Stream:
     """The bytes below a WebSocket: one write for all frames of a turn, and waiting for slow peers.
 
     Nothing above it knows the transport.
     """
 
-    cdef object loop  # owned: outlives every connection
+    cdef Service service  # owned: one per loop, outlives every connection
     cdef Counters counters  # owned; None: metrics are off, or what carries it counts its bytes
     cdef object transport  # owned from accept until the connection is lost
     cdef Route route  # to the peer
-    cdef object pending  # owned: None, the frame, or a list of the frames, that this turn sends
-    cdef Py_ssize_t unsent  # bytes of them
+    cdef Output output  # owned: the frames that this turn sends; None: there are none
+    cdef bint sent_much  # others are to have a turn
     cdef bint in_turn  # somebody flushes at the end of this turn
     cdef bint congested  # the peer does not read: send() waits
     cdef bint paused  # we do not read
@@ -192,8 +152,8 @@ cdef class Stream:
     cdef Py_ssize_t stuck_size  # what waited for the peer when it last read something
     cdef double stuck_until
 
-    def __init__(self, loop, Counters counters):
-        self.loop = loop
+    def __init__(self, Service service, Counters counters):
+        self.service = service
         self.counters = counters
 
     cdef int carry(self, object transport) except -1:
@@ -203,42 +163,66 @@ cdef class Stream:
 
     cdef int put(self, bytes data) except -1:
         """Send with the rest of this turn."""
-        if self.pending is None:
-            self.pending = data
-            if not self.in_turn:
-                self.loop.call_soon(self._flush_pending)
-        elif type(self.pending) is list:
-            (<list>self.pending).append(data)
-        else:
-            self.pending = [self.pending, data]
-        self.unsent += len(data)
-        return 0
+        if PyBytes_GET_SIZE(data) >= MAX_UNSENT:
+            self.flush()
+            self.sent_much = True
+            return self.write(data)
+        return self._gather().append(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
+    cdef inline int put_message(self, Protocol protocol, object message) except -1:
+        """Send a str or bytes with the rest of this turn."""
+        if size_of(message) >= MAX_UNSENT:
+            return self.put(
+                protocol.encode_text(message) if type(message) is str
+                else protocol.encode_binary(message)
+            )
+        return protocol.append_message(self._gather(), message)
+
+    cdef inline Output _gather(self):
+        """Where what this turn sends is put together."""
+        return self._begin() if self.output is None else self.output
+
+    cdef Output _begin(self):
+        cdef Output output = self.service.spare_output
+        self.service.spare_output = None
+        self.output = Output.__new__(Output) if output is None else output
+        if not self.in_turn:
+            self.service.loop.call_soon(self._flush_pending)
+        return self.output
 
     def _flush_pending(self):
         self.flush()
 
     cdef int flush(self) except -1:
         """Send now."""
-        cdef object pending = self.pending
-        if pending is None:
+        cdef Output output = self.output
+        if output is None:
             return 0
-        self.pending = None
-        self.unsent = 0
-        if self.transport is not None:
-            if type(pending) is list:
-                pending = b"".join(pending)
+        self.output = None
+        if self.transport is None:
+            output.clear()
+        elif output.length:
             if self.counters is not None:
-                self.counters.counts.totals.bytes_sent += PyBytes_GET_SIZE(pending)
-            write_bytes(self.transport, &self.route, pending)
+                self.counters.counts.totals.bytes_sent += output.length
+            write_output(self.transport, &self.route, output)
+        self.service.spare_output = output
         return 0
 
-    cdef Awaitable sent(self):
+    cdef int write(self, bytes data) except -1:
+        if self.transport is not None:
+            if self.counters is not None:
+                self.counters.counts.totals.bytes_sent += PyBytes_GET_SIZE(data)
+            write_bytes(self.transport, &self.route, data)
+        return 0
+
+    cdef inline Awaitable sent(self):
         """Done, unless the peer is slow or much has been sent in this turn."""
         cdef Drain drain
-        if self.unsent >= MAX_UNSENT:
+        if self.output is not None and self.output.length >= MAX_UNSENT:
             self.flush()
-        elif not self.congested:
+        elif not self.congested and not self.sent_much:
             return DONE
+        self.sent_much = False
         drain = Drain.__new__(Drain)
         drain.stream = self
         return drain
@@ -299,7 +283,7 @@ cdef class Stream:
     cdef int lose(self) except -1:
         """The connection is gone."""
         self.transport = None
-        self.pending = None
+        self.output = None
         return 0
 
 
@@ -316,7 +300,7 @@ cdef class Drain(Awaitable):
         if stream.transport is None:
             raise ClientDisconnected("the client disconnected while send() waited for it to read")
         if stream.senders is None:
-            stream.senders = WaitQueue(stream.loop)
+            stream.senders = WaitQueue(stream.service.loop)
         if stream.congested:
             return stream.senders.add()
         return stream.senders.one_turn() if self.waiter is None else None
@@ -336,7 +320,7 @@ cdef class Session:
     # the connection
     cdef Stream stream  # owned
     cdef Protocol protocol  # owned; None until the WebSocket is open
-    cdef KeepAlive keepalive  # owned
+    cdef KeepAlive keepalive
     cdef double deadline  # of its end on the wire once it has ended; 0 until sweep() sets it
     cdef bint spoke  # a message was sent since the last Ping
     cdef Entry entry  # owned: for the access log; None if there is none
@@ -347,6 +331,9 @@ cdef class Session:
     cdef bint connected  # websocket.connect has been received
     cdef Inbox inbox  # owned
     cdef WaitQueue receivers  # owned: those who wait for it
+    cdef Receive waiting  # owned: what receive() gave last, used again if nobody else has it
+    cdef dict last  # owned: the event that the app was given last, if its turn brought many
+    cdef dict before  # owned: the one before it
     cdef double turn_end  # when the app is to give others a turn; 0: nothing waits behind
     cdef bint gives_turn  # it waits one turn of the loop, with messages still to take
     cdef object held  # owned: a control event, or an error, that is answered after these messages
@@ -360,10 +347,9 @@ cdef class Session:
         self.counters = self.service.counters
         if handshake.channel.counts_apps:
             self.channel = handshake.channel
-        self.stream = Stream(
-            self.service.loop, self.counters if self.channel is None else None
-        )
-        self.keepalive = KeepAlive(config.ws_ping_interval, config.ws_ping_timeout)
+        self.stream = Stream(self.service, self.counters if self.channel is None else None)
+        self.keepalive.interval = config.ws_ping_interval or 0
+        self.keepalive.timeout = config.ws_ping_timeout or 0
         self.inbox = Inbox(config.ws_max_queue)
         self.receivers = WaitQueue(self.service.loop)
 
@@ -383,7 +369,7 @@ cdef class Session:
         if not isinstance(app, CoroutineType):  # the ASGI spec asks for an awaitable only
             app = _awaited(app)
         self.stepper = stepper_of(app)
-        self.task = self.stream.loop.create_task(self.stepper, context=context)
+        self.task = self.service.loop.create_task(self.stepper, context=context)
         self.stepper.task = self.task
         self.task.add_done_callback(self._app_ended)
 
@@ -400,7 +386,7 @@ cdef class Session:
             elif now >= self.deadline and config.ws_close_timeout:
                 self.stream.abort()
         elif self.protocol is not None:
-            verdict = self.keepalive.check(now, self.stream.paused)
+            verdict = check(&self.keepalive, now, self.stream.paused)
             if verdict == GIVE_UP:
                 self._fail(1011, "keepalive ping timeout")
             elif verdict == SEND_PING:
@@ -431,20 +417,28 @@ cdef class Session:
     def data_received(self, bytes data):
         """Parse, hand to the app and send what it answers, all in this turn."""
         cdef Stream stream = self.stream
+        cdef object message
         self.keepalive.heard = True
         if stream.counters is not None:
             stream.counters.counts.totals.bytes_received += len(data)
         stream.in_turn = True
-        self.protocol.feed(data)
+        self.protocol.take(data)
         if self.receivers.first is not None:
-            self._pull(1)  # the app, once woken, asks for one after the other
-            self._wake_receivers(True)
+            message = self._whole_message()
+            if message is None:
+                self._pull(1)
+            else:
+                self.inbox.put(message)
+            self._wake_receivers(True)  # the app, once woken, asks for one after the other
         if self._has_unread():
             self._pull(self.inbox.max_count)
             self._wake_receivers(True)
         stream.in_turn = False
+        if self.last is not None:
+            self.last = self.before = None
         stream.flush()
-        self._pause_or_resume()
+        if stream.paused or self.inbox.first is not None or self._has_unread():
+            self._pause_or_resume()
 
     def eof_received(self):
         """Let the transport close: a WebSocket is not half open."""
@@ -480,18 +474,13 @@ cdef class Session:
     # -- the app's side
 
     def receive(self):
-        """ASGI's receive: the next event, as an awaitable that is ready if the event is."""
-        cdef dict event
-        cdef Receive waiting
-        if not self._turn_is_over():
-            event = self._next_event()
-            if event is not None:
-                return ready(event)
-        waiting = Receive.__new__(Receive)
-        waiting.session = self
-        return waiting
+        """ASGI's receive: an awaitable of the next event, as it is when that is awaited."""
+        if not is_ours_alone(<PyObject *> self.waiting):  # as None never is
+            self.waiting = Receive.__new__(Receive)
+        self.waiting.session = self
+        return self.waiting
 
-    cdef bint _turn_is_over(self):
+    cdef inline bint _turn_is_over(self):
         """Whether the app has taken one message after the other for a while: others wait."""
         if self.inbox.first is None and not self._has_unread():
             self.turn_end = 0
@@ -503,14 +492,17 @@ cdef class Session:
 
     def send(self, dict message not None):
         """ASGI's send; done when it returns, and to be waited for only while the peer is slow."""
-        cdef object kind
-        if self.phase == OPEN and self.disconnect is None and self._send_plain(message):
-            return self.stream.sent()
+        cdef object kind, content
+        if self.phase == OPEN and self.disconnect is None:
+            content = plain_content(message)
+            if content is not None:
+                self._send(content)
+                return self.stream.sent()
         kind = message["type"]
         if self.phase != ENDED and self.disconnect is not None:
             raise ClientDisconnected("the WebSocket has ended: code %d %s" % self.disconnect)
         if self.phase == OPEN and kind == "websocket.send":
-            self._send(message.get("text"), message.get("bytes"))
+            self._send_parts(message.get("text"), message.get("bytes"))
             return self.stream.sent()
         step = STEPS[self.phase].get(kind)
         if step is None:
@@ -520,34 +512,17 @@ cdef class Session:
             )
         return step(self, message)
 
-    cdef bint _send_plain(self, dict message) except -1:
-        """Send {"type": "websocket.send", key: value} without a look-up; False if it is not one."""
-        cdef PyObject *key = NULL
-        cdef PyObject *value = NULL
-        cdef Py_ssize_t at = 0
-        if len(message) != 2 or not PyDict_Next(message, &at, &key, &value):
-            return False
-        if <object> key is not "type" or not is_send(<object> value):
-            return False
-        PyDict_Next(message, &at, &key, &value)
-        if <object> key is "text" and type(<object> value) is str:
-            self._send(<object> value, None)
-        elif <object> key is "bytes" and type(<object> value) is bytes:
-            self._send(None, <object> value)
-        else:
-            return False
-        return True
-
-    cdef int _send(self, object text, object data) except -1:
+    cdef int _send_parts(self, object text, object data) except -1:
         if (text is None) == (data is None):
             raise ValueError("websocket.send needs exactly one of 'bytes' and 'text'")
+        if text is not None:
+            return self._send(<str?> text)
+        return self._send(data if type(data) is bytes else bytes(memoryview(data)))
+
+    cdef inline int _send(self, object message) except -1:
+        """Send a str or bytes."""
         self.spoke = True
-        if data is None:
-            self.stream.put(self.protocol.encode_text(text))
-        elif type(data) is bytes:
-            self.stream.put(self.protocol.encode_binary(data))
-        else:
-            self.stream.put(self.protocol.encode_binary(bytes(memoryview(data))))
+        self.stream.put_message(self.protocol, message)
         if self.counters is not None:
             self.counters.counts.totals.messages_sent += 1
         return 0
@@ -562,6 +537,7 @@ cdef class Session:
     def _app_ended(self, task):
         error = None if task.cancelled() else task.exception()
         self.stepper.task = None
+        self.waiting = None
         self.gives_turn = False
         if self.channel is not None:
             self.channel.left()
@@ -595,26 +571,65 @@ cdef class Session:
 
     # -- messages in
 
-    cdef dict _next_event(self):
+    cdef inline dict _next_event(self):
         """The event that receive() gives now, or None when it must wait."""
         cdef object message
         self.gives_turn = False
         if not self.connected:
             self.connected = True
             return {"type": "websocket.connect"}
-        if self.inbox.first is None and self._has_unread():
-            self._pull(1)
-        message = self.inbox.take()
+        if self.inbox.first is not None:
+            message = self.inbox.take()
+        else:
+            message = self._whole_message()
+            if message is None and self._has_unread():
+                self._pull(1)
+                if self.inbox.first is not None:
+                    message = self.inbox.take()
         if self.stream.paused and self.inbox.first is None and self.protocol is not None:
             self._pause_or_resume()  # also when what was unread is only the beginning of a frame
         if message is not None:
-            if type(message) is str:
-                return {"type": "websocket.receive", "text": message}
-            return {"type": "websocket.receive", "bytes": message}
+            return self._event_of(message)
         if self.disconnect is not None:
             code, reason = self.disconnect
             return {"type": "websocket.disconnect", "code": code, "reason": reason}
         return None
+
+    cdef inline dict _event_of(self, object message):
+        """The event that gives a str or bytes to the app."""
+        cdef str key = "text" if type(message) is str else "bytes"
+        if self.last is None and not self._has_unread() or not self.stream.in_turn:
+            return {"type": RECEIVE, key: message}
+        return self._event_of_many(key, message)
+
+    cdef dict _event_of_many(self, str key, object message):
+        """The same for one of many in a turn: two dicts take turns if the app keeps neither.
+
+        That saves 4% of the instructions of 16 messages in one read.
+        """
+        cdef dict event
+        if not is_ours_alone(<PyObject *> self.before) or not renew(
+            self.before, RECEIVE, key, message
+        ):
+            self.before = {"type": RECEIVE, key: message}
+        event = self.before
+        self.before = self.last
+        self.last = event
+        return event
+
+    cdef inline object _whole_message(self):
+        """The next message where nothing comes before it and it is simple to read; else None."""
+        cdef object message
+        if (
+            self.protocol is None or self.protocol.at == self.protocol.end
+            or self.inbox.first is not None or self.held is not None
+            or self.in_pull or self.disconnect is not None
+        ):
+            return None
+        message = self.protocol.whole_message()
+        if message is not None and self.counters is not None:
+            self.counters.counts.totals.messages_received += 1
+        return message
 
     cdef int _pull(self, Py_ssize_t most) except -1:
         """Read events until the inbox has so many messages or is full; the rest is read later."""
@@ -628,7 +643,7 @@ cdef class Session:
             ):
                 if self.held is not None:
                     event, self.held = self.held, None
-                elif self.protocol.at == PyBytes_GET_SIZE(self.protocol.data):
+                elif self.protocol.at == self.protocol.end:
                     break
                 else:
                     event = self.protocol.read()
@@ -664,13 +679,13 @@ cdef class Session:
     cdef int _pause_or_resume(self) except -1:
         return self.stream.read(not self._is_full() and not self._has_unread())
 
-    cdef bint _has_unread(self) noexcept:
+    cdef inline bint _has_unread(self) noexcept:
         return self.held is not None or (
             self.protocol is not None
-            and self.protocol.at < PyBytes_GET_SIZE(self.protocol.data)
+            and self.protocol.at < self.protocol.end
         )
 
-    cdef int _wake_receivers(self, bint now) except -1:
+    cdef inline int _wake_receivers(self, bint now) except -1:
         while self.receivers.first is not None and (
             self.inbox.first is not None or self.disconnect is not None
         ):
@@ -690,7 +705,7 @@ cdef class Session:
             self._end(event.code, event.reason)
             return self.stream.finish()
         if type(event) is not Ping:
-            return self.keepalive.answered()
+            return answered(&self.keepalive)
         if not self.stream.congested:  # while it is, only the latest Pong is owed
             self._reply()
         return 0
@@ -837,18 +852,27 @@ def open_handshake(Channel channel not None, RequestHead head not None):
 cdef class Receive(Awaitable):
     """receive() when nothing has arrived yet."""
 
-    cdef Session session  # owned
+    cdef Session session  # owned; None once the event was given
 
-    cdef Waiter wait_for(self):
+    cdef PySendResult step(self, PyObject **result) except? PYGEN_ERROR:
         cdef Session session = self.session
+        cdef object given
+        cdef PySendResult how = PYGEN_NEXT
         if session is None:
-            raise RuntimeError("receive() makes these")
+            raise RuntimeError("receive() makes these, each for one event")
         if session._turn_is_over():
             session.turn_end = 0
             session.gives_turn = True
-            return session.receivers.one_turn()
-        self.value = session._next_event()
-        return session.receivers.add() if self.value is None else None
+            given = self.waiter = session.receivers.one_turn()
+        else:
+            given = session._next_event()
+            if given is None:
+                given = self.waiter = session.receivers.add()
+            else:
+                how = PYGEN_RETURN
+                self.waiter = None
+                self.session = None
+        return give(how, given, result)
 
 
 cdef bint has_not_begun(object coroutine) except -1:
