@@ -64,6 +64,16 @@ def batch() -> Made:
     return RequestParser().feed, parsed
 
 
+def whole() -> Made:
+    from httpparser import WholeRequestParser
+
+    def parsed(requests: list[Any]) -> Parsed:
+        (request,) = requests
+        return request.method, request.path, request.headers, request.body
+
+    return WholeRequestParser().feed, parsed
+
+
 def h11() -> Made:
     """A new Connection for each message: h11 begins the next one only after a response."""
     import h11
@@ -131,6 +141,7 @@ def port(module: str, name: str) -> Made:
 
 MAKERS: dict[str, Callable[[], Made]] = {
     "httpparser batch": batch,
+    "httpparser whole": whole,
     "httpparser callbacks": lambda: callbacks("httpparser"),
     "httptools": lambda: callbacks("httptools"),
     "gunicorn_h1c": gunicorn_h1c,
