@@ -20,6 +20,7 @@ from .values import (
     parse_header,
     parse_mode,
     parse_size,
+    parse_threads,
 )
 
 if TYPE_CHECKING:
@@ -128,6 +129,21 @@ class Config:
         none=1,
         env="WEB_CONCURRENCY",
         common=True,
+    )
+    threads: int = opt(
+        1,
+        "Event loops of each process, each in a thread of its own: a number, or auto for one for "
+        "each CPU that it may use. More than 1 needs a free-threaded Python (3.13t, 3.14t).",
+        low=1,
+        none=1,
+        read=parse_threads,
+        common=True,
+    )
+    lifespan_scope: str = opt(
+        "thread",
+        "With --threads, start the application in each thread, which then has lifespan state of "
+        "its own, or once in each process.",
+        choices=("thread", "process"),
     )
     reload: bool = opt(False, "Restart when a source file changes; for development.", common=True)
     reload_dirs: tuple[str, ...] = opt(
@@ -549,6 +565,10 @@ class Config:
             raise ConfigError("uds", "cannot be combined with fd; use one of them")
         self._check_bind()
         tls_options.check(self)
+        if self.threads > 1:
+            from . import gil
+
+            gil.require_off()
         try:
             Proxies(self.forwarded_allow_ips)
         except ValueError as error:

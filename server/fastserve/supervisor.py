@@ -24,7 +24,7 @@ from .main_process import UPGRADE_SIGNAL, MainProcess
 from .monitor import Monitor
 from .reactor import Reactor
 from .retirement import Retirement
-from .server import ABORT_SECONDS
+from .serving import ABORT_SECONDS
 from .terminal import Terminal
 from .watch import FILES_CHANGED, open_watch
 from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
