@@ -27,6 +27,7 @@ class Health:
     def __init__(self, config: Config, processes: Callable[[], Collection[ServingProcess]]) -> None:
         self._processes = processes
         self._hang = config.timeout_worker_healthcheck
+        self._threads = config.threads
         self.draining = False  # --drain-delay: new clients should go elsewhere
         self.stopping = False
         self._was_ready = False
@@ -35,7 +36,8 @@ class Health:
         """A restart would help: every process has an event loop that hangs."""
         ready = [process for process in self._processes() if process.ready]
         if ready and all(map(self._hangs, ready)):
-            return f"no event loop has run for {self._hang:g} s"
+            which = "no event loop has" if self._threads == 1 else "an event loop has not"
+            return f"{which} run for {self._hang:g} s"
         return None
 
     def problem_of_service(self) -> str | None:

@@ -309,7 +309,8 @@ class Supervisor:
             if worker.killed:
                 continue
             if worker.ready and hang and now - worker.seen_at > hang:
-                problem = f"its event loop has not run for {hang:g} s (timeout_worker_healthcheck)"
+                which = "its event loop" if self._config.threads == 1 else "one of its event loops"
+                problem = f"{which} has not run for {hang:g} s (timeout_worker_healthcheck)"
                 self._dump_and_kill(worker, f"hangs: {problem}")
             elif not worker.ready and startup and now - worker.started_at > startup:
                 problem = f"has not started within {startup:g} s (timeout_startup)"
