@@ -321,15 +321,20 @@ class Config:
         0, "Maximum bytes in a request body; more: 413. 0: no limit.", common=True
     )
     limit_concurrency: int = opt(
-        0, "Maximum HTTP requests in progress; more: 503. 0: no limit.", common=True
+        0,
+        "Maximum HTTP requests in progress in a worker, or in each of its threads; more: 503. 0: "
+        "no limit.",
+        common=True,
     )
     limit_connections: int = opt(
-        0, "Maximum open connections; at the limit, accepting pauses. 0: no limit."
+        0,
+        "Maximum open connections of a worker, or of each of its threads; at the limit, accepting "
+        "pauses. 0: no limit.",
     )
     limit_max_requests: int = opt(
         0,
-        "Maximum requests of a process; then it stops or, with --workers, is replaced. 0: no "
-        "limit.",
+        "Maximum requests of a process, with all its threads; then it stops or, with --workers, is "
+        "replaced. 0: no limit.",
         common=True,
     )
     limit_max_requests_jitter: int = opt(
