@@ -219,6 +219,7 @@ OTHER_MEANING = {
         "--config": "TOML with its own names there",
     },
     GRANIAN: {
+        "--workers": "threads there on a free-threaded Python; processes here, and --threads",
         "--ws": "a switch there; `auto` or `none` here",
         "--http": "the version there, the parser here",
         "--interface": "`asgi3` and `wsgi` here; rsgi is granian's own",

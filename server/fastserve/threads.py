@@ -17,7 +17,7 @@ from . import gil
 from .config import Config
 from .draining import first
 from .errors import WorkerError
-from .loops import choose_loop, loop_factory
+from .loops import loop_factory
 from .service import Service
 from .serving import ABORT_SECONDS, Serving
 from .sockets import close
@@ -54,7 +54,9 @@ class ThreadedServing:
             Serving(app, config, context, *counters[place : place + 1])
             for place in range(config.threads)
         )
-        make_loop = loop_factory(choose_loop(config.loop))
+        # What "auto" stands for was chosen, and logged, when the first one was made.
+        auto: Any = type(asyncio.get_running_loop())
+        make_loop = auto if config.loop == "auto" else loop_factory(config.loop)
         self._threads = [
             ServingThread(number, serving, make_loop, on_failure)
             for number, serving in enumerate(others, 2)

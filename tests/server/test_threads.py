@@ -212,7 +212,8 @@ def test_a_start_that_fails_in_one_thread_ends_all(serve):
     command = serve(app="threads_app:fails_in_the_third")
     assert command.wait() == 1
     assert command.stderr == ["fastserve: the application failed to start: no more licences"]
-    assert sorted(lines(command, "shutdown")) == ["shutdown 1", "shutdown 2"]
+    assert lines(command, "shutdown")[-1] == "shutdown 1"
+    assert "shutdown 3" not in command.stdout
 
 
 def test_a_stop_before_all_have_started(serve):
@@ -467,7 +468,41 @@ def test_the_number_of_requests_is_that_of_all_loops(serve):
     assert "INFO: limit_max_requests reached, stopping" in command.stderr
 
 
+def test_a_change_of_a_file_restarts_all_loops(serve, tmp_path):
+    pytest.importorskip("watchfiles")
+    for name in ("apps.py", "threads_app.py"):
+        shutil.copy(HERE / name, tmp_path)
+    command = serve("--reload", cwd=tmp_path)
+    port = command.port()
+    all_seen(port, 3)
+    with open(tmp_path / "apps.py", "a") as file:
+        file.write("# changed\n")
+    command.expect("is ready")
+    all_seen(port, 3)
+    command.signal(signal.SIGINT)
+    assert command.wait() == 0
+
+
 # Logs and metrics
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP])
+def test_all_loops_write_to_the_new_file(serve, number, tmp_path):
+    log, old = tmp_path / "log", tmp_path / "old"
+    command = serve("--access-log-file", log)
+    port = command.port()
+    all_seen(port, 3)
+    wait_for(lambda: log.read_text())
+    log.rename(old)
+    command.signal(number)
+    wait_for(log.exists)
+    before = old.read_text()
+    for _ in range(20):
+        assert get(port, "/new")[0] == 200
+    command.signal(signal.SIGTERM)
+    assert command.wait() == 0
+    assert old.read_text().startswith(before)
+    assert log.read_text().count("/new") == 20
 
 
 @pytest.mark.parametrize("target", ["stdout", "file"])
