@@ -594,11 +594,11 @@ def test_a_loop_that_hangs_is_no_life(serve):
 
 
 def test_a_worker_with_a_loop_that_hangs_is_replaced(serve):
-    command = serve("--workers", 2, "--timeout-worker-healthcheck", 1)
+    command = serve("--workers", 2, "--timeout-worker-healthcheck", 3)
     port = command.port()
     with Blocks() as blocks:
         clients = block_another(port, blocks)
-        command.expect("hangs: one of its event loops has not run for 1 s")
+        command.expect("hangs: one of its event loops has not run for 3 s")
         command.expect("is ready")
         for client in clients:
             client.sock.close()
