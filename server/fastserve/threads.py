@@ -136,28 +136,33 @@ class ThreadedServing:
     async def drain(self) -> bool:
         own = asyncio.ensure_future(self._own.drain())
         calls = [asyncio.ensure_future(each.call(each.serving.drain())) for each in self._threads]
-        await self._wait([own, *calls])
+        await self._wait([own, *calls], self._config.timeout_graceful_shutdown)
+        for thread, call in zip(self._threads, calls, strict=True):
+            thread.hangs = not call.done()
         return own.result() and all(is_true(call) for call in calls)
 
     async def end(self) -> None:
         """The app is stopped in the first loop after all others."""
         for thread in self._threads:
             thread.end()
-        waits = [asyncio.ensure_future(thread.ended.wait()) for thread in self._threads]
+        limit = self._config.timeout_graceful_shutdown
+        if limit is not None:  # what calls of the app have, then its shutdown
+            limit = ABORT_SECONDS + (limit or ABORT_SECONDS)
+        running = [thread for thread in self._threads if not thread.hangs]
+        waits = [asyncio.ensure_future(thread.ended.wait()) for thread in running]
         try:
             if waits:
-                await self._wait(waits)
+                await self._wait(waits, limit)
             for thread in self._threads:
                 thread.join()
         finally:
             close(self.more_sockets)
             await self._own.end()
 
-    async def _wait(self, calls: Sequence[asyncio.Future[Any]]) -> None:
-        """Until they are done, or the time for a stop is over; a loop that hangs is left then."""
-        limit = self._config.timeout_graceful_shutdown
+    async def _wait(self, calls: Sequence[asyncio.Future[Any]], limit: float | None) -> None:
+        """Until they are done, but not for a loop that hangs: a while longer than it may take."""
         if not await first(finished(calls), self._own.abort, limit):
-            await asyncio.wait(calls, timeout=ABORT_SECONDS)
+            await asyncio.wait(calls, timeout=2 * ABORT_SECONDS)
 
 
 async def finished(calls: Iterable[asyncio.Future[Any]]) -> None:
@@ -181,6 +186,7 @@ class ServingThread:
     ) -> None:
         self.serving = serving
         self.ended = asyncio.Event()  # of the loop that calls: nothing is served here any more
+        self.hangs = False  # it was waited for long enough
         self.has_answered = threading.Event()  # the last time that it was asked to
         self.has_answered.set()
         self._caller = asyncio.get_running_loop()
@@ -234,7 +240,7 @@ class ServingThread:
         if self._loop is None:
             return
         if not self.ended.is_set():
-            logger.error("A %s hangs; ending without it", self._thread.name)
+            logger.error("The thread %r hangs; ending without it", self._thread.name)
             return
         self._thread.join(ABORT_SECONDS)  # the loop closes, and waits for threads of the app
 
@@ -248,8 +254,10 @@ class ServingThread:
                 self._error = error
                 self._tell(self._on_failure, error)
             finally:
-                runner.run(self.serving.end())
-                self._tell(self.ended.set)
+                try:
+                    runner.run(self.serving.end())
+                finally:
+                    self._tell(self.ended.set)
 
     async def _until_end(self) -> None:
         await self._to_end.wait()
