@@ -117,12 +117,20 @@ def test_a_gil_that_is_on_is_refused():
 
 
 def test_an_app_that_turns_the_gil_on_is_refused(monkeypatch):
-    answers = iter([False, True])
-    monkeypatch.setattr(gil, "is_on", lambda: next(answers))
+    answers = iter([False])
+    monkeypatch.setattr(gil, "is_on", lambda: next(answers, True))
+    monkeypatch.setattr(gil, "IMPORT_SECONDS", 0)
     monkeypatch.setattr(gil.sysconfig, "get_config_var", lambda name: 1)
     server = fastserve.Server(Config(threads_app.app, threads=2, port=0))
     with pytest.raises(ConfigError, match="the RuntimeWarning names it"):
         server.run()
+
+
+def test_a_gil_that_is_on_while_a_module_is_imported_does_not_matter(monkeypatch):
+    answers = iter([True, True])
+    monkeypatch.setattr(gil, "is_on", lambda: next(answers, False))
+    monkeypatch.setattr(gil.sysconfig, "get_config_var", lambda name: 1)
+    gil.require_off()
 
 
 def test_one_thread_needs_nothing():
