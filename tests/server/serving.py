@@ -24,8 +24,8 @@ class Command:
     """`python -m fastserve ARGS` in the folder of these tests, its output line by line."""
 
     def __init__(self, *args, cwd=HERE, limits="", start=PYTHON, **options):
-        if THREADS and start is PYTHON and ":" in str(args[0]) and "--threads" not in args:
-            args = *args, "--threads", THREADS
+        if THREADS and start is PYTHON and args and ":" in str(args[0]):
+            args = args[0], "--threads", THREADS, *args[1:]
         command = [*start, *map(str, args)]
         if limits:
             command = ["sh", "-c", f'{limits} && exec "$@"', "sh", *command]
