@@ -626,12 +626,16 @@ def test_a_loop_that_hangs_does_not_keep_the_process(allowed, monkeypatch, caplo
 # In a program
 
 
+def loops():
+    return [each for each in threading.enumerate() if each.name == "fastserve loop 2"]
+
+
 def test_in_a_with_block(allowed):
+    before = loops()  # of the servers of other tests
     with fastserve.running(threads_app.app, threads=2) as server:
         all_seen(server.port, 2)
-        names = [each.name for each in threading.enumerate()]
-        assert "fastserve loop 2" in names
-    assert "fastserve loop 2" not in [each.name for each in threading.enumerate()]
+        assert len(loops()) == len(before) + 1
+    assert loops() == before
 
 
 async def use_here():
@@ -641,8 +645,9 @@ async def use_here():
 
 
 def test_in_a_running_loop(allowed):
+    before = loops()
     assert asyncio.run(use_here())
-    assert "fastserve loop 2" not in [each.name for each in threading.enumerate()]
+    assert loops() == before
 
 
 def test_no_thread_can_be_started(allowed, monkeypatch):
