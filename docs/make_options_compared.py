@@ -35,6 +35,7 @@ APP | | wsgi_app | application_path |
 --static-max-age | | | | --static-path-expires
 --loop | --loop | --asgi-loop | worker_class | --loop
 --workers | --workers | --workers | workers | --workers
+--threads, without the GIL | | | | --runtime-threads
 --worker-max-memory | | | | --workers-max-rss
 --worker-lifetime | | | | --workers-lifetime
 --pid-file | | --pid | pid_path | --pid-file
@@ -118,7 +119,7 @@ LACK = """
 HTTP/3 is left to the proxy in front: Python's ssl has no QUIC | | | quic_bind |
 The proxy or the application checks Host | | | server_names |
 A supervisor such as systemd keeps the process in the background | | --daemon | daemon |
-A worker has one thread with one event loop; for WSGI, a2wsgi has the threads | | --threads | | --blocking-threads --blocking-threads-idle-timeout --runtime-threads --runtime-blocking-threads --runtime-mode --task-impl
+A thread has one event loop and one kind of task; for WSGI, a2wsgi has the threads | | --threads | | --blocking-threads --blocking-threads-idle-timeout --runtime-blocking-threads --runtime-mode --task-impl
 There is one kind of worker | | --worker-class | |
 Each worker imports the application itself: event loops and connections do not survive a fork | | --preload | |
 A worker that ends is always replaced, later each time; docs/reliability.md has the rules | | | | --respawn-failed-workers --respawn-interval --reload-ignore-worker-failure

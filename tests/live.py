@@ -1,5 +1,6 @@
 """A real server in a thread of the test process."""
 
+import os
 import socket
 import ssl
 import threading
@@ -24,7 +25,8 @@ class Live:
     """`fastserve.Server` on a free port, from now until `stop()`."""
 
     def __init__(self, app, **options):
-        options = {"port": 0, "access_log": False, **options}
+        threads = int(os.environ.get("TEST_THREADS", 1))  # see tests/server/serving.py
+        options = {"port": 0, "access_log": False, "threads": threads, **options}
         self.server = Watched(Config(app, **options))
         self.ready = self.server.ready = threading.Event()
         self.error = None
@@ -56,9 +58,10 @@ class Live:
 
     def turn(self):
         """Return when the server has read what was sent to it until now."""
-        loop, done = self.server._loop, threading.Event()
-        loop.call_soon_threadsafe(lambda: loop.call_soon(done.set))
-        assert done.wait(WAIT)
+        for loop in loops_of(self.server):
+            done = threading.Event()
+            loop.call_soon_threadsafe(loop.call_soon, done.set)
+            assert done.wait(WAIT)
 
     def connect(self, context=None, **options):
         """A client of this server; `context` is for TLS."""
@@ -71,6 +74,10 @@ class Live:
         if context is not None:
             sock = context.wrap_socket(sock, server_hostname="localhost")
         return Client(sock, self.turn, **options)
+
+
+def loops_of(server):
+    return [server._loop, *(each._loop for each in getattr(server._serving, "_threads", ()))]
 
 
 def client_context(**files):

@@ -13,7 +13,7 @@ logger = logging.getLogger("fastserve")
 
 def announce(config: Config, addresses: Iterable[str], workers: int = 0) -> None:
     """`workers` is the number of processes that the supervisor has."""
-    for address in addresses:
+    for address in dict.fromkeys(addresses):
         logger.info("fastserve running on %s (Press CTRL+C to quit)", address)
     logger.info("%s", what_runs(config, workers))
 
@@ -25,6 +25,8 @@ def what_runs(config: Config, workers: int = 0) -> str:
     process = f"process {os.getpid()}"
     if workers:
         process += f" with {workers} worker{'s' * (workers > 1)}"
+    if config.threads > 1:
+        process += f" {'of' if workers else 'with'} {config.threads} threads"
     loop = running_loop() or config.loop
     return f"Python {python}, loop {loop}, parser {parser}, HTTP/2 {http2}, {process}"
 

@@ -293,6 +293,15 @@ def is_writable(path: str) -> bool:
     return os.access(place, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
+def check_threads(config: Config) -> Iterator[Finding]:
+    """After the others, which import what may turn the GIL on."""
+    if config.threads > 1:
+        from . import gil
+
+        gil.require_off()
+        yield Finding(OK, f"{config.threads} threads can run at the same time")
+
+
 def check_user(config: Config) -> Iterator[Finding]:
     privileges.check_python(config)
     yield from ()
@@ -355,5 +364,6 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_user,
     check_files,
     check_packages,
+    check_threads,
     check_sense,
 )

@@ -20,6 +20,7 @@ from .values import (
     parse_header,
     parse_mode,
     parse_size,
+    parse_threads,
 )
 
 if TYPE_CHECKING:
@@ -128,6 +129,21 @@ class Config:
         none=1,
         env="WEB_CONCURRENCY",
         common=True,
+    )
+    threads: int = opt(
+        1,
+        "Event loops of each process, each in a thread of its own: a number, or auto for one for "
+        "each CPU that it may use. More than 1 needs a free-threaded Python (3.13t, 3.14t).",
+        low=1,
+        none=1,
+        read=parse_threads,
+        common=True,
+    )
+    lifespan_scope: str = opt(
+        "thread",
+        "With --threads, start the application in each thread, which then has lifespan state of "
+        "its own, or once in each process.",
+        choices=("thread", "process"),
     )
     reload: bool = opt(False, "Restart when a source file changes; for development.", common=True)
     reload_dirs: tuple[str, ...] = opt(
@@ -305,15 +321,20 @@ class Config:
         0, "Maximum bytes in a request body; more: 413. 0: no limit.", common=True
     )
     limit_concurrency: int = opt(
-        0, "Maximum HTTP requests in progress; more: 503. 0: no limit.", common=True
+        0,
+        "Maximum HTTP requests in progress in a worker, or in each of its threads; more: 503. 0: "
+        "no limit.",
+        common=True,
     )
     limit_connections: int = opt(
-        0, "Maximum open connections; at the limit, accepting pauses. 0: no limit."
+        0,
+        "Maximum open connections of a worker, or of each of its threads; at the limit, accepting "
+        "pauses. 0: no limit.",
     )
     limit_max_requests: int = opt(
         0,
-        "Maximum requests of a process; then it stops or, with --workers, is replaced. 0: no "
-        "limit.",
+        "Maximum requests of a process, with all its threads; then it stops or, with --workers, is "
+        "replaced. 0: no limit.",
         common=True,
     )
     limit_max_requests_jitter: int = opt(
@@ -549,6 +570,10 @@ class Config:
             raise ConfigError("uds", "cannot be combined with fd; use one of them")
         self._check_bind()
         tls_options.check(self)
+        if self.threads > 1:
+            from . import gil
+
+            gil.require_off()
         try:
             Proxies(self.forwarded_allow_ips)
         except ValueError as error:

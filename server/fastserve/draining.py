@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from .config import Config
@@ -19,30 +19,24 @@ HANDSHAKE_SECONDS = 1.0  # what TLS handshakes in progress have at a stop
 QUIET_SECONDS = 1.0  # a stop that takes no longer needs no explanation
 
 
-async def drain(
-    service: Service, listener: Listener, config: Config, abort: asyncio.Event, force: str
-) -> None:
+async def drain(service: Service, listener: Listener, config: Config, abort: asyncio.Event) -> bool:
     """Until nothing is in progress, `timeout_graceful_shutdown` is over or `abort` is set.
 
-    `force` says how a person sets it.
+    Whether nothing is in progress any more.
     """
     service.drain()
     for _ in range(ACCEPT_TURNS):
         await asyncio.sleep(0)
     if service.idle and not listener.handshakes:
-        return
+        return True
     loop = asyncio.get_running_loop()
     timeout = config.timeout_graceful_shutdown
-    timers = [
-        loop.call_later(QUIET_SECONDS, say_what_is_left, service, timeout, force),
-        loop.call_later(HANDSHAKE_SECONDS, listener.abort),
-    ]
+    timers = [loop.call_later(HANDSHAKE_SECONDS, listener.abort)]
     if timeout:
         timers.append(loop.call_later(max(timeout - WARN_SECONDS, timeout / 2), service.warn))
     closing = loop.create_task(listener.end_tls())
     try:
-        if not await first(finish(service, listener), abort, timeout):
-            logger.warning("Closing %s", what_is_left(service))
+        return await first(finish(service, listener), abort, timeout)
     finally:
         closing.cancel()
         for timer in timers:
@@ -55,14 +49,18 @@ async def finish(service: Service, listener: Listener) -> None:
         await service.wait_closed()
 
 
-def say_what_is_left(service: Service, timeout: float | None, force: str) -> None:
+def say_what_is_left(services: Sequence[Service], timeout: float | None, force: str) -> None:
+    """`force` says how a person closes it now."""
     limit = "without a limit" if timeout is None else f"up to {timeout:g} s"
-    logger.info("Waiting %s for %s; %s", limit, what_is_left(service), force)
+    logger.info("Waiting %s for %s; %s", limit, what_is_left(services), force)
 
 
-def what_is_left(service: Service) -> str:
+def what_is_left(services: Sequence[Service]) -> str:
     """As a person would say it, for the log."""
-    counts = (len(service.connections), "connection"), (len(service.websockets), "WebSocket")
+    counts = (
+        (sum(len(each.connections) for each in services), "connection"),
+        (sum(len(each.websockets) for each in services), "WebSocket"),
+    )
     parts = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts if count]
     return " and ".join(parts) or "calls of the application"
 

@@ -191,8 +191,8 @@ def state_of(process: ServingProcess) -> str:
 
 
 def lag_of(process: ServingProcess) -> float | None:
-    counters = process.counters
-    return None if counters is None else counters.read()["levels"]["lag_ns"] / 1e9
+    lags = [counters.read()["levels"]["lag_ns"] / 1e9 for counters in process.counters]
+    return max(lags, default=None)
 
 
 def by_name(names: Sequence[str], values: Sequence[float]) -> Samples:

@@ -64,7 +64,6 @@ TABLE = (
         "gunicorn",
         """
 -t --timeout              use --timeout-worker-healthcheck
---threads                 remove it; for WSGI, a2wsgi has its threads
 --worker-connections      use --limit-connections
 --limit-request-fields    use --limit-field-count
 --limit-request-field_size    use --limit-field
@@ -147,9 +146,9 @@ TABLE = (
 --no-ws                   use --ws none
 --blocking-threads        remove it; for WSGI, a2wsgi has its threads
 --blocking-threads-idle-timeout    remove it; for WSGI, a2wsgi has its threads
---runtime-threads         remove it; a worker has one thread and one loop
---runtime-blocking-threads    remove it; a worker has one thread and one loop
---runtime-mode            remove it; a worker has one thread and one loop
+--runtime-threads         use --threads on a Python without the GIL; else remove it
+--runtime-blocking-threads    remove it; asyncio has threads for calls that block
+--runtime-mode            remove it; a thread has one loop, and --threads says how many
 --task-impl               remove it
 --backpressure            use --limit-concurrency
 --http1-buffer-size       use --limit-fields
@@ -213,12 +212,14 @@ OTHER_MEANING = {
         "--ssl-version": "a name there, a number of the ssl module here",
         "--proxy-protocol": "`off`, `v1`, `v2` or `auto` there, a switch here",
         "--backlog": "the same; at the limit of connections, accepting pauses here",
+        "--threads": "threads for WSGI there, event loops here; for WSGI, a2wsgi has its threads",
     },
     HYPERCORN: {
         "--access-log": "a file there; a switch here, and --access-log-file names a file",
         "--config": "TOML with its own names there",
     },
     GRANIAN: {
+        "--workers": "threads there on a free-threaded Python; processes here, and --threads",
         "--ws": "a switch there; `auto` or `none` here",
         "--http": "the version there, the parser here",
         "--interface": "`asgi3` and `wsgi` here; rsgi is granian's own",

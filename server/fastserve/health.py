@@ -1,7 +1,7 @@
 """Whether the server lives, and whether clients should be sent here: /live and /ready."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from .asgi._counters import Counters
@@ -16,7 +16,7 @@ class ServingProcess(Protocol):
     started_at: float  # time.monotonic()
 
     @property
-    def counters(self) -> Counters | None: ...
+    def counters(self) -> Sequence[Counters]: ...  # of each event loop, or none
     @property
     def pid(self) -> int: ...
 
@@ -27,15 +27,17 @@ class Health:
     def __init__(self, config: Config, processes: Callable[[], Collection[ServingProcess]]) -> None:
         self._processes = processes
         self._hang = config.timeout_worker_healthcheck
+        self._threads = config.threads
         self.draining = False  # --drain-delay: new clients should go elsewhere
         self.stopping = False
         self._was_ready = False
 
     def problem_of_life(self) -> str | None:
-        """A restart would help: every event loop hangs."""
+        """A restart would help: every process has an event loop that hangs."""
         ready = [process for process in self._processes() if process.ready]
         if ready and all(map(self._hangs, ready)):
-            return f"no event loop has run for {self._hang:g} s"
+            which = "no event loop has" if self._threads == 1 else "an event loop has not"
+            return f"{which} run for {self._hang:g} s"
         return None
 
     def problem_of_service(self) -> str | None:
@@ -52,8 +54,9 @@ class Health:
         return self.problem_of_life() or otherwise
 
     def _hangs(self, process: ServingProcess) -> bool:
-        """Whether its event loop has not run for longer than timeout_worker_healthcheck."""
-        if not self._hang or process.counters is None:
+        """Whether an event loop of it has not run for longer than timeout_worker_healthcheck."""
+        if not self._hang or not process.counters:
             return False
-        beat: float = process.counters.read()["levels"]["beat_ns"] / 1e9
+        beats = [counters.read()["levels"]["beat_ns"] for counters in process.counters]
+        beat: float = min(beats) / 1e9
         return time.monotonic() - max(beat, process.started_at) > self._hang

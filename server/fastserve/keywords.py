@@ -31,6 +31,8 @@ class Keywords(TypedDict, total=False):
     static_max_age: int | None
     loop: str
     workers: int | None
+    threads: int | Literal["auto"] | None
+    lifespan_scope: Literal["thread", "process"]
     reload: bool
     reload_dirs: Paths
     reload_includes: Paths

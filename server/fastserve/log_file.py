@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 import weakref
 
 from .errors import ConfigError
@@ -22,12 +23,16 @@ class LogFile:
             self.fd = open_for_appending(self.path)
         except OSError as error:
             raise ConfigError(option, problem(path, error)) from None
-        FILES.add(self)
+        with LOCK:
+            FILES.add(self)
 
     def reopen(self) -> None:
         """Open the file anew if it is another one by now, or none. Raises OSError."""
-        if self.fd < 0:
-            return
+        with LOCK:  # else, closed meanwhile, its number may be that of a socket by now
+            if self.fd >= 0:
+                self._reopen()
+
+    def _reopen(self) -> None:
         try:
             if os.path.samestat(os.stat(self.path), os.fstat(self.fd)):
                 return
@@ -38,12 +43,20 @@ class LogFile:
         os.close(new)
 
     def close(self) -> None:
-        FILES.discard(self)
-        fd, self.fd = self.fd, -1
-        os.close(fd)
+        with LOCK:
+            FILES.discard(self)
+            fd, self.fd = self.fd, -1
+            os.close(fd)
 
 
 FILES: "weakref.WeakSet[LogFile]" = weakref.WeakSet()
+LOCK = threading.RLock()  # of FILES; a signal handler may interrupt the thread that has it
+
+
+def log_files() -> list[LogFile]:
+    """Those that are open."""
+    with LOCK:
+        return list(FILES)
 
 
 def open_for_appending(path: str) -> int:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from . import log_config
 from .config import Config
 from .formatters import TIME, TRACE, DefaultFormatter, wants_colors
-from .log_file import FILES, LogFile
+from .log_file import LogFile, log_files
 from .repeats import REPEATS
 
 logger = logging.getLogger("fastserve")
@@ -115,7 +115,7 @@ def open_standard_descriptors() -> None:
 
 def reopen() -> None:
     """Open the log files anew that logrotate or its like has moved or removed."""
-    for file in list(FILES):
+    for file in log_files():
         try:
             file.reopen()
         except OSError as error:

@@ -68,15 +68,23 @@ class MainProcess:
         if self._pid_file is not None and not self._inheritance:
             self._pid_file.write()
 
-    def on_serving(self, listening: Sequence[socket.socket], loop: Loop) -> None:
-        """The first client would be served now, and all is bound."""
+    def on_serving(
+        self,
+        listening: Sequence[socket.socket],
+        loop: Loop,
+        runs: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """The first client would be served now, and all is bound.
+
+        `runs` says, now and then, whether other event loops of this process run too.
+        """
         self._inheritance.drop_rest()
-        urls = [sockets.url_of(sock, self._config) for sock in listening]
+        urls = dict.fromkeys(sockets.url_of(sock, self._config) for sock in listening)
         self._status = "Serving on " + ", ".join(urls)
         if not self._inheritance:
             self._notifier.ready(self._status)
         if self._notifier.watchdog_seconds:
-            self._keep_alive(loop)
+            self._keep_alive(loop, runs)
 
     def on_complete(self) -> None:
         """All workers are ready: a predecessor may stop."""
@@ -124,9 +132,10 @@ class MainProcess:
         if self._pid_file is not None:
             self._pid_file.remove()
 
-    def _keep_alive(self, loop: Loop) -> None:
-        self._notifier.alive()
-        loop.call_later(self._notifier.watchdog_seconds, self._keep_alive, loop)
+    def _keep_alive(self, loop: Loop, runs: Callable[[], bool]) -> None:
+        if runs():
+            self._notifier.alive()
+        loop.call_later(self._notifier.watchdog_seconds, self._keep_alive, loop, runs)
 
     # Upgrade
 

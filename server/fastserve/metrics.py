@@ -10,7 +10,7 @@ import resource
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .asgi._counters import COUNTERS_SIZE, Counters
@@ -43,20 +43,28 @@ def check_installed() -> None:
         ) from None
 
 
-def shared_file() -> int:
-    """The descriptor of a file without a name, in which a worker counts. Raises OSError."""
+def shared_file(loops: int = 1) -> int:
+    """The descriptor of a file without a name, in which a worker counts. Raises OSError.
+
+    Each of its event loops has a page of its own: one thread writes it.
+    """
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("fastserve counters")
     else:
         with tempfile.TemporaryFile() as file:
             fd = os.dup(file.fileno())
-    os.ftruncate(fd, COUNTERS_SIZE)
+    os.ftruncate(fd, loops * mmap.ALLOCATIONGRANULARITY)
     return fd
 
 
-def counters_in(fd: int) -> Counters:
-    """The counters in such a file, which may be closed then."""
-    return Counters(mmap.mmap(fd, COUNTERS_SIZE))
+def counters_in(fd: int, loop: int = 0) -> Counters:
+    """The counters of a loop in such a file, which may be closed then."""
+    return Counters(mmap.mmap(fd, COUNTERS_SIZE, offset=loop * mmap.ALLOCATIONGRANULARITY))
+
+
+def all_counters_in(fd: int, loops: int) -> list[Counters]:
+    """Those of so many loops."""
+    return [counters_in(fd, loop) for loop in range(loops)]
 
 
 def private_counters() -> Counters:
@@ -68,7 +76,7 @@ def private_counters() -> Counters:
 class ThisProcess:
     """The server itself, where there are no workers."""
 
-    counters: Counters
+    counters: Sequence[Counters]
     ready: bool = False
     stopping: bool = False
     started_at: float = field(default_factory=time.monotonic)
@@ -111,8 +119,8 @@ class Metrics:
             for number in [n for n, each in self._numbers.items() if each is worker]:
                 del self._numbers[number]
                 self.exits[reason] = self.exits.get(reason, 0) + 1
-                if worker.counters is not None:
-                    self._past.add_totals(worker.counters)
+                for counters in worker.counters:
+                    self._past.add_totals(counters)
 
     def totals(self) -> Counters:
         """All counts: those of the past, and of the processes that run."""
@@ -120,8 +128,8 @@ class Metrics:
         with self._lock:
             result.add_totals(self._past)
             for process in self._numbers.values():
-                if process.counters is not None:
-                    result.add(process.counters)
+                for counters in process.counters:
+                    result.add(counters)
         return result
 
     def cpu_seconds(self) -> float:

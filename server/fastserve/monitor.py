@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from . import sockets
@@ -24,11 +24,11 @@ Later = Callable[[float, Callable[[], None]], object]
 class Monitor:
     """Of the supervisor, or of the server itself. Does nothing unless the options ask for it.
 
-    `counters` is where a server without workers counts, or a worker, which gives them; None: it
-    does not count.
+    `counters` is where each event loop of a server without workers counts, or of a worker, which
+    gives them; empty: it does not count.
     """
 
-    def __init__(self, config: Config, counters: "Counters | None" = None) -> None:
+    def __init__(self, config: Config, counters: "Sequence[Counters]" = ()) -> None:
         self.counters = counters
         self._config = config
         self._serves = False
@@ -53,7 +53,7 @@ class Monitor:
 
         self._metrics = Metrics(self._config, has_workers=has_workers)
         if not has_workers:
-            self.counters = private_counters()
+            self.counters = [private_counters() for _ in range(self._config.threads)]
             self._process = ThisProcess(self.counters)
             self._metrics.worker_started(self._process)
         bind = sockets.bind if main is None else main.bind_for

@@ -5,10 +5,10 @@ import logging
 import os
 import ssl
 from collections.abc import Sequence
+from typing import Protocol
 
 from .config import Config
 from .errors import ConfigError
-from .listener import Listener
 from .tls import files_of, server_context
 
 logger = logging.getLogger("fastserve")
@@ -16,10 +16,19 @@ logger = logging.getLogger("fastserve")
 POLL_SECONDS = 1.0
 
 
-def reload(config: Config, listener: Listener) -> None:
+class Secured(Protocol):
+    """What serves with TLS."""
+
+    @property
+    def context(self) -> ssl.SSLContext | None: ...
+
+    def replace_context(self, context: ssl.SSLContext | None) -> None: ...
+
+
+def reload(config: Config, serving: Secured) -> None:
     """Read all files again; what cannot be used is logged, and changes nothing."""
     try:
-        listener.replace_context(server_context(config))
+        serving.replace_context(server_context(config))
     except ConfigError as error:
         logger.error("%s; going on with the old certificate", error)
     except Exception:  # of the program's own ssl_context_factory
@@ -57,14 +66,14 @@ def state(path: str) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-async def renew(config: Config, listener: Listener) -> None:
+async def renew(config: Config, serving: Secured) -> None:
     """Until cancelled."""
     changes = Changes(files_of(config) if config.ssl_reload else ())
     while True:
         await asyncio.sleep(POLL_SECONDS)
         if changes.settled():
-            reload(config, listener)
-        keep_tickets_current(listener.context)
+            reload(config, serving)
+        keep_tickets_current(serving.context)
 
 
 def keep_tickets_current(context: ssl.SSLContext | None) -> None:

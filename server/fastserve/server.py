@@ -10,22 +10,18 @@ import threading
 import types
 from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import importer, logs, renewal
-from .access_log import open_access_log
 from .banner import announce
 from .config import Config
-from .draining import drain, first
-from .errors import ConfigError, LifespanError, StartError
+from .draining import QUIET_SECONDS, first, say_what_is_left, what_is_left
+from .errors import ConfigError, StartError
 from .formatters import TRACE
-from .lifespan import Lifespan
-from .listener import Listener
-from .loop_errors import loop_errors_go_first_to
 from .loops import choose_loop, loop_factory
 from .main_process import UPGRADE_SIGNAL, MainProcess
 from .monitor import Monitor
-from .service import Service, make_service
+from .serving import Serving
 from .signals import handled
 from .sockets import close, url_of
 from .terminal import Terminal
@@ -33,10 +29,11 @@ from .tls import server_context
 from .trace import traced
 from .types import ASGIApp
 
+if TYPE_CHECKING:
+    from .threads import ThreadedServing
+
 logger = logging.getLogger("fastserve")
 
-# What calls of the app have to end once they are cancelled; those that ignore it are left.
-ABORT_SECONDS = 5.0
 SERVED_SECONDS = 0.5  # how often they are counted
 
 
@@ -57,14 +54,13 @@ class Server:
         self.started = False
         self.sockets: list[socket.socket] = []
         self._should_exit = self._force_exit = False
-        self._stop = asyncio.Event()  # accept nobody and finish what is in progress
-        self._abort = asyncio.Event()  # do not wait for it either
+        self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signals: list[int] = []
         self._passes_signals_on = True
         self._app: ASGIApp | None = None
-        self._service: Service | None = None
-        self._listener: Listener | None = None
+        self._serving: Serving | ThreadedServing | None = None
+        self._failure: BaseException | None = None  # what has ended one of the threads
         self._undo: contextlib.AsyncExitStack | None = None  # of what startup() has made
         self._main: MainProcess | None = None  # unless this is a worker
         self._context: ssl.SSLContext | None = None  # if it had to be made before the start
@@ -118,11 +114,12 @@ class Server:
                 self._loop.call_soon_threadsafe(action)
 
     def _set_events(self) -> None:
-        for event, wanted in ((self._stop, self._should_exit), (self._abort, self._force_exit)):
-            if wanted:
-                event.set()
-            else:
-                event.clear()
+        if self._should_exit:
+            self._stop.set()
+        else:
+            self._stop.clear()
+        if self._serving is not None:
+            self._serving.tell(self._should_exit, self._force_exit)
 
     # Serving
 
@@ -178,13 +175,13 @@ class Server:
             context = self._context or server_context(self.config)
             self._bind(sockets, undo)
             undo.enter_context(self._monitor.open(self._main))
-            lifespan = Lifespan(app, self.config.lifespan)
-            undo.push_async_callback(lifespan.close)
-            if not await first(lifespan.startup(), self._stop):
+            serving = self._serving = self._make_serving(app, context)
+            undo.push_async_callback(serving.end)
+            serving.tell(self._should_exit, self._force_exit)
+            if not await serving.start():
                 logger.info("Stopped before the application had started")
                 return
-            undo.push_async_callback(self._shut_down, lifespan)
-            await self._accept_clients(app, context, lifespan.state, undo)
+            await self._accept_clients(serving, undo)
             self.started = True
             self._undo = undo.pop_all()
 
@@ -209,41 +206,29 @@ class Server:
         undo.callback(close, self.sockets)
         main.write_pid_file()
 
+    def _make_serving(
+        self, app: ASGIApp, context: ssl.SSLContext | None
+    ) -> "Serving | ThreadedServing":
+        counters = self._monitor.counters
+        if self.config.threads == 1:
+            return Serving(app, self.config, context, *counters)
+        from .threads import ThreadedServing
+
+        return ThreadedServing(app, self.config, context, counters, self._on_failure)
+
     async def _accept_clients(
-        self,
-        app: ASGIApp,
-        context: ssl.SSLContext | None,
-        state: dict[str, Any],
-        undo: contextlib.AsyncExitStack,
+        self, serving: "Serving | ThreadedServing", undo: contextlib.AsyncExitStack
     ) -> None:
         loop = asyncio.get_running_loop()
-        access_log = open_access_log(self.config, loop)
-        if access_log is not None:
-            undo.callback(access_log.close)
-        service = make_service(app, self.config, loop, state, access_log, self._monitor.counters)
-        listener = Listener(self.sockets, service, self.config, context)
-        self._service, self._listener = service, listener
-        undo.push_async_callback(self._abort_clients, service, listener)
-        service.start()
-        undo.enter_context(loop_errors_go_first_to(listener.on_loop_error))
-        await listener.open()
-        if context is not None:
-            undo.callback(loop.create_task(renewal.renew(self.config, listener)).cancel)
+        await serving.open(self.sockets)
+        if serving.context is not None:
+            undo.callback(loop.create_task(renewal.renew(self.config, serving)).cancel)
         self._monitor.on_ready()
-        self._on_listening("http" if context is None else "https")
+        self._on_listening("http" if serving.context is None else "https")
         if self._main is not None:
-            self._main.on_serving(self.sockets, loop)
+            self._main.on_serving(self.sockets, loop, serving.runs)
             self._main.on_complete()
         self._monitor.on_complete()
-
-    async def _abort_clients(self, service: Service, listener: Listener) -> None:
-        self._service = self._listener = None
-        listener.close()
-        listener.abort()
-        service.abort()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(service.wait_closed(), ABORT_SECONDS)
-        service.stop()
 
     async def main_loop(self) -> None:
         """Return once told to stop, or when limit_max_requests is reached."""
@@ -269,11 +254,19 @@ class Server:
             import random  # needed here alone, and slow to import
 
             limit += random.randrange(self.config.limit_max_requests_jitter + 1)
-            while self._service is None or self._service.served < limit:
+            while self._served() < limit:
                 if not await first(asyncio.sleep(SERVED_SECONDS), self._stop):
-                    return
-            self._on_max_requests()
+                    break
+            else:
+                self._on_max_requests()
         await self._stop.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def _served(self) -> int:
+        """How many requests, in all threads."""
+        services = [] if self._serving is None else self._serving.services
+        return sum(service.served for service in services)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is in progress, stop the app and close the sockets."""
@@ -281,14 +274,24 @@ class Server:
             self._main.on_stopping()
         self._monitor.on_stop()
         try:
-            if self._service is not None and self._listener is not None:
-                self._listener.close()
-                close(self.sockets)  # or clients would queue in the kernel for nobody
+            if self._serving is not None and self._serving.services:
+                self._serving.stop_accepting()
+                close(self.sockets)
                 logger.info("Stopping")
-                force = self._how_to_force()
-                await drain(self._service, self._listener, self.config, self._abort, force)
+                await self._drain(self._serving)
         finally:
             await self._end()
+
+    async def _drain(self, serving: "Serving | ThreadedServing") -> None:
+        services, limit = serving.services, self.config.timeout_graceful_shutdown
+        saying = asyncio.get_running_loop().call_later(
+            QUIET_SECONDS, say_what_is_left, services, limit, self._how_to_force()
+        )
+        try:
+            if not await serving.drain():
+                logger.warning("Closing %s", what_is_left(services))
+        finally:
+            saying.cancel()
 
     async def _end(self) -> None:
         undo, self._undo = self._undo, None
@@ -300,21 +303,17 @@ class Server:
         self._should_exit = True
         self._stop.set()
 
+    def _on_failure(self, error: BaseException) -> None:
+        """A thread has ended."""
+        self._failure = error
+        self._should_exit = self._force_exit = True
+        self._set_events()
+
     def _on_listening(self, scheme: str) -> None:
         announce(self.config, [url_of(sock, self.config) for sock in self.sockets])
 
     def _how_to_force(self) -> str:
         return "press CTRL+C again to close them now"
-
-    async def _shut_down(self, lifespan: Lifespan) -> None:
-        try:
-            limit = self.config.timeout_graceful_shutdown
-            # 0 is meant for requests: the app closes its database even then.
-            limit = ABORT_SECONDS if limit == 0 else limit
-            if not await first(lifespan.shutdown(), self._abort, limit):
-                logger.warning("The application's shutdown was cut off")
-        except LifespanError as error:
-            logger.error("%s", error)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -361,7 +360,9 @@ class Server:
             self._monitor.hand_over()
             self.request_stop()
 
-        self._main.upgrade([*self.sockets, *self._monitor.sockets], self._loop, end)
+        more = [] if self._serving is None else self._serving.more_sockets
+        sockets = [*self.sockets, *more, *self._monitor.sockets]
+        self._main.upgrade(sockets, self._loop, end)
 
     def _reload(self) -> None:
         """Take up the files that may have changed: certificates, and logs that were moved."""
@@ -374,6 +375,6 @@ class Server:
     def _reload_files(self) -> None:
         logs.reopen()
         logger.info("Reopened the log files")
-        if self._listener is None or self._listener.context is None:
+        if self._serving is None or self._serving.context is None:
             return
-        renewal.reload(self.config, self._listener)
+        renewal.reload(self.config, self._serving)

@@ -25,6 +25,7 @@ class ListeningSocket(socket.socket):
     """A socket that knows which address of the options it stands for."""
 
     address: Address
+    bound_here = False  # for TCP, by this process
 
 
 class UnixSocket(ListeningSocket):
@@ -247,6 +248,7 @@ def bind_address(
     except OSError as error:
         sock.close()
         raise address_error(error, where, option) from error
+    sock.bound_here = True
     return sock
 
 

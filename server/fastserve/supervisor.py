@@ -24,7 +24,7 @@ from .main_process import UPGRADE_SIGNAL, MainProcess
 from .monitor import Monitor
 from .reactor import Reactor
 from .retirement import Retirement
-from .server import ABORT_SECONDS
+from .serving import ABORT_SECONDS
 from .terminal import Terminal
 from .watch import FILES_CHANGED, open_watch
 from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
@@ -309,7 +309,8 @@ class Supervisor:
             if worker.killed:
                 continue
             if worker.ready and hang and now - worker.seen_at > hang:
-                problem = f"its event loop has not run for {hang:g} s (timeout_worker_healthcheck)"
+                which = "its event loop" if self._config.threads == 1 else "one of its event loops"
+                problem = f"{which} has not run for {hang:g} s (timeout_worker_healthcheck)"
                 self._dump_and_kill(worker, f"hangs: {problem}")
             elif not worker.ready and startup and now - worker.started_at > startup:
                 problem = f"has not started within {startup:g} s (timeout_startup)"

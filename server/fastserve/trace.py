@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import threading
 from typing import Any
 
 from .formatters import TRACE
@@ -14,10 +15,11 @@ SIZED = {"body": "bytes", "bytes": "bytes", "text": "characters"}
 
 def traced(app: ASGIApp) -> ASGIApp:
     """The app, with a line for each call, each message and its end."""
-    numbers = itertools.count(1)
+    numbers, lock = itertools.count(1), threading.Lock()  # event loops in several threads call it
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        number = next(numbers)
+        with lock:
+            number = next(numbers)
 
         async def traced_receive() -> Message:
             message = await receive()

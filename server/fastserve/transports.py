@@ -85,7 +85,7 @@ def load(config: Config) -> Any:
     name = config.ssl_transport
     if not config.is_ssl or name == "loop" or needs_ssl_module(config):
         return None
-    if name == "auto" and importlib.util.find_spec("aiofastnet") is None:
+    if name == "auto" and (config.threads > 1 or importlib.util.find_spec("aiofastnet") is None):
         return None
     try:
         import aiofastnet

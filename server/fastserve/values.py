@@ -223,6 +223,17 @@ def parse_size(text: str) -> int:
     return int(match[1]) * SIZE_UNITS[match[2]]
 
 
+def parse_threads(text: str) -> int:
+    """A number, or "auto". Raises ValueError."""
+    if text.lower() == "auto":
+        from .cpus import usable_cpus
+
+        return usable_cpus()
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise ValueError(f"{text!r} is neither a whole number nor auto")
+    return int(text)
+
+
 def parse_mode(text: str) -> int:
     """Permissions in octal. Raises ValueError."""
     if not re.fullmatch(r"(0o)?[0-7]{1,4}", text):

@@ -27,7 +27,8 @@ from . import logs, privileges, tickets, titles
 from .config import Config
 from .errors import AppError, StartError
 from .monitor import Monitor
-from .server import ABORT_SECONDS, Server, logger
+from .server import Server, logger
+from .serving import ABORT_SECONDS
 from .sockets import ListeningSocket
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Worker:
         self.started_at = self.seen_at = self.ready_at = time.monotonic()
         self.too_large_at: float | None = None  # when it was first seen above worker_max_memory
         self.extra_lifetime: float | None = None  # seconds; drawn when it is first asked for
-        self.counters: Counters | None = None  # memory that it counts in
+        self.counters: list[Counters] = []  # memory that each of its event loops counts in
         fds = [sock.fileno() for sock in sockets]
         addresses = [sock.address for sock in sockets if isinstance(sock, ListeningSocket)]
         with contextlib.ExitStack() as undo:
@@ -65,16 +66,16 @@ class Worker:
             if config.metrics is not None:
                 from . import metrics
 
-                counts = metrics.shared_file()
+                counts = metrics.shared_file(config.threads)
                 undo.callback(os.close, counts)
-                self.counters = metrics.counters_in(counts)
+                self.counters = metrics.all_counters_in(counts, config.threads)
                 passed.append(counts)
             # -P: a file in the current folder is not a module of the standard library.
             command = [sys.executable, "-P", "-m", "fastserve.worker", *map(str, passed)]
             self._process = subprocess.Popen(command, pass_fds=[*fds, *passed])
             undo.pop_all()
         remote.close()
-        if self.counters is not None:
+        if self.counters:
             os.close(counts)
         with contextlib.suppress(ConnectionError):  # it has ended; its status tells why
             self.channel.sendall(pickle.dumps((config, fds, addresses, tickets.shared())))
@@ -163,7 +164,9 @@ class WorkerServer(Server):
     stop_signals = (signal.SIGTERM,)
     is_worker = True
 
-    def __init__(self, config: Config, channel: socket.socket, counters: "Counters | None") -> None:
+    def __init__(
+        self, config: Config, channel: socket.socket, counters: "Sequence[Counters]"
+    ) -> None:
         super().__init__(config)
         # What else there is to monitoring, the supervisor does.
         self._monitor = Monitor(replace(config, metrics=None, drain_delay=0), counters)
@@ -178,7 +181,8 @@ class WorkerServer(Server):
 
     def _beat(self, seconds: float) -> None:
         assert self._loop is not None
-        self._tell(BEAT)
+        if self._serving is None or self._serving.runs():
+            self._tell(BEAT)
         self._loop.call_later(seconds, self._beat, seconds)
 
     def _tell(self, word: bytes) -> None:
@@ -241,7 +245,7 @@ def serve(
     config: Config,
     channel: socket.socket,
     sockets: Sequence[socket.socket],
-    counters: "Counters | None",
+    counters: "Sequence[Counters]",
 ) -> None:
     """Raises StartError."""
     server = WorkerServer(config, channel, counters)
@@ -264,12 +268,6 @@ def main() -> int:
     channel.set_inheritable(False)
     stacks = int(sys.argv[2])
     os.set_inheritable(stacks, False)
-    counters = None
-    if len(sys.argv) > 3:
-        from .metrics import counters_in
-
-        counters = counters_in(int(sys.argv[3]))
-        os.close(int(sys.argv[3]))
     if not faulthandler.is_enabled():  # else the user has asked for it on standard error
         faulthandler.enable(stacks)
     try:
@@ -277,6 +275,12 @@ def main() -> int:
             config, fds, addresses, secret = pickle.load(stream)
     except EOFError:
         return START_FAILED  # the supervisor has ended already
+    counters: Sequence[Counters] = ()
+    if len(sys.argv) > 3:
+        from .metrics import all_counters_in
+
+        counters = all_counters_in(int(sys.argv[3]), config.threads)
+        os.close(int(sys.argv[3]))
     tickets.adopt(secret)
     sockets = [ListeningSocket(fileno=fd) for fd in fds]
     for sock, address in zip(sockets, addresses, strict=True):

@@ -27,6 +27,7 @@ FAULTS = (
     "http2_messages",
     "http2_restarts",
     "replacements",
+    "threads",
 )
 
 __all__ = ["FAULTS", "Verdict", "main"]

@@ -17,6 +17,7 @@ WAITING = (
     "drips",
     "http2_restarts",
     "replacements",
+    "threads",
 )
 
 

@@ -1,6 +1,7 @@
 """Starting the real command and talking to it; nothing here sleeps, everything waits."""
 
 import http.client
+import os
 import queue
 import re
 import socket
@@ -14,12 +15,17 @@ WAIT = 30  # seconds until a test fails for want of what it waits for
 
 
 PYTHON = (sys.executable, "-W", "error", "-m", "fastserve")
+# Set it to run the tests with so many threads: without the GIL, or with tests/server/with_gil on
+# PYTHONPATH. Those that count loops, or need one after another, then fail.
+THREADS = os.environ.get("TEST_THREADS", "")
 
 
 class Command:
     """`python -m fastserve ARGS` in the folder of these tests, its output line by line."""
 
     def __init__(self, *args, cwd=HERE, limits="", start=PYTHON, **options):
+        if THREADS and start is PYTHON and args and ":" in str(args[0]):
+            args = args[0], "--threads", THREADS, *args[1:]
         command = [*start, *map(str, args)]
         if limits:
             command = ["sh", "-c", f'{limits} && exec "$@"', "sh", *command]

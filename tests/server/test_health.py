@@ -45,7 +45,7 @@ def clock(monkeypatch):
 
 
 def process(counters=None, **fields):
-    return ThisProcess(counters or private_counters(), started_at=1000.0, **fields)
+    return ThisProcess([counters or private_counters()], started_at=1000.0, **fields)
 
 
 def health_of(*processes, hang=60.0):

@@ -329,7 +329,7 @@ def test_requests_in_progress_in_several_workers(pair):
 def test_totals_of_workers_that_come_and_go():
     metrics = Metrics(Config("app"), has_workers=True)
     for _ in range(100):
-        workers = [ThisProcess(private_counters()) for _ in range(3)]
+        workers = [ThisProcess([private_counters()]) for _ in range(3)]
         for worker in workers:
             metrics.worker_started(worker)
         assert [number for number, _ in metrics.numbered()] == [0, 1, 2]
@@ -434,7 +434,7 @@ def test_a_server_without_metrics_opens_nothing():
 
 def test_every_metric_is_collected_and_documented_once():
     metrics = Metrics(Config("app"), has_workers=True)
-    metrics.worker_started(ThisProcess(private_counters()))
+    metrics.worker_started(ThisProcess([private_counters()]))
     found = {}
     for family in Collector(metrics).collect():
         name = family.name + ("_total" if family.type == "counter" else "")

@@ -18,7 +18,7 @@ from fastserve.metrics_server import MAX_CLIENTS, MetricsServer
 @pytest.fixture
 def metrics():
     metrics = Metrics(Config("app"), has_workers=False)
-    metrics.worker_started(ThisProcess(private_counters(), ready=True))
+    metrics.worker_started(ThisProcess([private_counters()], ready=True))
     return metrics
 
 

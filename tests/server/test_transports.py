@@ -180,7 +180,7 @@ def test_the_server_forgets_connections(connect, serve):
         client.send(GET % 1)
         client.response()
     server = serve()
-    while server.server._service.open_connections:
+    while any(each.open_connections for each in server.server._serving.services):
         server.turn()
 
 
