@@ -35,7 +35,8 @@ $(VENV)/built: $(BIN)/python $(SOURCES)
 	@touch $@
 
 $(VENV)/with-%: $(VENV)/built pyproject.toml
-	$(BIN)/python -m pip install --quiet --group $*
+	@# Where a package has no wheel for this Python, the others are installed without it.
+	@$(BIN)/python -m pip install --quiet --group $* || $(BIN)/python tests/install.py $*
 	@touch $@
 
 build: $(VENV)/built
