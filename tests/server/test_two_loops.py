@@ -149,6 +149,7 @@ def play_http2(servers, number):
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("access_log", [False, True], ids=["", "logged"])
 def test_mixed_load(loop, access_log, tmp_path):
+    pytest.importorskip(loop)
     options = {"access_log": access_log, "access_log_file": os.fspath(tmp_path / "log")}
     servers = [Live(app, loop=loop, **options) for _ in range(2)]
     errors = []
