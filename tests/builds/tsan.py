@@ -53,7 +53,7 @@ def main() -> None:
     if "-fsanitize=thread" not in (sysconfig.get_config_var("CFLAGS") or ""):
         sys.exit(f"{sys.executable} is not built with ThreadSanitizer; see tests/builds/tsan.py")
     os.environ["TSAN_OPTIONS"] = "report_bugs=0"  # while it compiles
-    copy, environment = prepare("tsan", CFLAGS="-g")
+    copy, environment = prepare("tsan", CFLAGS="-g -fsanitize=thread")
     folder = copy / "reports"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
