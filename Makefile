@@ -13,12 +13,13 @@ SOURCES := setup.py pyproject.toml vendor/llhttp/SHA256SUMS \
 # support the Cython plugin.
 TRACED_PYTHON ?= python3.11
 TRACED_VENV   := .venv-coverage
+TSAN_VENV     := .venv-tsan
 
-.PHONY: help build serve test lint docs fuzz asan coverage-cython soak bench bench-quick \
-        bench-guard bench-wheel wheel release-check clean
+.PHONY: help build serve test lint docs fuzz asan tsan coverage-cython soak bench \
+        bench-quick bench-guard bench-wheel wheel release-check clean
 
 help:
-	@echo "make serve | test | lint | docs | fuzz | asan | coverage-cython | soak"
+	@echo "make serve | test | lint | docs | fuzz | asan | tsan | coverage-cython | soak"
 	@echo "make bench | bench-quick | bench-guard | bench-wheel | wheel | release-check | clean"
 
 $(BIN)/python:
@@ -35,7 +36,8 @@ $(VENV)/built: $(BIN)/python $(SOURCES)
 	@touch $@
 
 $(VENV)/with-%: $(VENV)/built pyproject.toml
-	$(BIN)/python -m pip install --quiet --group $*
+	@# Where a package has no wheel for this Python, the others are installed without it.
+	@$(BIN)/python -m pip install --quiet --group $* || $(BIN)/python tests/install.py $*
 	@touch $@
 
 build: $(VENV)/built
@@ -68,6 +70,13 @@ fuzz: build $(VENV)/with-test
 asan: build $(VENV)/with-test
 	$(BIN)/python tests/builds/asan.py $(ARGS)
 	$(BIN)/python tests/server/soak.py --seconds 120 --asan
+
+# PYTHON must be built with ThreadSanitizer; then what it compiles is, too.
+tsan:
+	$(PYTHON) -m venv $(TSAN_VENV)
+	$(TSAN_VENV)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(TSAN_VENV)/bin/python -m pip install --quiet --group tsan
+	$(TSAN_VENV)/bin/python tests/builds/tsan.py $(ARGS)
 
 coverage-cython:
 	@command -v $(TRACED_PYTHON) >/dev/null || { echo "Python 3.11 is needed: make TRACED_PYTHON=/path/to/python3.11 coverage-cython"; exit 1; }
@@ -115,5 +124,5 @@ release-check: $(VENV)/with-release
 	$(BIN)/python release/check.py
 
 clean:
-	rm -rf build dist *.egg-info $(VENV) $(TRACED_VENV) reports site
+	rm -rf build dist *.egg-info $(VENV) $(TRACED_VENV) $(TSAN_VENV) reports site
 	find httpparser server \( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} +

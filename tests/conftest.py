@@ -3,6 +3,7 @@
 import gc
 import signal
 
+import gil
 import pytest
 from live import COMBINATIONS, Live
 
@@ -35,6 +36,17 @@ def live(combination):
 def every_fault_is_logged():
     """Those of earlier tests do not count."""
     REPEATS.clear()
+
+
+WATCH = gil.Watch()
+
+
+@pytest.fixture(autouse=True)
+def without_gil():
+    """On a free-threaded Python the GIL is off in each test, and after it."""
+    WATCH.look()
+    yield
+    WATCH.look()
 
 
 def pytest_collection_finish():

@@ -90,6 +90,6 @@ def test_where_no_baseline_is_known_nothing_is_counted(monkeypatch, options, sta
 def test_a_server_is_counted_with_its_misses():
     load = Http("GET hello")  # of what starts sooner under valgrind than fastserve
     (found,) = callgrind.of_server(floor("uvloop"), [load], 4, *guard.CACHES)
-    assert 5_000 < found["Ir"] < 200_000
+    assert 1_000 < found["Ir"] < 200_000
     assert 0 < found["I1mr"] < found["Ir"]
     assert 0 < found["D1mr"] < found["Ir"]

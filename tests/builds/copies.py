@@ -43,7 +43,7 @@ def prepare(name: str, **settings: str) -> tuple[Path, dict[str, str]]:
 
 def _copy(folder: str, copy: Path) -> None:
     """Files keep their times: what was compiled of an unchanged one is still good."""
-    made = ("__pycache__", "*.so", "*.c") if folder in COMPILED else ("__pycache__",)
+    made = ("__pycache__", "*.so", "_*.c") if folder in COMPILED else ("__pycache__",)
     if folder not in COMPILED:
         shutil.rmtree(copy / folder, ignore_errors=True)
     shutil.copytree(

@@ -33,7 +33,8 @@ class RedisServer:
             text=True,
         )
         for line in self.process.stdout:
-            if "ready to accept connections at" in line:
+            # Redis 7.0: "The server is now ready ...", 8: "Ready to accept connections unix"
+            if "ready to accept connections" in line.lower():
                 return
         self.stop()
         raise AssertionError("redis-server does not start")

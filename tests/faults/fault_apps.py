@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import os
 import sys
@@ -12,6 +13,12 @@ FRAME = bytes(65536)
 begun = 0  # requests for /bytes and /pieces
 leaked = []
 sent = 0  # messages that send() took of the WebSockets of this process
+
+
+@functools.cache
+def zeros(size):
+    """The same object for all, so that only copies of it cost memory."""
+    return bytes(size)
 
 
 async def respond(send, body, status=200):
@@ -43,7 +50,7 @@ async def app(scope, receive, send):
         time.sleep(600)
     elif name.startswith("bytes/"):
         begun += 1
-        await respond(send, bytes(int(name.removeprefix("bytes/"))))
+        await respond(send, zeros(int(name.removeprefix("bytes/"))))
     elif name.startswith("pieces/"):
         begun += 1
         await pieces(int(name.removeprefix("pieces/")), send)

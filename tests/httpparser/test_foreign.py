@@ -33,6 +33,7 @@ setup(
                    extra_compile_args=["-O0"]) for name in ("tally", "reader", "greeter")],
         include_path=[folder],
         language_level=3,
+        compiler_directives={"freethreading_compatible": True},
     ),
 )
 """

@@ -7,14 +7,14 @@ import gc
 import random
 import subprocess
 import sys
-import sysconfig
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from cases import Outcome, outcome
+from gil import FREE_THREADED
 from messages import REQUESTS, RESPONSES
 
 import httpparser
@@ -28,7 +28,6 @@ from httpparser import (
 )
 from httpparser.http2 import ClientSession, Data, End, Request, ServerSession, SessionError
 
-FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 THREADS = 4
 ROUNDS = 50
 SHARED_ROUNDS = 10000
@@ -39,14 +38,6 @@ BROWSER = (
     b"X-Own-%d: %d\r\nCookie: id=%d\r\n\r\n"
 )
 SECONDS = 60  # after which a test has hung
-
-
-@pytest.fixture(autouse=True)
-def without_gil() -> Iterator[None]:
-    """A module that needs the GIL turns it on for good: then nothing here is what it says."""
-    yield
-    if FREE_THREADED:
-        assert not sys._is_gil_enabled()  # type: ignore[attr-defined]
 
 
 def in_threads(work: Callable[[int], object], count: int = THREADS) -> list[Any]:

@@ -12,6 +12,7 @@ import os
 import pkgutil
 import signal
 import sys
+import sysconfig
 import warnings
 
 import fastserve
@@ -23,6 +24,8 @@ ARGUMENTS = (
     (None, None), (b"", 0), (0, None), (None, None, None), (None, None, None, None),
 )  # fmt: skip
 SECONDS = 10  # for a class
+# Without the GIL each collection looks at all objects.
+HAS_GENERATIONS = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 def compiled_classes():
@@ -68,7 +71,8 @@ def attempt(cls, name, arguments):
         with contextlib.suppress(BaseException):
             setattr(thing, name, value)
     del thing
-    gc.collect(0)
+    if arguments is None or HAS_GENERATIONS:
+        gc.collect(0)
 
 
 def make_from_another(cls):

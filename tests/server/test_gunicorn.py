@@ -15,7 +15,10 @@ from serving import HERE, WAIT, Command, Hold, get, send_get
 
 pytest.importorskip("gunicorn")
 
-START = (sys.executable, "-W", "error", "-m", "gunicorn", "-k", "fastserve.gunicorn.Worker")
+# From the title that setproctitle gives to gunicorn, which has a space, CPython takes its niceness for
+# the number of its threads; run by `nice` it is then warned of forking.
+WARNINGS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
+START = (sys.executable, *WARNINGS, "-m", "gunicorn", "-k", "fastserve.gunicorn.Worker")
 LISTENING = r"Listening at: https?://127\.0\.0\.1:(\d+)"
 FORWARDED = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
 

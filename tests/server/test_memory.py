@@ -42,7 +42,7 @@ def test_uploads_do_not_stay(command, coding):
                     client.send(PIECE)
             assert client.response().body == b"%d" % size
             before = before or peak(command)
-    assert peak(command) - before < 4 * MIB
+    assert peak(command) - before < 12 * MIB  # without the GIL malloc takes 7 for h11
 
 
 def test_downloads_do_not_stay(command):

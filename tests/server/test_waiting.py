@@ -29,6 +29,7 @@ setup(
     ext_modules=cythonize(
         [Extension("mailbox", ["mailbox.pyx"], extra_compile_args=["-O0"])],
         include_path=[sys.argv.pop(), sys.argv.pop()],
+        compiler_directives={"freethreading_compatible": True},
     ),
 )
 """

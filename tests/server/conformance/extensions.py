@@ -1,5 +1,6 @@
 """The extensions of the ASGI specification, advertised where they work."""
 
+import atexit
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ TRAILERS = GET + b"TE: trailers\r\nConnection: TE\r\n\r\n"
 HEAD = b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"
 
 FOLDER = tempfile.TemporaryDirectory(prefix="fastserve-cases-")
+atexit.register(FOLDER.cleanup)
 TEXT = b"0123456789" * 100
 SMALL = Path(FOLDER.name, "small")
 SMALL.write_bytes(TEXT)
