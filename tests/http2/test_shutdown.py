@@ -177,6 +177,26 @@ def test_a_websocket_that_begins_meanwhile(serve, loop):
     assert peer.answers[number].code == REFUSED_STREAM
 
 
+def test_a_websocket_whose_app_has_not_begun(serve, loop):
+    """The stop comes in the turn of the handshake; nobody has acted on it, so it is no 503."""
+    begun = []
+
+    async def app(scope, receive, send):
+        begun.append(scope)
+
+    served = serve(app)
+    peer = Peer(served)
+    number = peer.websocket()
+    peer.transport.send(peer.session.take())
+    while not served.service.websockets:
+        loop.turn()
+    served.service.drain()
+    peer.settle()
+    assert peer.answers[number].status is None
+    assert peer.answers[number].code == REFUSED_STREAM
+    assert not begun
+
+
 def test_a_drain_after_an_error_of_the_client_s(serve, loop):
     """The GOAWAY of the error waits: the client does not read."""
     gated = Gated()

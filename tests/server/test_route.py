@@ -135,7 +135,7 @@ def test_nothing_is_sent_once_a_transport_was_aborted(live_server, loop):
 
 async def abort_and_send(server, app):
     """All in one turn: nobody has told the connection yet."""
-    (connection,) = server.server._service.connections
+    (connection,) = server.server._serving.services[0].connections
     connection.transport.abort()
     with contextlib.suppress(OSError):
         await app.send({"type": "http.response.body", "body": b"too late"})

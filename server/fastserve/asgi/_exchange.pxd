@@ -47,6 +47,7 @@ cdef class Channel:
     cdef int finished(self, Exchange exchange) except -1
     cdef int answer(self, Exchange exchange, int status, str text, object headers=*) except -1
     cdef int cut(self, Exchange exchange) except -1
+    cdef bint give_back(self, Exchange exchange) except -1
     cdef int left(self) except -1
 
 # `receive` and `send` of one request.

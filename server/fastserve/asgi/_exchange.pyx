@@ -49,9 +49,6 @@ cdef enum:
 
 cdef bytes EMPTY = b"", SLASH = b"/"
 cdef str START = "http.response.start", BODY = "http.response.body"
-# What `receive` gives, but for the body; a copy costs half of a new one.
-cdef dict PART = {"type": "http.request", "body": EMPTY, "more_body": True}
-cdef dict LAST = {"type": "http.request", "body": EMPTY, "more_body": False}
 # What the scope's template says already; httpparser gives these very objects, interned.
 cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
 
@@ -122,6 +119,10 @@ cdef class Channel:
     cdef int cut(self, Exchange exchange) except -1:
         """The response ends before it is complete: the client must see that it is cut."""
         raise NotImplementedError
+
+    cdef bint give_back(self, Exchange exchange) except -1:
+        """Tell the client that nobody has begun this, so that it sends it again; False: it cannot."""
+        return False
 
     cdef int left(self) except -1:
         """An app has returned, with `counts_apps`."""
@@ -245,6 +246,7 @@ cdef class Exchange(Job):
         return self.buffered or self.ended and not self.delivered
 
     cdef dict next_message(self):
+        cdef Service service = self.channel.service
         cdef dict message
         cdef bytes body = self.first
         if self.rest is not None and self.rest.length:
@@ -256,7 +258,7 @@ cdef class Exchange(Job):
         self.delivered = self.ended
         if not self.ended:
             self.channel.taken(self)
-        message = PyDict_Copy(LAST if self.ended else PART)
+        message = PyDict_Copy(service.last_message if self.ended else service.part_message)
         message["body"] = body
         return message
 

@@ -64,6 +64,8 @@ cdef class Service:
     cdef str root_path  # before every path that a proxy has stripped it from; None: nothing
     cdef bytes raw_root_path
     cdef dict asgi
+    cdef dict part_message  # what `receive` gives, but for the body; a copy is half the work
+    cdef dict last_message
     cdef dict scopes  # templates by server address and scheme
     cdef dict extensions_1_0
     cdef dict extensions_1_1

@@ -100,6 +100,8 @@ cdef class Service:
             "http.response.zerocopysend": NO_PARAMETERS,
         }
         self.extensions_1_1 = {**self.extensions_1_0, "http.response.early_hint": NO_PARAMETERS}
+        self.part_message = {"type": "http.request", "body": b"", "more_body": True}
+        self.last_message = {**self.part_message, "more_body": False}
         # Every key stands here, so that a request's copy is filled without growing.
         self.scopes = {}
         self.scope = {

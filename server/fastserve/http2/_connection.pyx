@@ -777,6 +777,12 @@ cdef class StreamChannel(Channel):
         self.stream.reset(INTERNAL_ERROR)
         return self.connection.plan_turn()
 
+    cdef bint give_back(self, Exchange exchange) except -1:
+        exchange.phase = COMPLETE
+        self.stream.reset(REFUSED_STREAM)  # RFC 9113 8.7
+        self.connection.plan_turn()
+        return True
+
     cdef int left(self) except -1:
         self.uncount()
         if self.running:

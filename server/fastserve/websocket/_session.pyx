@@ -397,12 +397,17 @@ cdef class Session:
 
     def shutdown(self):
         """The server stops: refuse with 503, or close with 1012."""
+        cdef bint unbegun
         if self.disconnect is not None:
             return
         if self.phase == CONNECTING:
-            self._refuse(503, "the server is shutting down")
-            if has_not_begun(self.stepper.coroutine):
-                self.task.cancel()  # the app hears nothing of a handshake that is answered already
+            unbegun = has_not_begun(self.stepper.coroutine)
+            if unbegun and self.handshake.channel.give_back(self.handshake):
+                self._end_handshake()
+            else:
+                self._refuse(503, "the server is shutting down")
+            if unbegun:
+                self.task.cancel()  # the app hears nothing of a handshake that is over already
         elif self.phase == OPEN:
             self._close(1012, "service restart")
 
