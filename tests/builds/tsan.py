@@ -18,7 +18,11 @@ from pathlib import Path
 
 from copies import prepare
 
-TESTS = ["tests/httpparser/test_threads.py", "tests/server/test_two_loops.py"]
+TESTS = [
+    "tests/httpparser/test_threads.py",
+    "tests/server/test_two_loops.py",
+    "tests/server/test_serving_threads.py",
+]
 # How many frames of a stack are looked at: a race in a list that our code changes is found in
 # CPython's function, which is what ours calls.
 FRAMES = 3

@@ -184,7 +184,12 @@ def test_the_length_of_files():
     limits = {".pyx": 900, "config.py": 800}  # that is a list, with one entry per option
     # A session and its streams, and a connection and theirs, know each other's insides; Cython
     # wants such two in one module.
-    exceptions = {"httpparser.http2._session": 1100, "fastserve.http2._connection": 1050}
+    # A parser has two ways to read a head, and both fill the same fields.
+    exceptions = {
+        "httpparser.http1._parser": 1000,
+        "httpparser.http2._session": 1100,
+        "fastserve.http2._connection": 1050,
+    }
     long = {
         f"{path.name}: {count}"
         for module, files in modules_of(PACKAGES).items()

@@ -121,7 +121,7 @@ cdef class Channel:
         raise NotImplementedError
 
     cdef bint give_back(self, Exchange exchange) except -1:
-        """Tell the client that nobody has begun this, so that it sends it again; False: it cannot."""
+        """Tell the client that nobody has begun this: it may send it again. False: no way to."""
         return False
 
     cdef int left(self) except -1:

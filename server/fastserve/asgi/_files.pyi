@@ -1,11 +1,8 @@
 from typing import final
 
-from typing_extensions import disjoint_base
-
 __all__ = ("File",)
 
 @final
-@disjoint_base
 class File:
     fd: int
     offset: int

@@ -7,11 +7,11 @@ from fastserve.asgi._files cimport File
 cdef struct Route:
     PyObject *methods  # borrowed, never freed: of the transport's type; NULL: only it can write
     int fd  # its socket's
-    bint more  # follows at once, by send_file()
+    bint more  # follows at once, by write_file()
     bint behind  # what was given to the transport may not have left yet
 
 cdef int find_route(object transport, Route *route) except -1
 cdef int write_output(object transport, Route *route, Output output) except -1
-cdef Py_ssize_t send_file(object transport, Route *route, File file) except -2
+cdef Py_ssize_t write_file(object transport, Route *route, File file) except -2
 cdef int write_bytes(object transport, Route *route, bytes data) except -1
 cdef int write_parts(object transport, Route *route, list parts) except -1

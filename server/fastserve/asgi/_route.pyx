@@ -153,7 +153,7 @@ cdef int write_bytes(object transport, Route *route, bytes data) except -1:
     return 0
 
 
-cdef Py_ssize_t send_file(object transport, Route *route, File file) except -2:
+cdef Py_ssize_t write_file(object transport, Route *route, File file) except -2:
     """Send as much of it as the socket takes at once; 0 or -1: nothing."""
     cdef int64_t offset = file.offset
     if not is_free(transport, route):

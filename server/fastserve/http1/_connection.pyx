@@ -38,7 +38,7 @@ from fastserve.asgi._exchange cimport (
 )
 from fastserve.asgi._files cimport File
 from fastserve.asgi._route cimport (
-    find_route, send_file, write_bytes, write_output, write_parts,
+    find_route, write_bytes, write_file, write_output, write_parts,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
@@ -613,7 +613,7 @@ cdef class Connection(Channel):
             self.route.more = True
             self.flush()
             self.route.more = False
-            sent = send_file(self.transport, &self.route, file)
+            sent = write_file(self.transport, &self.route, file)
             if sent > 0:
                 self.service.count_sent(sent)
                 file.advance(sent)
