@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import hashlib
+import os
 import random
 import socket
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 import uvloop
@@ -221,3 +223,48 @@ def test_a_receive_that_was_kept_says_that_its_client_is_gone(live_server):
         for number in range(1, 4):
             client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
             assert client.response().body == b"%d" % number
+
+
+def test_what_an_app_keys_by_send_or_receive_is_not_another_requests(live_server):
+    """Whoever has a weak reference to them hears that they are gone."""
+    paths = weakref.WeakKeyDictionary()
+
+    async def app(scope, receive, send):
+        before = [paths.get(function) for function in (receive, send)]
+        paths[receive if scope["path"] == "/receive" else send] = scope["path"]
+        await send(OK)
+        await send({"type": "http.response.body", "body": repr(before).encode()})
+
+    with live_server(app).connect() as client:
+        for path in (b"/send", b"/send", b"/receive", b"/receive"):
+            client.send(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path)
+            assert client.response().body == b"[None, None]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
+def test_a_file_whose_send_is_cancelled_before_it_waits_is_closed(live_server, tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"a" * 8_000_000)
+
+    async def app(scope, receive, send):
+        await send(OK)
+        sending = asyncio.ensure_future(send({"type": "http.response.pathsend", "path": str(file)}))
+        sending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sending
+
+    server = live_server(app)
+    with server.connect() as client:
+        client.send(GET)
+        with contextlib.suppress(ConnectionError):
+            while client.socket.recv(1 << 20):
+                pass
+    assert str(file) not in names_of_descriptors()
+
+
+def names_of_descriptors():
+    names = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            names.append(os.readlink(f"/proc/self/fd/{number}"))
+    return names

@@ -37,6 +37,8 @@ cdef extern from "Python.h":
         pass
     ctypedef struct PyMethodDescrObject:
         PyMethodDef *d_method
+    ctypedef struct PyCFunctionObject:
+        PyObject *m_weakreflist
     object PyCFunction_NewEx(PyMethodDef *, object, PyObject *)
     Py_ssize_t Py_REFCNT(PyObject *)
     PyObject *item_of "PyList_GET_ITEM"(list, Py_ssize_t)
@@ -172,7 +174,7 @@ cdef class Callables:
     """`receive` and `send` of a request, as its app calls them.
 
     Making them takes 5% of a GET. They serve again after the app has returned, if it, and whatever
-    it ran, holds neither: who calls them late must not reach a later request.
+    it ran, holds neither, not even weakly: who calls them late must not reach a later request.
     """
 
     def __cinit__(self):
@@ -195,6 +197,8 @@ cdef class Callables:
             and Py_REFCNT(<PyObject *> self) == 3  # the caller, and the two
             and Py_REFCNT(<PyObject *> self.receive_function) == 1
             and Py_REFCNT(<PyObject *> self.send_function) == 1
+            and not has_weak_reference(self.receive_function)
+            and not has_weak_reference(self.send_function)
         ):
             self.exchange = None
             self.below = before
@@ -566,6 +570,10 @@ cdef class Exchange(Job):
             "the app failed in %s %s", self.head.method, printable(self.head.path), exc_info=error,
         )
         return 0
+
+
+cdef inline bint has_weak_reference(object function) noexcept:
+    return (<PyCFunctionObject *> <PyObject *> function).m_weakreflist != NULL
 
 
 # Made without a look-up.

@@ -53,6 +53,10 @@ cdef class File:
         self.offset = offset
         self.count = count
 
+    def __dealloc__(self):
+        if self.owned:  # its `send` was cancelled before it began to wait
+            close(self.fd)
+
     def close(self):
         """Done with it, or for as much as could be sent."""
         if self.owned:
