@@ -139,7 +139,7 @@ class ThreadedServing:
         await self._wait([own, *calls], self._config.timeout_graceful_shutdown)
         for thread, call in zip(self._threads, calls, strict=True):
             thread.hangs = not call.done()
-        return own.result() and all(is_true(call) for call in calls)
+        return all(is_true(call) for call in [own, *calls])
 
     async def end(self) -> None:
         """The app is stopped in the first loop after all others."""

@@ -89,13 +89,16 @@ cdef File open_path(object path):
     cdef bytes name
     cdef stat_t status
     cdef File file
+    cdef const char *text
     cdef int fd
     if not isinstance(path, str):
         raise TypeError(f"a path is a str, not {type(path).__name__}")
     name = os.fsencode(path)
-    if memchr(PyBytes_AS_STRING(name), 0, PyBytes_GET_SIZE(name)) != NULL:
+    text = PyBytes_AS_STRING(name)
+    if memchr(text, 0, PyBytes_GET_SIZE(name)) != NULL:
         raise ValueError("a path has no NUL")
-    fd = open_to_read(PyBytes_AS_STRING(name))
+    with nogil:  # other threads go on while a disk is slow
+        fd = open_to_read(text)
     if fd < 0:
         PyErr_SetFromErrnoWithFilenameObject(OSError, path)
     file = File(fd, 0, 0)

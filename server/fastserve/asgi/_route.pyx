@@ -47,7 +47,7 @@ cdef extern from *:
     struct iovec:
         void *iov_base
         size_t iov_len
-    Py_ssize_t sendfile(int to, int source, int64_t *offset, size_t count) noexcept
+    Py_ssize_t sendfile(int to, int source, int64_t *offset, size_t count) noexcept nogil
     Py_ssize_t send(int fd, const void *at, size_t length, int flags) noexcept
     Py_ssize_t send_parts(int fd, iovec *parts, size_t count) noexcept
 
@@ -156,9 +156,14 @@ cdef int write_bytes(object transport, Route *route, bytes data) except -1:
 cdef Py_ssize_t write_file(object transport, Route *route, File file) except -2:
     """Send as much of it as the socket takes at once; 0 or -1: nothing."""
     cdef int64_t offset = file.offset
+    cdef size_t count = min(file.count, <int64_t> MOST_OF_A_FILE)
+    cdef Py_ssize_t sent
+    cdef int source = file.fd
     if not is_free(transport, route):
         return 0
-    return sendfile(route.fd, file.fd, &offset, min(file.count, <int64_t> MOST_OF_A_FILE))
+    with nogil:  # other threads go on while a disk is slow
+        sent = sendfile(route.fd, source, &offset, count)
+    return sent
 
 
 cdef int write_parts(object transport, Route *route, list parts) except -1:

@@ -611,8 +611,10 @@ cdef class Connection(Channel):
             return self.sent(more)
         if self.writer.framing != CHUNKED:
             self.route.more = True
-            self.flush()
-            self.route.more = False
+            try:
+                self.flush()
+            finally:
+                self.route.more = False
             sent = write_file(self.transport, &self.route, file)
             if sent > 0:
                 self.service.count_sent(sent)
