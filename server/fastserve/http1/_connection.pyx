@@ -624,19 +624,18 @@ cdef class Connection(Channel):
         return self.transmit_file(file)
 
     async def transmit_file(self, File file):
+        """What the client does not take at once, and chunks."""
         cdef int64_t count = file.count
-        cdef bint chunked
-        if self.writer.framing != NO_CONTENT:
-            chunked = self.writer.framing == CHUNKED
-            if chunked:
-                write_chunk_size(self.output(), count)
-            self.flush()
-            try:
-                await transmit(self, file, self.service.timeout_send)
-            finally:
-                self.service.count_sent(count - file.count)
-            if chunked:
-                self.output().append(b"\r\n", 2)
+        cdef bint chunked = self.writer.framing == CHUNKED
+        if chunked:
+            write_chunk_size(self.output(), count)
+        self.flush()
+        try:
+            await transmit(self, file, self.service.timeout_send)
+        finally:
+            self.service.count_sent(count - file.count)
+        if chunked:
+            self.output().append(b"\r\n", 2)
         self.flush()
 
     cdef int send_continue(self) except -1:
