@@ -22,10 +22,20 @@ ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class ListeningSocket(socket.socket):
-    """A socket that knows which address of the options it stands for."""
+    """A socket that knows which address of the options it stands for.
+
+    It never blocks, not even while it is copied: that would hold for all copies in all threads and
+    processes, of which one may be about to accept a client that another has taken already.
+    """
 
     address: Address
     bound_here = False  # for TCP, by this process
+
+    def __init__(
+        self, family: int = -1, kind: int = -1, proto: int = -1, fileno: int | None = None
+    ) -> None:
+        super().__init__(family, kind, proto, fileno)
+        self.setblocking(False)
 
 
 class UnixSocket(ListeningSocket):

@@ -78,6 +78,7 @@ def spread(sockets: Sequence[socket.socket], loops: int) -> list[list[socket.soc
 
 def copy(sock: socket.socket) -> socket.socket:
     """Another descriptor of it; a Unix socket's file is left to the original."""
+    sock.setblocking(False)  # else dup() would make all copies of it blocking, for a moment
     result = sock.dup()
     if isinstance(result, ListeningSocket):
         result.address = sock.address  # type: ignore[attr-defined]
