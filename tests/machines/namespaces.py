@@ -185,8 +185,8 @@ class Machine:
         self.processes.clear()
 
     def kill(self) -> None:
-        """SIGKILL to all that runs here."""
-        for pid in self.pids():
+        """SIGKILL to all that runs here, or was started here and is still on its way in."""
+        for pid in {*self.pids(), *(each.pid for each in self.processes if each.runs())}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for process in self.processes:
@@ -259,6 +259,9 @@ class Process:
         """A line for its standard input."""
         self._popen.stdin.write(line + "\n")
         self._popen.stdin.flush()
+
+    def runs(self) -> bool:
+        return self._popen.poll() is None
 
     def signal(self, number: int) -> None:
         self._popen.send_signal(number)
