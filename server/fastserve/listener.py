@@ -89,7 +89,7 @@ class Listener:
     async def open(self) -> None:
         """Accept clients. Raises BindError."""
         for sock in self._sockets:
-            # Else dup() would make it blocking, for a moment, in all processes that share it.
+            # It may be the program's own. Else dup() would make all copies blocking, for a moment.
             sock.setblocking(False)
             try:
                 await self._listen(sock)

@@ -100,8 +100,6 @@ class MetricsServer:
         try:
             self.sockets += bind(self._config)
             for sock in self.sockets:
-                # Else dup() would make it blocking, for a moment, in all that share it.
-                sock.setblocking(False)
                 sock.listen(MAX_CLIENTS)
         except (BindError, OSError) as error:
             sockets.close(self.sockets)

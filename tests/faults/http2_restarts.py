@@ -378,6 +378,8 @@ async def play(served, action):
             load.faults.append(f"no {kind} was played")
     if not load.seconds:
         load.faults.append("no second GOAWAY was seen")
+    if load.faults:
+        load.faults.append(f"the log ends with {served.output()[-2000:]}")
     return load, result
 
 

@@ -26,26 +26,25 @@ class Visitor(threading.Thread):
         self.ended = threading.Event()
 
     def run(self):
-        sock = self.connect()
         while not self.ended.is_set():
             try:
-                closes = ask_and_look(sock)
-                self.answered += 1
-            except ConnectionError:
-                self.lost += 1
-                closes = True
-            if closes:
-                sock.close()
-                sock = self.connect()
-        sock.close()
+                sock = self.served.connect()
+            except OSError:
+                self.refused += 1
+                return
+            with sock:
+                self.visit(sock)
 
-    def connect(self):
-        try:
-            return self.served.connect()
-        except OSError:
-            self.refused += 1
-            self.ended.set()
-            raise
+    def visit(self, sock):
+        """Ask until an answer says that the connection closes."""
+        closes = False
+        while not closes and not self.ended.is_set():
+            try:
+                closes = ask_and_look(sock)
+            except OSError:
+                self.lost += 1
+                return
+            self.answered += 1
 
 
 def ask_and_look(sock):
