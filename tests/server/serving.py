@@ -64,7 +64,8 @@ class Command:
             self.process.kill()
         self.process.wait()
         for thread in self._threads:
-            thread.join()
+            thread.join(WAIT)
+            assert not thread.is_alive(), "a child process still holds the output open"
 
     def expect(self, pattern, stream="stderr"):
         """Wait for a line; the match."""

@@ -1,6 +1,7 @@
 """Where the server listens: `--bind`, sockets that systemd passes, descriptors that are inherited."""
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -180,8 +181,8 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 
 def activated(sockets, *args, **options):
     """The command as systemd starts it, with these sockets."""
-    # High numbers, of which none is in the way.
-    fds = [os.dup2(sock.fileno(), 100 + at) for at, sock in enumerate(sockets)]
+    # High numbers, that those of LISTEN_FDS do not take.
+    fds = [fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD, 100) for sock in sockets]
     start = (sys.executable, "-c", ACTIVATE, ",".join(map(str, fds)), *PYTHON[1:])
     try:
         return Command(*args, start=start, pass_fds=fds, **options)
