@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving import HERE, PYTHON, Command, Hold, fail_to_start, get, send_get
+from serving import HERE, PYTHON, Command, Hold, fail_to_start, get, send_get, wait_for
 
 # Workers do not import from the current folder.
 WITH_APPS = {**os.environ, "PYTHONPATH": str(HERE)}
@@ -192,7 +192,7 @@ def test_a_worker_that_has_served_its_number_is_replaced(serve):
     worn = int(get(port, "/pid")[1])
     assert int(command.expect(r"Worker (\d+) has reached limit_max_requests")[1]) == worn
     born = int(command.expect(r"Worker (\d+) is ready")[1])
-    command.expect("INFO: Stopping$")
+    wait_for(lambda: not Path(f"/proc/{worn}").exists())
     assert int(get(port, "/pid")[1]) in (pids | {born}) - {worn}
     command.signal(signal.SIGTERM)
     assert command.wait() == 0
