@@ -34,6 +34,7 @@ setup(
         [Extension("fake_channel", ["fake_channel.pyx"], include_dirs=[httpparser.get_include()],
                    extra_compile_args=["-O0"])],
         include_path=folders,
+        compiler_directives={"freethreading_compatible": True},
     ),
 )
 """

@@ -6,6 +6,7 @@ import zlib
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import gil
 import pytest
 from serving import Command
 from test_memory import peak
@@ -146,7 +147,8 @@ def test_a_client_that_does_not_read(serve):
             for _ in range(63):
                 client.frame()
             assert code(client.frame()) == 1000
-        assert peak(command) - before < 8 * MIB
+        # Of 64. The allocator of a free-threaded Python reuses a freed block later.
+        assert peak(command) - before < (40 if gil.FREE_THREADED else 8) * MIB
 
 
 def progress(client):
