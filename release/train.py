@@ -6,7 +6,9 @@ answers on each event loop, over HTTP/1, WebSocket and HTTP/2; then the parsers 
 
 import asyncio
 import re
+import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
 import httpparser
@@ -56,6 +59,7 @@ HTTP1 = [
     (TINY.replace(b"/ ", b"/sleep ", 1), 50),
     (TINY.replace(b"/ ", b"/stream ", 1), 30),
     (TINY.replace(b"/ ", b"/large ", 1), 20),
+    (TINY.replace(b"/ ", b"/file ", 1), 10),
     (CHUNKED, 10),
     (TINY.replace(b"GET", b"HEAD"), 5),
 ]
@@ -70,7 +74,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     path, body, length = scope["path"], b"Hello, world!", True
     if path == "/echo":
         body = b"".join([part async for part in parts(receive)])
-    elif path == "/large":
+    elif path in ("/large", "/file"):
         body = b"x" * 100_000
     elif path == "/sleep":
         await asyncio.sleep(0)
@@ -78,6 +82,12 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         length = False
     headers = [TYPE, (b"content-length", b"%d" % len(body))] if length else [TYPE]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if path == "/file":
+        with NamedTemporaryFile() as file:
+            file.write(body)
+            file.flush()
+            await send({"type": "http.response.pathsend", "path": file.name})
+        return
     if not length:
         for _ in range(10):
             await send({"type": "http.response.body", "body": b"x" * 1024, "more_body": True})
@@ -104,11 +114,11 @@ async def chat(receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def server(loop: str) -> Iterator[int]:
+def server(loop: str, *options: str) -> Iterator[int]:
     """The port of one that answers. It must end by itself: only then are its counts written."""
     command = [sys.executable, "-m", "fastserve", f"{Path(__file__).stem}:app", "--port", "0"]
     process = subprocess.Popen(
-        [*command, "--loop", loop, "--no-access-log"],
+        [*command, "--loop", loop, "--no-access-log", *options],
         cwd=Path(__file__).parent,
         stderr=subprocess.PIPE,
         text=True,
@@ -129,8 +139,26 @@ def server(loop: str) -> Iterator[int]:
         sys.exit(f"the server ended with status {process.returncode}\n{seen}{rest}")
 
 
-def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), PATIENCE)
+def connect(port: int, context: ssl.SSLContext | None = None) -> socket.socket:
+    plain = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    return plain if context is None else context.wrap_socket(plain)
+
+
+@contextmanager
+def certificate() -> Iterator[list[str]]:
+    """The options of a certificate that nobody else has; none without OpenSSL's program."""
+    if shutil.which("openssl") is None:
+        print("TLS is not trained: that needs the program openssl", flush=True)
+        yield []
+        return
+    with TemporaryDirectory() as folder:
+        pair = ["-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"]
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        subprocess.run(
+            ["openssl", "req", "-x509", *kind, "-subj", "/CN=localhost", *pair],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        yield ["--ssl-certfile", f"{folder}/cert.pem", "--ssl-keyfile", f"{folder}/key.pem"]
 
 
 def take(client: socket.socket, length: int) -> None:
@@ -154,8 +182,8 @@ def length_of_answer(client: socket.socket, request: bytes) -> int:
     return length
 
 
-def http1(port: int) -> None:
-    clients = [connect(port) for _ in range(CONNECTIONS)]
+def http1(port: int, context: ssl.SSLContext | None = None) -> None:
+    clients = [connect(port, context) for _ in range(CONNECTIONS)]
     for request, times in HTTP1:
         length = length_of_answer(clients[0], request)
         for _ in range(times):
@@ -191,6 +219,12 @@ def frame(opcode: int, data: bytes) -> bytes:
     else:
         head = struct.pack(">BBH", 0x80 | opcode, 0x80 | 126, len(data))
     return head + bytes(4) + data
+
+
+def unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def http2(port: int) -> None:
@@ -259,6 +293,10 @@ def main() -> None:
         with server(loop) as port:
             for work in (http1, websocket, http2):
                 work(port)
+        with certificate() as options:
+            if options:
+                with server(loop, *options) as port:
+                    http1(port, unverified())
     parsers()
 
 
