@@ -77,8 +77,10 @@ class Served:
         self.process = subprocess.Popen(
             args, cwd=HERE, env=environment, start_new_session=True, **popen
         )
-        if wait:
-            self.until(self.accepts)
+        if wait and not self.until(self.accepts, 4 * WAIT):
+            said = self.output()
+            self.__exit__()
+            raise TimeoutError(f"{args} does not accept: {said}")
 
     def __enter__(self):
         return self

@@ -10,14 +10,17 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 WAIT = 30  # seconds until a test fails for want of what it waits for
 
 
 PYTHON = (sys.executable, "-W", "error", "-m", "fastserve")
 # Set it to run the tests with so many threads: without the GIL, or with tests/server/with_gil on
-# PYTHONPATH. Those that count loops, or need one after another, then fail.
+# PYTHONPATH.
 THREADS = os.environ.get("TEST_THREADS", "")
+one_loop = pytest.mark.skipif(bool(THREADS), reason="it is about a server's only event loop")
 
 
 class Command:

@@ -4,7 +4,7 @@ import os
 import sys
 
 import pytest
-from serving import Command
+from serving import Command, one_loop
 
 from fastserve import Config
 from fastserve.banner import what_runs
@@ -26,6 +26,7 @@ def test_the_line(options, workers, expected):
     assert line == f"Python {PYTHON}, " + expected.format(os.getpid())
 
 
+@one_loop
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 @pytest.mark.parametrize("http", ["llhttp", "h11"])
 def test_it_follows_the_address(loop, http):
@@ -36,6 +37,7 @@ def test_it_follows_the_address(loop, http):
         assert f"loop {loop}, parser {http}, HTTP/2 on, process {command.process.pid}\n" in line
 
 
+@one_loop
 def test_workers_share_one_line():
     with Command("apps:app", "--workers", "2", "--port", "0") as command:
         for _ in range(2):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from scraping import side_of
-from serving import WAIT, Command, Hold, get, send_get
+from serving import WAIT, Command, Hold, get, one_loop, send_get
 
 from fastserve import Config
 from fastserve.asgi._counters import Counters
@@ -185,6 +185,7 @@ def test_a_server_that_has_not_started_does_not_wait(serve):
     assert command.wait() == 0
 
 
+@one_loop
 def test_a_server_that_hangs_says_so():
     with Command(
         "apps:app", "--port", 0, "--metrics", 0, "--timeout-worker-healthcheck", 1
@@ -201,6 +202,7 @@ def test_a_server_that_hangs_says_so():
         connection.close()
 
 
+@one_loop
 def test_workers_that_hang_are_counted():
     with Command(
         *("apps:app", "--port", 0, "--workers", 2, "--metrics", 0),

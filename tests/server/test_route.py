@@ -14,6 +14,7 @@ import weakref
 import pytest
 import uvloop
 from live import Live
+from serving import one_loop
 from wire import WAIT
 
 from fastserve import Config
@@ -122,6 +123,7 @@ class Kept:
         await self.loop.run_in_executor(None, self.answered.wait, WAIT)
 
 
+@one_loop
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 def test_nothing_is_sent_once_a_transport_was_aborted(live_server, loop):
     app = Kept()

@@ -16,7 +16,7 @@ import threading
 import apps
 import pytest
 import uvloop
-from serving import HERE, PYTHON, WAIT, Command, Hold, fail_to_start, get, send_get
+from serving import HERE, PYTHON, WAIT, Command, Hold, fail_to_start, get, one_loop, send_get
 
 from fastserve import BindError, Config, Server
 
@@ -46,6 +46,7 @@ def serve(loop):
 # Stopping
 
 
+@one_loop
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_and_no_line_is_lost(serve, number):
     command = serve()
@@ -183,6 +184,7 @@ def test_a_shutdown_that_never_ends(serve):
 # Lifespan
 
 
+@one_loop
 def test_state_is_shared_shallowly(serve):
     port = serve().port()
     assert [get(port, "/count")[1] for _ in range(3)] == ["1 1", "2 1", "3 1"]
@@ -631,6 +633,7 @@ def test_without_descriptors_the_app_has_some_left(serve):
         assert client.recv(4096).endswith(b"\r\n\r\n16")
 
 
+@one_loop
 def test_an_app_that_holds_many_descriptors_is_served(serve):
     """It has taken what is kept free for it; clients are answered from the few that are left."""
     command = serve("apps:hoards", limits="ulimit -n 100")

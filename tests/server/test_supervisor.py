@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving import HERE, PYTHON, Command, Hold, fail_to_start, get, send_get, wait_for
+from serving import HERE, PYTHON, Command, Hold, fail_to_start, get, one_loop, send_get, wait_for
 
 # Workers do not import from the current folder.
 WITH_APPS = {**os.environ, "PYTHONPATH": str(HERE)}
@@ -47,6 +47,7 @@ def is_running(pid):
     return True
 
 
+@one_loop
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_workers_share_the_port_and_stop_cleanly(serve, number):
     command = serve("apps:lived")
@@ -244,6 +245,7 @@ def test_a_hung_worker_ends_with_its_supervisor(serve):
     connection.close()
 
 
+@one_loop
 def test_a_worker_that_hangs_is_replaced(serve):
     command = serve("apps:app", "--timeout-worker-healthcheck", "0.5")
     pids, port = pids_and_port(command)

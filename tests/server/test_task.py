@@ -14,6 +14,7 @@ import weakref
 import pytest
 import uvloop
 from live import Live
+from serving import one_loop
 from wire import WAIT
 
 LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.SelectorEventLoop}
@@ -537,6 +538,7 @@ def parked(served):
     return served.run(count, 1)[0][0]
 
 
+@one_loop
 @PAUSES
 @pytest.mark.parametrize("number", [5, 100])
 def test_tasks_that_nobody_holds_wait_for_the_next_request(combination, pause, number):

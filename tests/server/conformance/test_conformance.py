@@ -6,6 +6,7 @@ tests/http1/test_played.py sends the requests in other ways too, without sockets
 import time
 
 import pytest
+from serving import one_loop
 from wire import WAIT
 
 from . import deadlines
@@ -25,6 +26,17 @@ def deadlines_run(live, combination):
         peer.pause()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def is_about_one_loop(case):
+    """Each event loop starts the app, and has limits of its own."""
+    return case.id.startswith("asgi-lifespan-") or case.id == "rfc9110-15.6.4-concurrency"
+
+
+PLAYED = [
+    pytest.param(case, id=case.id, marks=[one_loop] if is_about_one_loop(case) else [])
+    for case in CASES
+]
+
+
+@pytest.mark.parametrize("case", PLAYED)
 def test_case(case, live, combination):
     case.play(LocalPeer(live(app, **case.options), live, combination), "whole")
