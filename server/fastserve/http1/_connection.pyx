@@ -43,7 +43,7 @@ from fastserve.asgi._route cimport (
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
 from fastserve.http1._writer cimport (
-    CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk_size,
+    CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk, write_chunk_size,
 )
 
 import sys
@@ -529,21 +529,28 @@ cdef class Connection(Channel):
         if self.writer.pending:
             self.finish_head(exchange, length, more)
         if length and self.writer.framing != NO_CONTENT:
-            if self.writer.framing == CHUNKED:
-                write_chunk_size(output, length)
             if length >= WORTH_NO_COPY:
-                self.spill()
-                self.output()
-                if self.parts is None:
-                    self.parts = []
-                self.parts.append(data)
+                self.send_without_copy(data)
+            elif self.writer.framing == CHUNKED:
+                write_chunk(output, PyBytes_AS_STRING(data), length)
             else:
                 output.append(PyBytes_AS_STRING(data), length)
-            if self.writer.framing == CHUNKED:
-                output.append(b"\r\n", 2)
         if not more:
             self.writer.end(output, exchange.has_trailers)
         return self.sent(more)
+
+    cdef int send_without_copy(self, bytes data) except -1:
+        """A large piece of a body; the end of a chunk follows in the shared output."""
+        if self.writer.framing == CHUNKED:
+            write_chunk_size(self.output(), PyBytes_GET_SIZE(data))
+        self.spill()
+        self.output()
+        if self.parts is None:
+            self.parts = []
+        self.parts.append(data)
+        if self.writer.framing == CHUNKED:
+            self.output().append(b"\r\n", 2)
+        return 0
 
     cdef int finish_head(self, Exchange exchange, Py_ssize_t length, bint more) except -1:
         cdef Request request

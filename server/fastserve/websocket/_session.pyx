@@ -16,6 +16,7 @@ from httpparser cimport Output, RequestHead
 from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
+from fastserve.asgi._message cimport Fields, read_fields
 from fastserve.asgi._route cimport Route, find_route, write_bytes, write_output
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport (
@@ -44,6 +45,7 @@ cdef extern from "Python.h":
 cdef enum:
     MAX_QUEUED = 1 << 20  # bytes that wait for the app before reading stops, however few messages
     MAX_UNSENT = 65536  # bytes of frames that are kept for the end of the turn
+    MAX_KEPT = 4096  # bytes or characters of a message whose event is used again
 
 cdef str RECEIVE = "websocket.receive"
 
@@ -325,7 +327,7 @@ cdef class Session:
     cdef Inbox inbox  # owned
     cdef WaitQueue receivers  # owned: those who wait for it
     cdef Receive waiting  # owned: what receive() gave last, used again if nobody else has it
-    cdef dict last  # owned: the event that the app was given last, if its turn brought many
+    cdef dict last  # owned: the event that the app was given last, if it is to be used again
     cdef dict before  # owned: the one before it
     cdef double turn_end  # when the app is to give others a turn; 0: nothing waits behind
     cdef bint gives_turn  # it waits one turn of the loop, with messages still to take
@@ -369,6 +371,7 @@ cdef class Session:
     def sweep(self, double now):
         """Called about once a second with loop.time(): pings, and the end of those that hang."""
         config = self.service.config
+        self.last = None  # an idle connection keeps no message
         if self.stream.transport is None:
             return
         if self.stream.is_stuck(now, config.timeout_send):
@@ -432,8 +435,9 @@ cdef class Session:
             self._pull(self.inbox.max_count)
             self._wake_receivers(True)
         stream.in_turn = False
-        if self.last is not None:
-            self.last = self.before = None
+        if self.before is not None:
+            self.service.spare_event = self.before
+            self.before = None
         stream.flush()
         if stream.paused or self.inbox.first is not None or self._has_unread():
             self._pause_or_resume()
@@ -594,23 +598,23 @@ cdef class Session:
         return None
 
     cdef inline dict _event_of(self, object message):
-        """The event that gives a str or bytes to the app."""
-        cdef str key = "text" if type(message) is str else "bytes"
-        if self.last is None and not self._has_unread() or not self.stream.in_turn:
-            return {"type": RECEIVE, key: message}
-        return self._event_of_many(key, message)
+        """The event that gives a str or bytes to the app: a dict that nobody holds any more.
 
-    cdef dict _event_of_many(self, str key, object message):
-        """The same for one of many in a turn: two dicts take turns if the app keeps neither.
-
-        That saves 4% of the instructions of 16 messages in one read.
+        An app lets go of an event when it has the next one. So the one before that serves again;
+        after this turn, the next connection's. It saves 6% of the instructions of an echo.
         """
-        cdef dict event
-        if Py_REFCNT(<PyObject *> self.before) != 1 or not renew(
-            self.before, RECEIVE, key, message
+        cdef str key = "text" if type(message) is str else "bytes"
+        cdef dict event = self.before
+        if not self.stream.in_turn or size_of(message) > MAX_KEPT:
+            return {"type": RECEIVE, key: message}
+        if event is None:
+            event = self.service.spare_event
+            self.service.spare_event = None
+        self.before = None
+        if event is None or Py_REFCNT(<PyObject *> event) != 1 or not renew(
+            event, RECEIVE, key, message
         ):
-            self.before = {"type": RECEIVE, key: message}
-        event = self.before
+            event = {"type": RECEIVE, key: message}
         self.before = self.last
         self.last = event
         return event
@@ -782,16 +786,20 @@ cdef class Session:
         return DONE
 
     def _app_denies(self, dict message):
+        cdef Fields fields
         status = message["status"]
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise ValueError(f"status {status!r} of a denial: use 200 to 599")
-        self.handshake.start_response(message)
+        read_fields(message, &fields)
+        self.handshake.start_response(message, &fields)
         self.phase = DENYING
         return DONE
 
     def _app_denies_with_body(self, dict message):
         cdef Handshake answer = self.handshake
-        cdef object sent = answer.send_body(message)
+        cdef Fields fields
+        read_fields(message, &fields)
+        sent = answer.send_body(&fields)
         if not message.get("more_body"):
             self._end_handshake()
             self.phase = ENDED
