@@ -231,26 +231,24 @@ cdef class Writer:
 
 cdef int write_chunk_size(Output output, size_t size) except -1:
     """RFC 9112 7.1; never for a size of 0, which would end the body."""
-    cdef char *to
-    cdef int digits = 1
-    cdef int i
-    while size >> 4 * digits and digits < 16:
-        digits += 1
-    output.reserve(digits + 2)
-    to = output.data + output.length
-    for i in range(digits - 1, -1, -1):
-        to[i] = b"0123456789abcdef"[size & 15]
+    cdef char[36] line  # whose end is here, and behind it room to copy a fixed size
+    cdef int at = 16
+    line[16] = c"\r"
+    line[17] = c"\n"
+    while size:
+        at -= 1
+        line[at] = b"0123456789abcdef"[size & 15]
         size >>= 4
-    to[digits] = c"\r"
-    to[digits + 1] = c"\n"
-    output.length += digits + 2
+    output.reserve(18)
+    memcpy(output.data + output.length, line + at, 18)
+    output.length += 18 - at
     return 0
 
 
 cdef int write_chunk(Output output, const char *at, size_t length) except -1:
     """A whole chunk, of at least 1 byte. RFC 9112 7.1"""
     cdef char *end
-    output.reserve(length + 20)  # with 16 digits and two line ends
+    output.reserve(length + 20)  # with a size of 16 digits and two line ends
     write_chunk_size(output, length)
     memcpy(output.data + output.length, at, length)
     output.length += length
