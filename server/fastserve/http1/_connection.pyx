@@ -38,7 +38,7 @@ from fastserve.asgi._exchange cimport (
 )
 from fastserve.asgi._files cimport File
 from fastserve.asgi._route cimport (
-    find_route, write_bytes, write_file, write_output, write_parts,
+    begin_read, end_read, find_route, write_bytes, write_file, write_output, write_parts,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
@@ -163,7 +163,11 @@ cdef class Connection(Channel):
             else:
                 self.pending = self.pending[self.at:] + data
                 self.at = 0
-            self.turn()
+            begin_read(&self.route)
+            try:
+                self.turn()
+            finally:
+                end_read(&self.route)
 
     cdef bytes not_http2(self, bytes data):
         """The first bytes, unless they are, or may yet be, HTTP/2's preface. RFC 9113 3.3, 3.4"""
@@ -242,6 +246,7 @@ cdef class Connection(Channel):
     cdef int release(self) except -1:
         """Let go of the transport, which is lost or another protocol's."""
         cdef Service service = self.service
+        end_read(&self.route)
         self.state = CLOSED
         self.gone = True
         self.exchange = None
@@ -752,6 +757,7 @@ cdef class Connection(Channel):
         self.steer_reading()
         self.gone = True
         self.thrown_away = 0
+        end_read(&self.route)
         try:
             self.transport.write_eof()
         except OSError:  # the client has reset the connection, and the loop has yet to notice
@@ -767,6 +773,7 @@ cdef class Connection(Channel):
             self.gone = True
             self.pending = None
             self.deadline = self.service.after(self.service.timeout_send)
+            end_read(&self.route)
             self.transport.close()
         return 0
 
@@ -774,6 +781,7 @@ cdef class Connection(Channel):
         """Close now; what was not sent is lost."""
         self.state = CLOSED
         self.gone = True
+        end_read(&self.route)
         self.transport.abort()
 
     def drain(self):

@@ -17,7 +17,7 @@ from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
 from fastserve.asgi._message cimport Fields, read_fields
-from fastserve.asgi._route cimport Route, find_route, write_bytes, write_output
+from fastserve.asgi._route cimport Route, begin_read, end_read, find_route, write_bytes, write_output
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport (
     DONE, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Awaitable, PySendResult, Stepper, Waiter,
@@ -254,6 +254,7 @@ cdef class Stream:
         Closing with bytes unread would reset the connection, and the peer could lose our Close.
         """
         self.flush()
+        end_read(&self.route)
         if self.transport is None:
             return 0
         if self.transport.can_write_eof():
@@ -265,18 +266,21 @@ cdef class Stream:
     cdef int close(self) except -1:
         """Send what is pending, and hang up."""
         self.flush()
+        end_read(&self.route)
         if self.transport is not None:
             self.transport.close()
         return 0
 
     cdef int abort(self) except -1:
         """Hang up now."""
+        end_read(&self.route)
         if self.transport is not None:
             self.transport.abort()
         return 0
 
     cdef int lose(self) except -1:
         """The connection is gone."""
+        end_read(&self.route)
         self.transport = None
         self.output = None
         return 0
@@ -417,6 +421,13 @@ cdef class Session:
 
     def data_received(self, bytes data):
         """Parse, hand to the app and send what it answers, all in this turn."""
+        begin_read(&self.stream.route)
+        try:
+            self._take(data)
+        finally:
+            end_read(&self.stream.route)
+
+    cdef inline int _take(self, bytes data) except -1:
         cdef Stream stream = self.stream
         cdef object message
         self.keepalive.heard = True
@@ -441,6 +452,7 @@ cdef class Session:
         stream.flush()
         if stream.paused or self.inbox.first is not None or self._has_unread():
             self._pause_or_resume()
+        return 0
 
     def eof_received(self):
         """Let the transport close: a WebSocket is not half open."""
