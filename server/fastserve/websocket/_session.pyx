@@ -494,11 +494,19 @@ cdef class Session:
         self.waiting.session = self
         return self.waiting
 
-    cdef inline bint _turn_is_over(self):
+    cdef inline bint _has_one_at_most(self) noexcept:
+        """Whether no message waits behind the next."""
+        return self.inbox.count <= 1 and not self._has_unread()
+
+    cdef inline bint _has_nothing(self) noexcept:
+        """Whether receive() has to wait, of those times when there is one message at most."""
+        return (
+            self.inbox.first is None and self.disconnect is None and self.connected
+            and not self.stream.paused
+        )
+
+    cdef inline bint _turn_is_over(self) noexcept:
         """Whether the app has taken one message after the other for a while: others wait."""
-        if self.inbox.first is None and not self._has_unread():
-            self.turn_end = 0
-            return False
         if not self.turn_end:
             self.turn_end = coarse_time() + self.service.turn_seconds
             return False
@@ -878,18 +886,24 @@ cdef class Receive(Awaitable):
         cdef PySendResult how = PYGEN_NEXT
         if session is None:
             raise RuntimeError("receive() makes these, each for one event")
-        if session._turn_is_over():
+        if session._has_one_at_most():
+            session.turn_end = 0
+            if session._has_nothing():
+                session.gives_turn = False
+                given = self.waiter = session.receivers.add()
+                return give(how, given, result)
+        elif session._turn_is_over():
             session.turn_end = 0
             session.gives_turn = True
             given = self.waiter = session.receivers.one_turn()
+            return give(how, given, result)
+        given = session._next_event()
+        if given is None:
+            given = self.waiter = session.receivers.add()
         else:
-            given = session._next_event()
-            if given is None:
-                given = self.waiter = session.receivers.add()
-            else:
-                how = PYGEN_RETURN
-                self.waiter = None
-                self.session = None
+            how = PYGEN_RETURN
+            self.waiter = None
+            self.session = None
         return give(how, given, result)
 
 
