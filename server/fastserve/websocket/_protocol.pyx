@@ -166,7 +166,7 @@ cdef int read_head(const uint8_t *at, Py_ssize_t size, Head *head) except -1:
 cdef int unmask(
     uint8_t *to, const uint8_t *at, Py_ssize_t size, uint32_t key, uint64_t offset
 ) noexcept nogil:
-    """Unmask `size` bytes that begin `offset` bytes into a payload; `to` and `at` may be the same."""
+    """Unmask what begins `offset` bytes into a payload; `to` and `at` may be the same."""
     cdef uint8_t turned[4]
     cdef int i
     for i in range(4):  # its first byte is for the first of these

@@ -10,19 +10,21 @@ Inbox of messages that wait for the app; and a KeepAlive, which knows when to pi
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from cpython.unicode cimport PyUnicode_GET_LENGTH
 
 from httpparser cimport Output, RequestHead
 from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
 from fastserve.asgi._message cimport Fields, read_fields
-from fastserve.asgi._route cimport Route, begin_read, end_read, find_route, write_bytes, write_output
+from fastserve.asgi._route cimport (
+    Route, begin_read, end_read, find_route, write_bytes, write_output,
+)
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport (
     DONE, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Awaitable, PySendResult, Stepper, Waiter,
     WaitQueue, give, stepper_of,
 )
+from fastserve.websocket._inbox cimport Inbox, size_of
 from fastserve.websocket._keepalive cimport GIVE_UP, SEND_PING, KeepAlive, answered, check
 from fastserve.websocket._message cimport plain_content, renew
 from fastserve.websocket._protocol cimport Protocol
@@ -43,7 +45,6 @@ cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *)
 
 cdef enum:
-    MAX_QUEUED = 1 << 20  # bytes that wait for the app before reading stops, however few messages
     MAX_UNSENT = 65536  # bytes of frames that are kept for the end of the turn
     MAX_KEPT = 4096  # bytes or characters of a message whose event is used again
 
@@ -59,72 +60,6 @@ cdef enum Phase:
 PHASES = (
     "before websocket.accept", "during websocket.http.response", "once accepted", "after its end",
 )
-
-
-@cython.final
-cdef class Inbox:
-    """The messages that wait for the app, first in, first out; full at `max_count` or 1 MiB.
-
-    Nearly always there is one, and no list is made for it.
-    """
-
-    cdef object first  # owned: the str or bytes that is taken next, or None
-    cdef list rest  # owned: those after it, from `taken` on; None until there is one
-    cdef Py_ssize_t taken
-    cdef Py_ssize_t count
-    cdef Py_ssize_t size  # bytes and characters of all
-    cdef Py_ssize_t max_count
-
-    def __init__(self, Py_ssize_t max_count):
-        self.max_count = max(1, max_count)
-
-    cdef inline int put(self, object message) except -1:
-        """Add a str or bytes."""
-        self.count += 1
-        self.size += size_of(message)
-        if self.first is not None:
-            return self._put_behind(message)
-        self.first = message
-        return 0
-
-    cdef int _put_behind(self, object message) except -1:
-        if self.rest is None:
-            self.rest = []
-        self.rest.append(message)
-        return 0
-
-    cdef inline object take(self):
-        """The oldest of them; there must be one."""
-        cdef object message = self.first
-        self.count -= 1
-        self.size -= size_of(message)
-        self.first = None
-        if self.rest is not None:
-            self._move_up()
-        return message
-
-    cdef int _move_up(self) except -1:
-        self.first = self.rest[self.taken]
-        self.taken += 1
-        if self.taken == len(self.rest):
-            self.rest = None
-            self.taken = 0
-        return 0
-
-    cdef int clear(self) except -1:
-        """Drop all."""
-        self.first = self.rest = None
-        self.count = self.size = self.taken = 0
-        return 0
-
-    cdef bint is_full(self) noexcept:
-        return self.count >= self.max_count or self.size >= MAX_QUEUED
-
-
-cdef inline Py_ssize_t size_of(object message) noexcept:
-    if type(message) is str:
-        return PyUnicode_GET_LENGTH(message)
-    return PyBytes_GET_SIZE(message)
 
 
 @cython.final
