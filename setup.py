@@ -114,6 +114,7 @@ MODULES = [
     extension("fastserve.http1._writer"),
     extension("fastserve.http1._connection"),
     extension("fastserve.http2._connection"),
+    extension("fastserve.websocket._inbox"),
     extension("fastserve.websocket._protocol"),
     extension("fastserve.websocket._session"),
 ]

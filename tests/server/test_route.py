@@ -21,6 +21,10 @@ from fastserve import Config
 from fastserve.service import make_service
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+)
 OK = {"type": "http.response.start", "status": 200, "headers": []}
 
 
@@ -143,6 +147,42 @@ async def abort_and_send(server, app):
     connection.transport.abort()
     with contextlib.suppress(OSError):
         await app.send({"type": "http.response.body", "body": b"too late"})
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_nothing_is_sent_once_it_was_aborted_within_a_read(live_server, loop):
+    """The app runs while the transport gives what it has read."""
+
+    async def app(scope, receive, send):
+        (connection,) = server.server._serving.services[0].connections
+        connection.abort()
+        await send(OK)
+        await send({"type": "http.response.body", "body": b"too late"})
+
+    server = live_server(app, loop=loop)
+    with server.connect() as client:
+        client.send(GET)
+        with contextlib.suppress(ConnectionError):
+            assert client.socket.recv(1) == b""
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_no_message_is_sent_once_a_websocket_was_aborted_within_a_read(live_server, loop):
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        (session,) = server.server._serving.services[0].websockets
+        session.abort()
+        await send({"type": "websocket.send", "text": "too late"})
+
+    server = live_server(app, loop=loop)
+    with server.connect() as client:
+        client.send(HANDSHAKE)
+        assert client.socket.recv(4096).startswith(b"HTTP/1.1 101 ")
+        client.send(b"\x81\x82\0\0\0\0Hi")
+        with contextlib.suppress(ConnectionError):
+            assert client.socket.recv(1) == b""
 
 
 # A loop that is closed closes the sockets of uvloop, and tells no connection.

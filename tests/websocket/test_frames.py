@@ -29,7 +29,7 @@ def test_5_7_frames(frame: bytes, wire: str) -> None:
     assert frame.hex() == wire
 
 
-@pytest.mark.parametrize("size", [*range(70), 4095, 4096, 4097])
+@pytest.mark.parametrize("size", [*range(70), *range(510, 530), 639, 640, 4095, 4096, 4097])
 def test_5_3_mask(size: int) -> None:
     data = bytes(i * 7 & 0xFF for i in range(size))
     key = b"\x01\x82\xf3\x7f"

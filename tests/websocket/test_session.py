@@ -66,15 +66,20 @@ class Link:
     """A session with its app running, up to its handshake, and what has come of it."""
 
     def __init__(self, app: Any, config: Config | None = None, **request: Any) -> None:
-        config = config or options()
-        self.service = make_service(app, config, asyncio.get_running_loop(), {}, None)
+        others = request.pop("beside", None)
+        self.service = (
+            others.service
+            if others is not None
+            else make_service(app, config or options(), asyncio.get_running_loop(), {}, None)
+        )
+        before = set(self.service.websockets)
         self.transport = Transport(request.pop("tls", False))
         self.transport.protocol = self.service.connection()
         self.protocol.connection_made(self.transport)
         offered = ", ".join(request.get("subprotocols", []))
         request_head = head(sec_websocket_protocol=offered)
         self.protocol.data_received(request_head + request.get("early", b""))
-        (self.session,) = self.service.websockets
+        (self.session,) = self.service.websockets - before
 
     @property
     def protocol(self) -> Any:
@@ -331,6 +336,27 @@ async def test_many_messages_of_one_read_are_answered_in_one_write() -> None:
     )  # fmt: skip
     assert len(link.transport.written) == 2
     await link.end()
+
+
+@in_loop
+async def test_events_of_many_reads_and_connections_are_the_apps_own() -> None:
+    kept: list[Event] = []
+
+    async def app(scope: Event, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        while (event := await receive())["type"] == "websocket.receive":
+            if "9" not in event["text"]:  # the dict of a "9" may serve again
+                kept.append(event)
+
+    first = await Link(app).turn()
+    links = [first, *[await Link(app, beside=first).turn() for _ in range(2)]]
+    texts = [f"{number} {at}" for number in range(12) for at in range(3)]
+    for text in texts:
+        await links[int(text[-1])].feed(frame(TEXT, text.encode()))
+    assert [event["text"] for event in kept] == [text for text in texts if "9" not in text]
+    for link in links:
+        await link.end()
 
 
 @in_loop

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t
 from httpparser cimport Output, RequestHead
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._files cimport File
+from fastserve.asgi._message cimport Fields
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport Job, WaitQueue
 
@@ -104,9 +105,9 @@ cdef class Exchange(Job):
     cdef dict next_message(self)
     cdef int take_back(self, bytes body) except -1
     cdef int wake(self) except -1
-    cdef int start_response(self, dict message) except -1
-    cdef object send_body(self, dict message)
-    cdef object send_file(self, dict message)
+    cdef int start_response(self, dict message, Fields *fields) except -1
+    cdef object send_body(self, Fields *fields)
+    cdef object send_file(self, dict message, bint whole)
     cdef object end_file(self, int64_t count, bint more)
     cdef object end_short(self, bytes data)
     cdef object send_trailers(self, dict message)

@@ -18,7 +18,7 @@ from fastserve.asgi._counters cimport Counters, monotonic_ns
 from fastserve.asgi._entry cimport Entry, entry_of_start
 from fastserve.asgi._files cimport File, open_path, part_of
 from fastserve.asgi._making cimport may_make, will_make
-from fastserve.asgi._message cimport Fields, flag, is_text, kind_of, read_fields
+from fastserve.asgi._message cimport Fields, flag, is_text, read_fields
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 
@@ -312,10 +312,12 @@ cdef class Exchange(Job):
     cdef object send(self, object message):
         """ASGI `send`. Raises OSError after a disconnect, RuntimeError for what is out of order,
         ValueError and TypeError for what cannot be sent."""
+        cdef Fields fields
         cdef str kind
-        if type(message) is not dict and isinstance(message, dict):
-            message = dict(message)
-        kind = kind_of(message)
+        if type(message) is not dict:
+            message = dict(message) if isinstance(message, dict) else {**message}
+        read_fields(<dict> message, &fields)
+        kind = <object> fields.type if fields.type != NULL else message["type"]
         if self.channel.gone and self.phase != COMPLETE:
             if self.telling:
                 # A task group is about to cancel this sender: an error would be the group's.
@@ -325,25 +327,25 @@ cdef class Exchange(Job):
                     return DONE
             raise ClientDisconnected("the client has disconnected")
         if is_text(kind, BODY):
-            return self.send_body(message)
+            return self.send_body(&fields)
         if is_text(kind, START):
-            self.start_response(message)
+            self.start_response(message, &fields)
             return DONE
-        if kind == "http.response.trailers":
+        if is_text(kind, "http.response.pathsend"):
+            return self.send_file(message, True)
+        if is_text(kind, "http.response.zerocopysend"):
+            return self.send_file(message, False)
+        if is_text(kind, "http.response.trailers"):
             return self.send_trailers(message)
-        if kind == "http.response.early_hint":
+        if is_text(kind, "http.response.early_hint"):
             if self.phase != EXPECT_START:
                 raise RuntimeError("http.response.early_hint comes before http.response.start")
             return self.channel.send_early_hint(self, message["links"])
-        if kind == "http.response.pathsend" or kind == "http.response.zerocopysend":
-            return self.send_file(message)
         raise RuntimeError(f"{kind!r} is not a message of an HTTP response")
 
-    cdef int start_response(self, dict message) except -1:
-        cdef Fields fields
+    cdef int start_response(self, dict message, Fields *fields) except -1:
         cdef object status, headers
         cdef bint trailers
-        read_fields(message, &fields)
         status = message["status"] if fields.status == NULL else <object> fields.status
         headers = None if fields.headers == NULL else <object> fields.headers
         trailers = flag(fields.trailers, "trailers")
@@ -368,12 +370,10 @@ cdef class Exchange(Job):
         self.phase = HEAD_GIVEN
         return 0
 
-    cdef object send_body(self, dict message):
-        cdef Fields fields
+    cdef object send_body(self, Fields *fields):
         cdef object data, awaitable
         cdef bint more
         cdef int64_t length
-        read_fields(message, &fields)
         data = EMPTY if fields.body == NULL else <object> fields.body
         more = flag(fields.more_body, "more_body")
         if not PyBytes_CheckExact(data):
@@ -434,9 +434,8 @@ cdef class Exchange(Job):
             self.complete()
         return awaitable
 
-    cdef object send_file(self, dict message):
+    cdef object send_file(self, dict message, bint whole):
         """http.response.pathsend, a whole body, and http.response.zerocopysend, a part of one."""
-        cdef bint whole = is_text(message["type"], "http.response.pathsend")
         cdef bint more = (
             not whole and flag(PyDict_GetItemWithError(message, "more_body"), "more_body")
         )
@@ -447,7 +446,7 @@ cdef class Exchange(Job):
             if self.phase != HEAD_GIVEN and (whole or self.phase != EXPECT_BODY):
                 raise RuntimeError("a file comes between http.response.start and the end")
             if 0 <= self.remaining < file.count:
-                if message.get("count") is not None:
+                if not whole and message.get("count") is not None:
                     raise RuntimeError("the body is longer than its Content-Length")
                 file.count = self.remaining  # it has grown since the app looked
             count = file.count
@@ -473,6 +472,7 @@ cdef class Exchange(Job):
 
     cdef object end_file(self, int64_t count, bint more):
         """So much of the body was a file."""
+        cdef Fields fields
         self.phase = EXPECT_BODY
         if self.channel.gone:
             raise ClientDisconnected("the client has disconnected")
@@ -480,7 +480,10 @@ cdef class Exchange(Job):
             self.sent += count
             if self.remaining >= 0:
                 self.remaining -= count
-        return DONE if more else self.send_body({"type": BODY})
+        if more:
+            return DONE
+        fields.body = fields.more_body = NULL
+        return self.send_body(&fields)
 
     cdef int complete(self) except -1:
         self.phase = COMPLETE

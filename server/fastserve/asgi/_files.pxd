@@ -7,6 +7,7 @@ cdef class File:
     cdef bint owned  # to be closed afterwards
     cdef bint seek  # leave the file's position behind what was sent
 
+    cpdef close(self)
     cpdef advance(self, int64_t count)
 
 cdef File open_path(object path)

@@ -15,6 +15,9 @@ import os
 
 __all__ = ("File",)
 
+cdef extern from "Python.h":
+    bytes PyUnicode_EncodeFSDefault(object)
+
 cdef extern from *:
     """
     #include <errno.h>
@@ -57,7 +60,7 @@ cdef class File:
         if self.owned:  # its `send` was cancelled before it began to wait
             close(self.fd)
 
-    def close(self):
+    cpdef close(self):
         """Done with it, or for as much as could be sent."""
         if self.owned:
             self.owned = False
@@ -88,12 +91,11 @@ cdef File open_path(object path):
     """
     cdef bytes name
     cdef stat_t status
-    cdef File file
     cdef const char *text
     cdef int fd
     if not isinstance(path, str):
         raise TypeError(f"a path is a str, not {type(path).__name__}")
-    name = os.fsencode(path)
+    name = PyUnicode_EncodeFSDefault(path)
     text = PyBytes_AS_STRING(name)
     if memchr(text, 0, PyBytes_GET_SIZE(name)) != NULL:
         raise ValueError("a path has no NUL")
@@ -101,12 +103,18 @@ cdef File open_path(object path):
         fd = open_to_read(text)
     if fd < 0:
         PyErr_SetFromErrnoWithFilenameObject(OSError, path)
-    file = File(fd, 0, 0)
-    file.owned = True
     if fstat(fd, &status) < 0 or not is_regular(status.st_mode):
-        file.close()
+        close(fd)
         raise ValueError(f"{path!r} is not a regular file")
-    file.count = status.st_size
+    return new_file(fd, 0, status.st_size, True)
+
+
+cdef File new_file(int fd, int64_t offset, int64_t count, bint owned):
+    cdef File file = File.__new__(File)
+    file.fd = fd
+    file.offset = offset
+    file.count = count
+    file.owned = owned
     return file
 
 
@@ -123,6 +131,6 @@ cdef File part_of(dict message):
     there = max(os.fstat(fd).st_size - start, 0)
     if count is not None and count > there:
         raise ValueError(f"the file ends {count - there} bytes before offset and count do")
-    part = File(fd, start, there if count is None else count)
+    part = new_file(fd, start, there if count is None else count, False)
     part.seek = offset is None
     return part

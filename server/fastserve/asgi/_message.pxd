@@ -10,22 +10,12 @@ cdef extern from "Python.h":
 
 # The fields of a message of a response; NULL: missing.
 cdef struct Fields:
-    PyObject *status  # borrowed from the message
+    PyObject *type  # borrowed from the message
+    PyObject *status
     PyObject *headers
     PyObject *trailers
     PyObject *body
     PyObject *more_body
-
-
-cdef inline object kind_of(object message):
-    """Its type, which most give first."""
-    cdef PyObject *key = NULL
-    cdef PyObject *value = NULL
-    cdef Py_ssize_t at = 0
-    if type(message) is dict and PyDict_Next(<dict> message, &at, &key, &value):
-        if <object> key is "type":
-            return <object> value
-    return message["type"]
 
 
 cdef inline int read_fields(dict message, Fields *fields) except -1:
@@ -33,21 +23,25 @@ cdef inline int read_fields(dict message, Fields *fields) except -1:
     cdef PyObject *key = NULL
     cdef PyObject *value = NULL
     cdef Py_ssize_t at = 0
-    fields.status = fields.headers = fields.trailers = fields.body = fields.more_body = NULL
-    while PyDict_Next(message, &at, &key, &value):
+    cdef Py_ssize_t left = len(message)  # a last call, which finds no more, costs as much as any
+    fields.type = fields.status = fields.headers = fields.trailers = NULL
+    fields.body = fields.more_body = NULL
+    while left and PyDict_Next(message, &at, &key, &value):
+        left -= 1
         if <object> key is "type":
-            pass
+            fields.type = value
         elif <object> key is "body":
             fields.body = value
+        elif <object> key is "more_body":
+            fields.more_body = value
         elif <object> key is "status":
             fields.status = value
         elif <object> key is "headers":
             fields.headers = value
-        elif <object> key is "more_body":
-            fields.more_body = value
         elif <object> key is "trailers":
             fields.trailers = value
         else:
+            fields.type = PyDict_GetItemWithError(message, "type")
             fields.status = PyDict_GetItemWithError(message, "status")
             fields.headers = PyDict_GetItemWithError(message, "headers")
             fields.trailers = PyDict_GetItemWithError(message, "trailers")

@@ -9,6 +9,18 @@ cdef struct Route:
     int fd  # its socket's
     bint more  # follows at once, by write_file()
     bint behind  # what was given to the transport may not have left yet
+    bint uninterrupted  # nothing else runs on the loop while it gives us what it has read
+    bint open  # that is so now, and nobody has closed the transport meanwhile
+
+cdef inline int begin_read(Route *route) noexcept:
+    """The transport calls with what it has read: so it is open."""
+    route.open = route.uninterrupted
+    return 0
+
+cdef inline int end_read(Route *route) noexcept:
+    """That call ends, or somebody closes the transport in it."""
+    route.open = False
+    return 0
 
 cdef int find_route(object transport, Route *route) except -1
 cdef int write_output(object transport, Route *route, Output output) except -1

@@ -7,7 +7,9 @@ that nothing overtakes. Errors are the transport's affair: it tries the same byt
 
 A descriptor may have a new owner once its transport is closed, and a loop that is closed tells no
 connection of it. So the transport is asked each time whether it still reads, which is one call;
-where it does not, whether it still has the descriptor.
+where it does not, whether it still has the descriptor. Answers that are written while uvloop gives
+us what it has read need not ask: its loops cannot run inside themselves, so nobody but us could
+have closed the transport since.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -87,6 +89,8 @@ cdef int find_route(object transport, Route *route) except -1:
     cdef object kind = type(transport)
     route.methods = NULL
     route.behind = True  # another protocol may have written before
+    route.uninterrupted = kind.__module__ == "uvloop.loop"
+    route.open = False
     if kind not in known:
         plain = (kind.__module__, kind.__name__) in PLAIN
         known.setdefault(kind, Methods(kind) if plain else None)
@@ -109,11 +113,17 @@ cdef inline bint is_free(object transport, Route *route) except -1:
         if methods.get_write_buffer_size(transport):
             return False
         route.behind = False
-    return methods.is_reading(transport) or is_open(transport, route.fd)
+    return route.open or methods.is_reading(transport) or is_open(transport, route.fd)
 
 
 cdef bint is_open(object transport, int fd) except -1:
     return not transport.is_closing() and transport.get_extra_info("socket").fileno() == fd
+
+
+cdef inline int give_way(Route *route) noexcept:
+    """The transport writes: later bytes come behind, and an error may close it."""
+    route.behind = True
+    return end_read(route)
 
 
 cdef inline int flags_of(Route *route) noexcept:
@@ -132,7 +142,7 @@ cdef int write_output(object transport, Route *route, Output output) except -1:
             sent = 0
     rest = PyBytes_FromStringAndSize(output.data + sent, output.length - sent)
     output.clear()
-    route.behind = True
+    give_way(route)
     transport.write(rest)
     return 0
 
@@ -145,10 +155,10 @@ cdef int write_bytes(object transport, Route *route, bytes data) except -1:
         if sent == PyBytes_GET_SIZE(data):
             return 0
         if sent > 0:
-            route.behind = True
+            give_way(route)
             transport.write(memoryview(data)[sent:])
             return 0
-    route.behind = True
+    give_way(route)
     transport.write(data)
     return 0
 
@@ -181,7 +191,7 @@ cdef int write_parts(object transport, Route *route, list parts) except -1:
         sent = send_parts(route.fd, vector, count)
         if sent == total:
             return 0
-    route.behind = True
+    give_way(route)
     transport.writelines(parts if sent <= 0 else after(parts, sent))
     if FORGETS_TO_PAUSE:
         low, high = transport.get_write_buffer_limits()

@@ -58,6 +58,7 @@ cdef class Service:
     cdef Output output  # shared: holds the bytes of `output_owner` and of nobody else
     cdef object output_owner  # owned: the connection whose bytes are in it, or None
     cdef Output spare_output  # owned: for what one WebSocket sends in one turn, or None
+    cdef dict spare_event  # owned: a message of a WebSocket, to be used again if nobody holds it
     cdef readonly double now  # of the last sweep, loop.time()
     cdef dict scope  # the template of every scope
     cdef object server_certificate  # PEM, for the tls extension

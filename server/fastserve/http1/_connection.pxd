@@ -74,6 +74,7 @@ cdef class Connection(Channel):
     cdef int flush(self) except -1
     cdef int flush_output(self) except -1
     cpdef write(self, bytes data)
+    cdef int send_without_copy(self, bytes data) except -1
     cdef int finish_head(self, Exchange exchange, Py_ssize_t length, bint more) except -1
     cdef int write_answer(self, int status, str text, object headers) except -1
     cdef object sent(self, bint more)

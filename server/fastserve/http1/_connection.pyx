@@ -38,12 +38,12 @@ from fastserve.asgi._exchange cimport (
 )
 from fastserve.asgi._files cimport File
 from fastserve.asgi._route cimport (
-    find_route, write_bytes, write_file, write_output, write_parts,
+    begin_read, end_read, find_route, write_bytes, write_file, write_output, write_parts,
 )
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
 from fastserve.http1._writer cimport (
-    CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk_size,
+    CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk, write_chunk_size,
 )
 
 import sys
@@ -163,7 +163,11 @@ cdef class Connection(Channel):
             else:
                 self.pending = self.pending[self.at:] + data
                 self.at = 0
-            self.turn()
+            begin_read(&self.route)
+            try:
+                self.turn()
+            finally:
+                end_read(&self.route)
 
     cdef bytes not_http2(self, bytes data):
         """The first bytes, unless they are, or may yet be, HTTP/2's preface. RFC 9113 3.3, 3.4"""
@@ -242,6 +246,7 @@ cdef class Connection(Channel):
     cdef int release(self) except -1:
         """Let go of the transport, which is lost or another protocol's."""
         cdef Service service = self.service
+        end_read(&self.route)
         self.state = CLOSED
         self.gone = True
         self.exchange = None
@@ -529,21 +534,28 @@ cdef class Connection(Channel):
         if self.writer.pending:
             self.finish_head(exchange, length, more)
         if length and self.writer.framing != NO_CONTENT:
-            if self.writer.framing == CHUNKED:
-                write_chunk_size(output, length)
             if length >= WORTH_NO_COPY:
-                self.spill()
-                self.output()
-                if self.parts is None:
-                    self.parts = []
-                self.parts.append(data)
+                self.send_without_copy(data)
+            elif self.writer.framing == CHUNKED:
+                write_chunk(output, PyBytes_AS_STRING(data), length)
             else:
                 output.append(PyBytes_AS_STRING(data), length)
-            if self.writer.framing == CHUNKED:
-                output.append(b"\r\n", 2)
         if not more:
             self.writer.end(output, exchange.has_trailers)
         return self.sent(more)
+
+    cdef int send_without_copy(self, bytes data) except -1:
+        """A large piece of a body; the end of a chunk follows in the shared output."""
+        if self.writer.framing == CHUNKED:
+            write_chunk_size(self.output(), PyBytes_GET_SIZE(data))
+        self.spill()
+        self.output()
+        if self.parts is None:
+            self.parts = []
+        self.parts.append(data)
+        if self.writer.framing == CHUNKED:
+            self.output().append(b"\r\n", 2)
+        return 0
 
     cdef int finish_head(self, Exchange exchange, Py_ssize_t length, bint more) except -1:
         cdef Request request
@@ -745,6 +757,7 @@ cdef class Connection(Channel):
         self.steer_reading()
         self.gone = True
         self.thrown_away = 0
+        end_read(&self.route)
         try:
             self.transport.write_eof()
         except OSError:  # the client has reset the connection, and the loop has yet to notice
@@ -760,6 +773,7 @@ cdef class Connection(Channel):
             self.gone = True
             self.pending = None
             self.deadline = self.service.after(self.service.timeout_send)
+            end_read(&self.route)
             self.transport.close()
         return 0
 
@@ -767,6 +781,7 @@ cdef class Connection(Channel):
         """Close now; what was not sent is lost."""
         self.state = CLOSED
         self.gone = True
+        end_read(&self.route)
         self.transport.abort()
 
     def drain(self):

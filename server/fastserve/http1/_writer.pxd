@@ -56,3 +56,4 @@ cdef class Writer:
                     object headers) except -1
 
 cdef int write_chunk_size(Output output, size_t size) except -1
+cdef int write_chunk(Output output, const char *at, size_t length) except -1

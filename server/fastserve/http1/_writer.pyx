@@ -7,6 +7,7 @@ framing. Until then it can be dropped, so that an app that fails gets its 500.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 from libc.time cimport time, time_t
 
 from httpparser cimport (
@@ -230,14 +231,32 @@ cdef class Writer:
 
 cdef int write_chunk_size(Output output, size_t size) except -1:
     """RFC 9112 7.1; never for a size of 0, which would end the body."""
-    cdef char[16] digits
-    cdef int i = 16
+    cdef char[36] line  # whose end is here, and behind it room to copy a fixed size
+    cdef int at = 16
+    line[16] = c"\r"
+    line[17] = c"\n"
     while size:
-        i -= 1
-        digits[i] = b"0123456789abcdef"[size & 15]
+        at -= 1
+        line[at] = b"0123456789abcdef"[size & 15]
         size >>= 4
-    output.append(digits + i, 16 - i)
-    return output.append(b"\r\n", 2)
+    output.reserve(18)
+    memcpy(output.data + output.length, line + at, 18)
+    output.length += 18 - at
+    return 0
+
+
+cdef int write_chunk(Output output, const char *at, size_t length) except -1:
+    """A whole chunk, of at least 1 byte. RFC 9112 7.1"""
+    cdef char *end
+    output.reserve(length + 20)  # with a size of 16 digits and two line ends
+    write_chunk_size(output, length)
+    memcpy(output.data + output.length, at, length)
+    output.length += length
+    end = output.data + output.length
+    end[0] = c"\r"
+    end[1] = c"\n"
+    output.length += 2
+    return 0
 
 
 cdef int write_length(Output output, size_t length) except -1:

@@ -1,5 +1,5 @@
 # What receive() gives and send() takes while a WebSocket is open.
-from cpython.dict cimport PyDict_GetItemWithError, PyDict_Next
+from cpython.dict cimport PyDict_Next
 from cpython.object cimport PyObject
 
 from fastserve.asgi._message cimport is_text
@@ -26,5 +26,11 @@ cdef inline object plain_content(dict message):
 
 cdef inline bint renew(dict event, str kind, str key, object content) except -1:
     """Give an event of two keys another content; False if an app has changed it otherwise."""
+    cdef PyObject *name = NULL
+    cdef PyObject *value = NULL
+    cdef Py_ssize_t at = 0
     event[key] = content
-    return len(event) == 2 and PyDict_GetItemWithError(event, "type") == <PyObject *> kind
+    return (
+        len(event) == 2 and PyDict_Next(event, &at, &name, &value)
+        and <object> name is "type" and value == <PyObject *> kind
+    )

@@ -20,16 +20,49 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    /* 64, 16 and 8 bytes at a time: returns how many of `size` are done; `seen` gets their OR. */
     typedef uint64_t fastserve_words __attribute__((vector_size(16), aligned(1), may_alias));
 
-    static Py_ssize_t fastserve_unmask_words(
+    #if defined(__x86_64__) && defined(__GNUC__)
+    #define FASTSERVE_HAS_WIDE() __builtin_cpu_supports("avx2")
+    typedef uint64_t fastserve_wide __attribute__((vector_size(32), aligned(1), may_alias));
+
+    /* 128 bytes at a time; a third of the instructions of what every processor has. */
+    __attribute__((target("avx2"), noinline)) static Py_ssize_t fastserve_unmask_wide(
         uint8_t *to, const uint8_t *at, Py_ssize_t size, uint64_t key, uint64_t *seen
     ) {
-        const fastserve_words keys = {key, key};
-        fastserve_words all = {0, 0}, a, b, c, d;
-        uint64_t word;
+        const fastserve_wide keys = {key, key, key, key};
+        fastserve_wide all = {0, 0, 0, 0}, a, b, c, d;
         Py_ssize_t i = 0;
+        for (; i + 128 <= size; i += 128) {
+            a = *(const fastserve_wide *)(at + i) ^ keys;
+            b = *(const fastserve_wide *)(at + i + 32) ^ keys;
+            c = *(const fastserve_wide *)(at + i + 64) ^ keys;
+            d = *(const fastserve_wide *)(at + i + 96) ^ keys;
+            *(fastserve_wide *)(to + i) = a;
+            *(fastserve_wide *)(to + i + 32) = b;
+            *(fastserve_wide *)(to + i + 64) = c;
+            *(fastserve_wide *)(to + i + 96) = d;
+            all |= (a | b) | (c | d);
+        }
+        *seen |= (all[0] | all[1]) | (all[2] | all[3]);
+        return i;
+    }
+    #else
+    #define FASTSERVE_HAS_WIDE() 0
+    #define fastserve_unmask_wide(to, at, size, key, seen) 0
+    #endif
+
+    /* Unmasks what begins with the first byte of a key: nonzero if not all of it is ASCII. */
+    __attribute__((always_inline)) static inline uint64_t fastserve_unmask(
+        uint8_t *to, const uint8_t *at, Py_ssize_t size, uint32_t key
+    ) {
+        const uint64_t twice = (uint64_t)key << 32 | key;
+        const fastserve_words keys = {twice, twice};
+        fastserve_words all = {0, 0}, a, b, c, d;
+        uint64_t seen = 0, word;
+        Py_ssize_t i = 0;
+        if (size >= 512 && FASTSERVE_HAS_WIDE())
+            i = fastserve_unmask_wide(to, at, size, twice, &seen);
         for (; i + 64 <= size; i += 64) {
             a = *(const fastserve_words *)(at + i) ^ keys;
             b = *(const fastserve_words *)(at + i + 16) ^ keys;
@@ -46,19 +79,23 @@ cdef extern from *:
             *(fastserve_words *)(to + i) = a;
             all |= a;
         }
-        *seen |= all[0] | all[1];
+        seen |= all[0] | all[1];
         if (i + 8 <= size) {
             memcpy(&word, at + i, 8);
-            word ^= key;
+            word ^= twice;
             memcpy(to + i, &word, 8);
-            *seen |= word;
+            seen |= word;
             i += 8;
         }
-        return i;
+        for (; i < size; i++) {
+            to[i] = at[i] ^ ((const uint8_t *)&key)[i & 3];
+            seen |= to[i];
+        }
+        return seen & 0x8080808080808080ULL;
     }
     """
-    Py_ssize_t unmask_words "fastserve_unmask_words"(
-        uint8_t *to, const uint8_t *at, Py_ssize_t size, uint64_t key, uint64_t *seen
+    uint64_t unmask_first "fastserve_unmask"(
+        uint8_t *to, const uint8_t *at, Py_ssize_t size, uint32_t key
     ) noexcept nogil
 
 __all__ = ["Protocol", "encode", "is_utf8", "mask"]
@@ -126,28 +163,17 @@ cdef int read_head(const uint8_t *at, Py_ssize_t size, Head *head) except -1:
     return used + 4
 
 
-cdef inline uint64_t unmask(
+cdef int unmask(
     uint8_t *to, const uint8_t *at, Py_ssize_t size, uint32_t key, uint64_t offset
 ) noexcept nogil:
-    """Unmask `size` bytes that begin `offset` bytes into a payload; nonzero if not all are ASCII.
-
-    `to` and `at` may be the same.
-    """
+    """Unmask what begins `offset` bytes into a payload; `to` and `at` may be the same."""
     cdef uint8_t turned[4]
-    cdef const uint8_t *key_bytes = <const uint8_t *>&key
-    cdef uint64_t seen = 0
-    cdef Py_ssize_t i
-    cdef int j
-    if offset & 3:  # the first of these bytes is not masked by the first of the key
-        for j in range(4):
-            turned[j] = key_bytes[(offset + j) & 3]
-        memcpy(&key, turned, 4)
-    i = unmask_words(to, at, size, <uint64_t>key << 32 | key, &seen)
-    while i < size:
-        to[i] = at[i] ^ key_bytes[i & 3]
-        seen |= to[i]
-        i += 1
-    return seen & 0x8080808080808080ULL
+    cdef int i
+    for i in range(4):  # its first byte is for the first of these
+        turned[i] = (<const uint8_t *>&key)[(offset + i) & 3]
+    memcpy(&key, turned, 4)
+    unmask_first(to, at, size, key)
+    return 0
 
 
 cdef bint follow_utf8(Utf8 *state, const uint8_t *at, Py_ssize_t size) noexcept nogil:
@@ -199,14 +225,13 @@ cdef inline object decode(uint8_t opcode, const uint8_t *at, Py_ssize_t size, ui
     cdef char *to
     if opcode == BINARY:
         message = new_bytes(size)
-        if size:
-            unmask(<uint8_t *>PyBytes_AS_STRING(message), at, size, key, 0)
-        return message
+        to = PyBytes_AS_STRING(message)
+    else:
+        message = PyUnicode_New(size, 127)
+        to = <char *>PyUnicode_DATA(message)
     if not size:
-        return ""
-    message = PyUnicode_New(size, 127)
-    to = <char *>PyUnicode_DATA(message)
-    if unmask(<uint8_t *>to, at, size, key, 0):
+        return message  # which all empty ones share
+    if unmask_first(<uint8_t *>to, at, size, key) and opcode != BINARY:
         return decode_utf8(to, size)
     return message
 

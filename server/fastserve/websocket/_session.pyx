@@ -10,18 +10,21 @@ Inbox of messages that wait for the app; and a KeepAlive, which knows when to pi
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from cpython.unicode cimport PyUnicode_GET_LENGTH
 
 from httpparser cimport Output, RequestHead
 from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
-from fastserve.asgi._route cimport Route, find_route, write_bytes, write_output
+from fastserve.asgi._message cimport Fields, read_fields
+from fastserve.asgi._route cimport (
+    Route, begin_read, end_read, find_route, write_bytes, write_output,
+)
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport (
     DONE, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Awaitable, PySendResult, Stepper, Waiter,
     WaitQueue, give, stepper_of,
 )
+from fastserve.websocket._inbox cimport Inbox, size_of
 from fastserve.websocket._keepalive cimport GIVE_UP, SEND_PING, KeepAlive, answered, check
 from fastserve.websocket._message cimport plain_content, renew
 from fastserve.websocket._protocol cimport Protocol
@@ -42,8 +45,8 @@ cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *)
 
 cdef enum:
-    MAX_QUEUED = 1 << 20  # bytes that wait for the app before reading stops, however few messages
     MAX_UNSENT = 65536  # bytes of frames that are kept for the end of the turn
+    MAX_KEPT = 4096  # bytes or characters of a message whose event is used again
 
 cdef str RECEIVE = "websocket.receive"
 
@@ -57,72 +60,6 @@ cdef enum Phase:
 PHASES = (
     "before websocket.accept", "during websocket.http.response", "once accepted", "after its end",
 )
-
-
-@cython.final
-cdef class Inbox:
-    """The messages that wait for the app, first in, first out; full at `max_count` or 1 MiB.
-
-    Nearly always there is one, and no list is made for it.
-    """
-
-    cdef object first  # owned: the str or bytes that is taken next, or None
-    cdef list rest  # owned: those after it, from `taken` on; None until there is one
-    cdef Py_ssize_t taken
-    cdef Py_ssize_t count
-    cdef Py_ssize_t size  # bytes and characters of all
-    cdef Py_ssize_t max_count
-
-    def __init__(self, Py_ssize_t max_count):
-        self.max_count = max(1, max_count)
-
-    cdef inline int put(self, object message) except -1:
-        """Add a str or bytes."""
-        self.count += 1
-        self.size += size_of(message)
-        if self.first is not None:
-            return self._put_behind(message)
-        self.first = message
-        return 0
-
-    cdef int _put_behind(self, object message) except -1:
-        if self.rest is None:
-            self.rest = []
-        self.rest.append(message)
-        return 0
-
-    cdef inline object take(self):
-        """The oldest of them; there must be one."""
-        cdef object message = self.first
-        self.count -= 1
-        self.size -= size_of(message)
-        self.first = None
-        if self.rest is not None:
-            self._move_up()
-        return message
-
-    cdef int _move_up(self) except -1:
-        self.first = self.rest[self.taken]
-        self.taken += 1
-        if self.taken == len(self.rest):
-            self.rest = None
-            self.taken = 0
-        return 0
-
-    cdef int clear(self) except -1:
-        """Drop all."""
-        self.first = self.rest = None
-        self.count = self.size = self.taken = 0
-        return 0
-
-    cdef bint is_full(self) noexcept:
-        return self.count >= self.max_count or self.size >= MAX_QUEUED
-
-
-cdef inline Py_ssize_t size_of(object message) noexcept:
-    if type(message) is str:
-        return PyUnicode_GET_LENGTH(message)
-    return PyBytes_GET_SIZE(message)
 
 
 @cython.final
@@ -252,6 +189,7 @@ cdef class Stream:
         Closing with bytes unread would reset the connection, and the peer could lose our Close.
         """
         self.flush()
+        end_read(&self.route)
         if self.transport is None:
             return 0
         if self.transport.can_write_eof():
@@ -263,18 +201,21 @@ cdef class Stream:
     cdef int close(self) except -1:
         """Send what is pending, and hang up."""
         self.flush()
+        end_read(&self.route)
         if self.transport is not None:
             self.transport.close()
         return 0
 
     cdef int abort(self) except -1:
         """Hang up now."""
+        end_read(&self.route)
         if self.transport is not None:
             self.transport.abort()
         return 0
 
     cdef int lose(self) except -1:
         """The connection is gone."""
+        end_read(&self.route)
         self.transport = None
         self.output = None
         return 0
@@ -325,7 +266,7 @@ cdef class Session:
     cdef Inbox inbox  # owned
     cdef WaitQueue receivers  # owned: those who wait for it
     cdef Receive waiting  # owned: what receive() gave last, used again if nobody else has it
-    cdef dict last  # owned: the event that the app was given last, if its turn brought many
+    cdef dict last  # owned: the event that the app was given last, if it is to be used again
     cdef dict before  # owned: the one before it
     cdef double turn_end  # when the app is to give others a turn; 0: nothing waits behind
     cdef bint gives_turn  # it waits one turn of the loop, with messages still to take
@@ -369,6 +310,7 @@ cdef class Session:
     def sweep(self, double now):
         """Called about once a second with loop.time(): pings, and the end of those that hang."""
         config = self.service.config
+        self.last = None  # an idle connection keeps no message
         if self.stream.transport is None:
             return
         if self.stream.is_stuck(now, config.timeout_send):
@@ -414,6 +356,13 @@ cdef class Session:
 
     def data_received(self, bytes data):
         """Parse, hand to the app and send what it answers, all in this turn."""
+        begin_read(&self.stream.route)
+        try:
+            self._take(data)
+        finally:
+            end_read(&self.stream.route)
+
+    cdef inline int _take(self, bytes data) except -1:
         cdef Stream stream = self.stream
         cdef object message
         self.keepalive.heard = True
@@ -432,11 +381,13 @@ cdef class Session:
             self._pull(self.inbox.max_count)
             self._wake_receivers(True)
         stream.in_turn = False
-        if self.last is not None:
-            self.last = self.before = None
+        if self.before is not None:
+            self.service.spare_event = self.before
+            self.before = None
         stream.flush()
         if stream.paused or self.inbox.first is not None or self._has_unread():
             self._pause_or_resume()
+        return 0
 
     def eof_received(self):
         """Let the transport close: a WebSocket is not half open."""
@@ -478,11 +429,19 @@ cdef class Session:
         self.waiting.session = self
         return self.waiting
 
-    cdef inline bint _turn_is_over(self):
+    cdef inline bint _has_one_at_most(self) noexcept:
+        """Whether no message waits behind the next."""
+        return self.inbox.count <= 1 and not self._has_unread()
+
+    cdef inline bint _has_nothing(self) noexcept:
+        """Whether receive() has to wait, of those times when there is one message at most."""
+        return (
+            self.inbox.first is None and self.disconnect is None and self.connected
+            and not self.stream.paused
+        )
+
+    cdef inline bint _turn_is_over(self) noexcept:
         """Whether the app has taken one message after the other for a while: others wait."""
-        if self.inbox.first is None and not self._has_unread():
-            self.turn_end = 0
-            return False
         if not self.turn_end:
             self.turn_end = coarse_time() + self.service.turn_seconds
             return False
@@ -594,23 +553,23 @@ cdef class Session:
         return None
 
     cdef inline dict _event_of(self, object message):
-        """The event that gives a str or bytes to the app."""
-        cdef str key = "text" if type(message) is str else "bytes"
-        if self.last is None and not self._has_unread() or not self.stream.in_turn:
-            return {"type": RECEIVE, key: message}
-        return self._event_of_many(key, message)
+        """The event that gives a str or bytes to the app: a dict that nobody holds any more.
 
-    cdef dict _event_of_many(self, str key, object message):
-        """The same for one of many in a turn: two dicts take turns if the app keeps neither.
-
-        That saves 4% of the instructions of 16 messages in one read.
+        An app lets go of an event when it has the next one. So the one before that serves again;
+        after this turn, the next connection's. It saves 6% of the instructions of an echo.
         """
-        cdef dict event
-        if Py_REFCNT(<PyObject *> self.before) != 1 or not renew(
-            self.before, RECEIVE, key, message
+        cdef str key = "text" if type(message) is str else "bytes"
+        cdef dict event = self.before
+        if not self.stream.in_turn or size_of(message) > MAX_KEPT:
+            return {"type": RECEIVE, key: message}
+        if event is None:
+            event = self.service.spare_event
+            self.service.spare_event = None
+        self.before = None
+        if event is None or Py_REFCNT(<PyObject *> event) != 1 or not renew(
+            event, RECEIVE, key, message
         ):
-            self.before = {"type": RECEIVE, key: message}
-        event = self.before
+            event = {"type": RECEIVE, key: message}
         self.before = self.last
         self.last = event
         return event
@@ -782,16 +741,20 @@ cdef class Session:
         return DONE
 
     def _app_denies(self, dict message):
+        cdef Fields fields
         status = message["status"]
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise ValueError(f"status {status!r} of a denial: use 200 to 599")
-        self.handshake.start_response(message)
+        read_fields(message, &fields)
+        self.handshake.start_response(message, &fields)
         self.phase = DENYING
         return DONE
 
     def _app_denies_with_body(self, dict message):
         cdef Handshake answer = self.handshake
-        cdef object sent = answer.send_body(message)
+        cdef Fields fields
+        read_fields(message, &fields)
+        sent = answer.send_body(&fields)
         if not message.get("more_body"):
             self._end_handshake()
             self.phase = ENDED
@@ -858,18 +821,24 @@ cdef class Receive(Awaitable):
         cdef PySendResult how = PYGEN_NEXT
         if session is None:
             raise RuntimeError("receive() makes these, each for one event")
-        if session._turn_is_over():
+        if session._has_one_at_most():
+            session.turn_end = 0
+            if session._has_nothing():
+                session.gives_turn = False
+                given = self.waiter = session.receivers.add()
+                return give(how, given, result)
+        elif session._turn_is_over():
             session.turn_end = 0
             session.gives_turn = True
             given = self.waiter = session.receivers.one_turn()
+            return give(how, given, result)
+        given = session._next_event()
+        if given is None:
+            given = self.waiter = session.receivers.add()
         else:
-            given = session._next_event()
-            if given is None:
-                given = self.waiter = session.receivers.add()
-            else:
-                how = PYGEN_RETURN
-                self.waiter = None
-                self.session = None
+            how = PYGEN_RETURN
+            self.waiter = None
+            self.session = None
         return give(how, given, result)
 
 
