@@ -1,18 +1,17 @@
-"""TLS over aiofastnet and over the loop: the same to clients; and which of them is chosen."""
+"""TLS with OpenSSL directly and over the loop: the same to clients; and which of them is chosen."""
 
 import contextlib
 import hashlib
 import logging
 import os
 import ssl
-import sys
 
 import pytest
 from live import Live, client_context
 from serving import HERE
 
-from fastserve import Config, ConfigError
-from fastserve.transports import load
+from fastserve import Config, ConfigError, openssl
+from fastserve.transports import uses_direct
 
 FILES = {
     "ssl_certfile": str(HERE / "tls" / "cert.pem"),
@@ -43,11 +42,9 @@ def loop(request):
     return request.param
 
 
-@pytest.fixture(scope="module", params=["aiofastnet", "loop"])
+@pytest.fixture(scope="module", params=["direct", "loop"])
 def serve(request, loop):
     """Starts one server for the same options: `serve(**options)`."""
-    if request.param == "aiofastnet":
-        pytest.importorskip("aiofastnet")
     servers = {}
 
     def start(**options):
@@ -195,28 +192,40 @@ def test_the_server_forgets_connections(connect, serve):
     ids=["sni", "cert-reqs", "context", "factory"],
 )
 def test_the_loop_carries_what_needs_the_ssl_module(options):
-    pytest.importorskip("aiofastnet")
-    assert load(Config(app, **FILES)) is not None
-    assert load(Config(app, **FILES, **options)) is None
-    with pytest.raises(ConfigError, match="aiofastnet cannot be combined with"):
-        Config(app, ssl_transport="aiofastnet", **FILES, **options)
+    assert uses_direct(Config(app, **FILES))
+    assert not uses_direct(Config(app, **FILES, **options))
+    with pytest.raises(ConfigError, match="direct cannot be combined with"):
+        Config(app, ssl_transport="direct", **FILES, **options)
 
 
 def test_the_loop_carries_what_is_not_tls():
-    assert load(Config(app, ssl_transport="aiofastnet")) is None
+    assert not uses_direct(Config(app, ssl_transport="direct"))
 
 
-def test_aiofastnet_need_not_be_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "aiofastnet", None)
-    with pytest.raises(ConfigError, match=r"aiofastnet cannot be used .*fastserve-asgi\[fast\]"):
-        load(Config(app, ssl_transport="aiofastnet", **FILES))
-    assert load(Config(app, ssl_transport="loop", **FILES)) is None
+def hide(name):
+    """As if OpenSSL did not show this function."""
+    found = openssl.library()
+
+    class Library:
+        def __getattr__(self, wanted):
+            if wanted == name:
+                raise AttributeError(f"undefined symbol: {name}")
+            return getattr(found, wanted)
+
+    return Library
 
 
-def test_an_openssl_that_aiofastnet_does_not_find(monkeypatch, caplog):
-    aiofastnet = pytest.importorskip("aiofastnet")
-    monkeypatch.setattr(aiofastnet, "OPENSSL_DYN_LIBS", None)
-    assert load(Config(app, **FILES)) is None
-    assert "aiofastnet is not used" in caplog.text
-    with pytest.raises(ConfigError, match="built in"):
-        load(Config(app, ssl_transport="aiofastnet", **FILES))
+@pytest.mark.parametrize("name", ["SSL_read", "BIO_meth_new", "ERR_clear_error"])
+def test_an_openssl_that_hides_its_functions(monkeypatch, caplog, name):
+    monkeypatch.setattr(openssl, "library", hide(name))
+    assert not uses_direct(Config(app, **FILES))
+    assert "The event loop carries TLS" in caplog.text
+    with pytest.raises(ConfigError, match=f"direct cannot be used.*{name}"):
+        uses_direct(Config(app, ssl_transport="direct", **FILES))
+    assert not uses_direct(Config(app, ssl_transport="loop", **FILES))
+
+
+def test_a_context_that_is_laid_out_in_another_way(monkeypatch):
+    monkeypatch.setattr(openssl, "read_memory", lambda address, count: bytes(count))
+    with pytest.raises(ConfigError, match="laid out in another way"):
+        uses_direct(Config(app, ssl_transport="direct", **FILES))
