@@ -56,7 +56,7 @@ class Direct:
 
         self._loop = loop
         self._pointer_of = pointer_of
-        self._transport = _tls.Transport
+        self._transport = _tls.TLSTransport
         self._buffers = _tls.Buffers()
         self._context: ssl.SSLContext | None = None  # that of the last connection
         self._pointer = 0

@@ -10,9 +10,7 @@ cdef struct Wire:
 cdef class Buffers:
     cdef Wire wire
     cdef void *bio  # owned: each SSL has a reference too
-    cdef char *incoming  # owned
     cdef char *plain  # owned
-    cdef object view  # owned: of `incoming`
 
 cdef class TLSTransport(DirectTransport):
     cdef void *ssl  # owned; NULL: the connection is lost
@@ -39,6 +37,7 @@ cdef class TLSTransport(DirectTransport):
     cdef bint shake(self) except -1
     cdef int begin(self) except -1
     cdef bytes decrypt(self, bint *ended)
+    cdef size_t read_records(self, char *to, size_t room, bint *ended) except? 0
     cdef int end_input(self) except -1
     cdef int encrypt(self, const char *at, Py_ssize_t length) except -1
     cdef int flush(self) except -1

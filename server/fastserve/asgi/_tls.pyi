@@ -5,7 +5,7 @@ from typing import Any
 
 from typing_extensions import disjoint_base
 
-__all__ = ("NAMES", "Buffers", "Negotiated", "TLSTransport", "Transport", "bind")
+__all__ = ("NAMES", "Buffers", "Negotiated", "TLSTransport", "bind")
 
 NAMES: tuple[str, ...]
 

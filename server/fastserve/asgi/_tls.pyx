@@ -4,9 +4,9 @@ A TLSTransport is the protocol of the loop's own transport for plain bytes, whic
 errors and the end, and keeps what the socket does not take. To the protocol of the connection it
 is the transport.
 
-The connections of a loop share all buffers. What has arrived is decrypted before any protocol is
-called, up to a record that is not whole yet, which OpenSSL keeps; what is encrypted is sent before
-anything else happens. So an app that runs a nested loop finds the buffers free.
+The connections of a loop share their buffers. All that has arrived is decrypted before a protocol
+is called, up to a record that is not whole yet, which OpenSSL keeps; what is encrypted is sent
+before anything else happens. So an app that runs a nested loop finds the buffers free.
 
 What the socket does not take waits in the loop's transport, and meanwhile nothing more is
 encrypted: bytes that an app sends to many slow clients wait as the one object that they are.
@@ -16,24 +16,28 @@ The functions are those of the OpenSSL that the ssl module has loaded: `bind` is
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_WRITE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
 from libc.string cimport memcpy
 
 from fastserve.asgi._route cimport DirectTransport, find_route, send_now
 
-import asyncio
 import contextlib
 import ssl
 from collections import deque
 
-__all__ = ("NAMES", "Buffers", "Negotiated", "TLSTransport", "Transport", "bind")
+__all__ = ("NAMES", "Buffers", "Negotiated", "TLSTransport", "bind")
+
+cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *, Py_ssize_t) except NULL
+    int _PyBytes_Resize(PyObject **, Py_ssize_t) except -1
 
 cdef enum:
-    INCOMING = 131072  # bytes that are received at once
     RECORD = 16384  # RFC 8446 5.1: the most that one carries
+    WHOLE = RECORD + 256  # and with it
+    SMALL = 4096  # bytes that are decrypted into a buffer, and copied to bytes of the right size
     PIECE = 131072  # bytes that are encrypted before they are sent
     # Room for a piece and what its records add: in practice 90 bytes each. RFC 5246 6.2.3
     OUTGOING = PIECE + RECORD
@@ -174,23 +178,17 @@ cdef class Buffers:
     def __cinit__(self):
         if method == NULL:
             raise RuntimeError("OpenSSL is not bound")
-        self.incoming = <char *> PyMem_Malloc(INCOMING)
         self.wire.out = <char *> PyMem_Malloc(OUTGOING)
-        self.plain = <char *> PyMem_Malloc(INCOMING + 2 * RECORD)
+        self.plain = <char *> PyMem_Malloc(SMALL + WHOLE)
         self.bio = openssl.BIO_new(method)
-        if (
-            self.incoming == NULL or self.wire.out == NULL or self.plain == NULL
-            or self.bio == NULL
-        ):
+        if self.wire.out == NULL or self.plain == NULL or self.bio == NULL:
             raise MemoryError
         openssl.BIO_set_data(self.bio, &self.wire)
         openssl.BIO_set_init(self.bio, 1)
-        self.view = PyMemoryView_FromMemory(self.incoming, INCOMING, PyBUF_WRITE)
 
     def __dealloc__(self):
         if self.bio != NULL:
             openssl.BIO_free(self.bio)
-        PyMem_Free(self.incoming)
         PyMem_Free(self.wire.out)
         PyMem_Free(self.plain)
 
@@ -254,6 +252,7 @@ cdef Negotiated negotiated(void *session, object context):
     return made
 
 
+@cython.final
 cdef class TLSTransport(DirectTransport):
     """`pointer` is the address of the context's SSL_CTX, `handshake` a future.
 
@@ -286,18 +285,15 @@ cdef class TLSTransport(DirectTransport):
         if self.ssl != NULL:
             openssl.SSL_free(self.ssl)
 
-    # -- asyncio.BufferedProtocol, of the loop's transport -------------------------------------
+    # -- asyncio.Protocol, of the loop's transport -------------------------------------
 
     def connection_made(self, transport):
         self.lower = transport
         transport.set_write_buffer_limits(high=0)  # to know of each byte that waits
         find_route(transport, &self.route)
 
-    def get_buffer(self, sizehint):
-        return self.buffers.view
-
-    def buffer_updated(self, Py_ssize_t count):
-        self.take(self.buffers.incoming, count)
+    def data_received(self, bytes data):
+        self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     def eof_received(self):
         """The end without close_notify: perhaps something was cut off. RFC 8446 6.1"""
@@ -397,11 +393,29 @@ cdef class TLSTransport(DirectTransport):
     cdef bytes decrypt(self, bint *ended):
         """What the whole records hold; None: nothing. `ended`: nothing follows."""
         cdef Wire *wire = &self.buffers.wire
-        cdef char *plain = self.buffers.plain
-        cdef int total = 0, count
+        # OpenSSL may have a record but for its last bytes.
+        cdef size_t room = wire.left + WHOLE
+        cdef PyObject *made
+        cdef bytes data
+        cdef size_t total = 0
+        if wire.left <= SMALL:
+            total = self.read_records(self.buffers.plain, room, ended)
+            return PyBytes_FromStringAndSize(self.buffers.plain, total) if total else None
+        made = new_bytes(NULL, room)
+        try:
+            total = self.read_records(PyBytes_AS_STRING(<object> made), room, ended)
+        finally:
+            _PyBytes_Resize(&made, total)
+            data = <bytes> made
+            Py_DECREF(data)
+        return data if total else None
+
+    cdef size_t read_records(self, char *to, size_t room, bint *ended) except? 0:
+        cdef Wire *wire = &self.buffers.wire
+        cdef size_t total = 0
+        cdef int count
         while True:
-            # There is room: it holds a record more than may have arrived since the last whole one.
-            count = openssl.SSL_read(self.ssl, plain + total, INCOMING + 2 * RECORD - total)
+            count = openssl.SSL_read(self.ssl, to + total, <int> min(room - total, WHOLE))
             if count > 0:
                 total += count
                 if wire.left == 0 and openssl.SSL_pending(self.ssl) == 0:
@@ -414,7 +428,7 @@ cdef class TLSTransport(DirectTransport):
                 ended[0] = True
                 break
         wire.left = 0
-        return PyBytes_FromStringAndSize(plain, total) if total else None
+        return total
 
     cdef int end_input(self) except -1:
         """close_notify, or an error. RFC 8446 6"""
@@ -647,9 +661,3 @@ cdef class TLSTransport(DirectTransport):
         if name == "sslcontext":
             return self.context
         return self.lower.get_extra_info(name, default)
-
-
-class Transport(TLSTransport, asyncio.BufferedProtocol):
-    """A TLSTransport that asyncio's transports know as a protocol with a buffer."""
-
-    __slots__ = ()
