@@ -6,6 +6,8 @@ cdef struct Wire:
     size_t left
     char *out  # owned by Buffers
     size_t filled
+    bint starved  # OpenSSL wanted more than there is
+    bint crowded  # there was no room for all that it wrote
 
 cdef class Buffers:
     cdef Wire wire

@@ -45,11 +45,8 @@ cdef enum:
     DEFAULT_HIGH = 65536
 
     # openssl/ssl.h and bio.h; they are part of the ABI.
-    SSL_WRITING = 2
-    SSL_READING = 3
     SSL_RECEIVED_SHUTDOWN = 2
     SSL_CTRL_MODE = 33
-    SSL_MODE_ENABLE_PARTIAL_WRITE = 1
     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 2
     SSL_MODE_AUTO_RETRY = 4
     SSL_MODE_RELEASE_BUFFERS = 16
@@ -78,7 +75,6 @@ cdef struct OpenSSL:
     ReadBytes SSL_read
     WriteBytes SSL_write
     Ask SSL_pending
-    Ask SSL_want
     Ask SSL_shutdown
     Ask SSL_get_shutdown
     Text SSL_get_version
@@ -105,7 +101,7 @@ cdef struct OpenSSL:
 
 NAMES = (
     "SSL_new", "SSL_free", "SSL_set_bio", "SSL_set_accept_state", "SSL_ctrl", "SSL_do_handshake",
-    "SSL_read", "SSL_write", "SSL_pending", "SSL_want", "SSL_shutdown", "SSL_get_shutdown",
+    "SSL_read", "SSL_write", "SSL_pending", "SSL_shutdown", "SSL_get_shutdown",
     "SSL_get_version", "SSL_get_current_cipher", "SSL_CIPHER_get_name", "SSL_CIPHER_get_version",
     "SSL_CIPHER_get_bits", "SSL_get0_alpn_selected", "BIO_meth_new", "BIO_meth_set_read",
     "BIO_meth_set_write", "BIO_meth_set_ctrl", "BIO_new", "BIO_free", "BIO_up_ref", "BIO_set_init",
@@ -143,6 +139,7 @@ cdef int read_wire(void *bio, char *to, int most) noexcept nogil:
     cdef size_t count = <size_t> most
     openssl.BIO_clear_flags(bio, BIO_FLAGS_ALL)
     if wire.left == 0:
+        wire.starved = True
         openssl.BIO_set_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY)
         return -1
     if count > wire.left:
@@ -160,6 +157,7 @@ cdef int write_wire(void *bio, const char *at, int count) noexcept nogil:
     if taken > OUTGOING - wire.filled:
         taken = OUTGOING - wire.filled
         if taken == 0:
+            wire.crowded = True
             openssl.BIO_set_flags(bio, BIO_FLAGS_WRITE | BIO_FLAGS_SHOULD_RETRY)
             return -1
     memcpy(wire.out + wire.filled, at, taken)
@@ -325,7 +323,7 @@ cdef class TLSTransport(DirectTransport):
 
     def resume_writing(self):
         self.congested = False
-        if self.ssl == NULL:
+        if self.ssl == NULL or self.lower.is_closing():
             return
         self.send_backlog()
         if self.backlog is None:
@@ -354,7 +352,9 @@ cdef class TLSTransport(DirectTransport):
         if begins and not self.shake():
             return self.flush()
         data = self.decrypt(&ended)
-        if wire.filled:  # the end of a handshake, or an answer to a KeyUpdate
+        if self.notified:
+            wire.filled = 0
+        elif wire.filled:  # the end of a handshake, or an answer to a KeyUpdate
             self.flush()
             if self.congested and self.lower.get_write_buffer_size() > MOST_ANSWERS:
                 self.abort()
@@ -369,12 +369,14 @@ cdef class TLSTransport(DirectTransport):
 
     cdef bint shake(self) except -1:
         """Go on with the handshake; whether it is complete."""
+        cdef Wire *wire = &self.buffers.wire
         openssl.ERR_clear_error()
+        wire.starved = False
         while openssl.SSL_do_handshake(self.ssl) != 1:
-            if openssl.SSL_want(self.ssl) == SSL_WRITING:
-                self.flush()
-            elif openssl.SSL_want(self.ssl) == SSL_READING:
+            if wire.starved:
                 return False
+            if wire.crowded:
+                self.flush()
             else:
                 self.fail(last_error())
                 return False
@@ -414,15 +416,16 @@ cdef class TLSTransport(DirectTransport):
         cdef Wire *wire = &self.buffers.wire
         cdef size_t total = 0
         cdef int count
+        wire.starved = False
         while True:
-            count = openssl.SSL_read(self.ssl, to + total, <int> min(room - total, WHOLE))
+            count = openssl.SSL_read(self.ssl, to + total, <int> min(room - total, <size_t> WHOLE))
             if count > 0:
                 total += count
                 if wire.left == 0 and openssl.SSL_pending(self.ssl) == 0:
                     break
-            elif openssl.SSL_want(self.ssl) == SSL_READING:
+            elif wire.starved:
                 break
-            elif openssl.SSL_want(self.ssl) == SSL_WRITING:
+            elif wire.crowded:
                 self.flush()
             else:
                 ended[0] = True
@@ -476,7 +479,7 @@ cdef class TLSTransport(DirectTransport):
 
     cdef int encrypt(self, const char *at, Py_ssize_t length) except -1:
         while openssl.SSL_write(self.ssl, at, <int> length) <= 0:
-            if openssl.SSL_want(self.ssl) == SSL_WRITING and self.buffers.wire.filled:
+            if self.buffers.wire.crowded:
                 self.flush()
             else:
                 return self.fail(last_error())
@@ -489,12 +492,14 @@ cdef class TLSTransport(DirectTransport):
         cdef Py_ssize_t sent
         cdef bytes rest
         wire.filled = 0
+        wire.crowded = False
         if length:
             sent = send_now(self.lower, &self.route, wire.out, length)
             if sent < <Py_ssize_t> length:
                 rest = PyBytes_FromStringAndSize(wire.out + sent, length - sent)
                 self.route.behind = True
-                self.lower.write(rest)
+                if not self.lower.is_closing():
+                    self.lower.write(rest)
         return 0
 
     cdef int send_pieces(self, bytes data, Py_ssize_t at) except -1:
