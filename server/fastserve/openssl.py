@@ -1,5 +1,5 @@
-"""What OpenSSL offers and Python's ssl does not: TLS 1.3 cipher suites, keys of session tickets, TLS
-from C (asgi/_tls.pyx).
+"""What OpenSSL offers and Python's ssl does not: TLS 1.3 cipher suites, keys of session tickets,
+and calls from C (asgi/_tls.pyx).
 
 All need the SSL_CTX that an SSLContext holds. Nothing says where it is, so it is proved each time:
 what the pointer after the object's head leads to must have the address of OpenSSL's own method

@@ -69,7 +69,7 @@ class Direct:
             self._pointer = self._pointer_of(context)
             self._context = context
         handshake: asyncio.Future[None] = self._loop.create_future()
-        transport = self._transport(self._buffers, context, self._pointer, factory, handshake)
+        transport: Any = self._transport(self._buffers, context, self._pointer, factory, handshake)
         try:
             async with asyncio.timeout(timeout):
                 await self._loop.connect_accepted_socket(lambda: transport, sock)

@@ -1,8 +1,9 @@
 """The TLS transport by itself, between a client of the ssl module and a transport that is played."""
 
 import asyncio
+import contextlib
+import gc
 import random
-import socket
 import ssl
 
 import pytest
@@ -170,10 +171,8 @@ class Session:
 
     def shake(self, size=None):
         for _ in range(4):
-            try:
+            with contextlib.suppress(ssl.SSLWantReadError):
                 self.client.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
             self.to_server(size)
             self.to_client()
         assert self.handshake.done()
@@ -270,7 +269,7 @@ def test_without_alpn(context, make):
 def test_a_handshake_that_fails(make, sent):
     session = make()
     session.transport.data_received(sent)
-    with pytest.raises(ssl.SSLError, match="TLS failed: .*[a-z]"):
+    with pytest.raises(ssl.SSLError, match=r"TLS failed: .*[a-z]"):
         session.handshake.result()
     assert session.lower.calls == ["close"]
     session.transport.connection_lost(None)
@@ -290,7 +289,7 @@ def test_a_client_that_speaks_an_older_version(context, make):
     with pytest.raises(ssl.SSLError, match="TLS failed"):
         session.handshake.result()
     session.to_client()
-    with pytest.raises(ssl.SSLError, match="(?i)alert"):  # the client is told
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert"):  # the client is told
         session.client.do_handshake()
 
 
@@ -383,7 +382,7 @@ def test_a_record_that_was_changed(session):
     assert session.protocol.calls == ["lost"]
     assert isinstance(session.protocol.error, ssl.SSLError)
     session.to_client()
-    with pytest.raises(ssl.SSLError, match="(?i)alert"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
         session.client.read()
 
 
@@ -489,8 +488,6 @@ def test_what_waits_is_not_copied(session):
 
 
 def list_of_waiting(transport):
-    import gc
-
     (waiting,) = [each for each in gc.get_referents(transport) if type(each).__name__ == "deque"]
     return waiting
 

@@ -4,7 +4,10 @@ import contextlib
 import hashlib
 import logging
 import os
+import shutil
+import socket
 import ssl
+import subprocess
 
 import pytest
 from live import Live, client_context
@@ -176,9 +179,80 @@ def test_the_server_forgets_connections(connect, serve):
     with connect() as client:
         client.send(GET % 1)
         client.response()
-    server = serve()
-    while any(each.open_connections for each in server.server._serving.services):
+    forgotten(serve())
+
+
+def forgotten(server):
+    """Turn until the server has no connection."""
+    services = server.server._serving.services
+    while any(each.open_connections for each in services):
         server.turn()
+
+
+@pytest.mark.parametrize("sent", [b"", GET % 5, GET % MEGABYTE, b"POST / HTTP/1.1\r\n"])
+def test_clients_that_reset_at_once(connect, serve, sent):
+    """The bytes and the error may come in one event, which uvloop reports once."""
+    server = serve()
+    for _ in range(100):
+        client = connect()
+        client.send(sent)
+        client.reset()
+    with connect() as client:  # those before have been accepted
+        client.send(GET % 1)
+        client.response()
+    forgotten(server)
+
+
+def test_the_parts_of_a_record_one_by_one(serve, errors):
+    """Each byte of the handshake and of a request is a read of its own."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = client_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    server = serve()
+
+    def send():
+        for byte in outgoing.read():
+            client.send(bytes([byte]))
+            server.turn()
+
+    with server.connect() as client:
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for step in (session.do_handshake, lambda: session.read(4096)):
+            while True:
+                try:
+                    done = step()
+                    break
+                except ssl.SSLWantReadError:
+                    send()
+                    incoming.write(client.socket.recv(65536))
+            if done is None:
+                session.write(GET % 5)
+        assert done.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")
+@pytest.mark.parametrize("command", ["k", "K"])
+def test_a_client_that_changes_its_keys(serve, errors, command):
+    """RFC 8446 4.6.3: `K` asks for new keys of the server too."""
+    address = f"127.0.0.1:{serve().server.ports[0]}"
+    client = subprocess.Popen(
+        ["openssl", "s_client", "-tls1_3", "-connect", address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+    )
+    with client:
+        output = b""
+        for count in range(1, 4):
+            client.stdin.write(f"{command}\n".encode())
+            while output.count(b"KEYUPDATE") < count:
+                output += client.stdout.read(4096)
+            client.stdin.write(GET % 7)
+            while output.count(b"xxxxxxx") < count:
+                more = client.stdout.read(4096)
+                assert more, output
+                output += more
+        client.kill()
 
 
 @pytest.mark.parametrize(
