@@ -9,6 +9,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import threading
 from typing import Any
 
 from .config import Config
@@ -19,6 +20,7 @@ logger = logging.getLogger("fastserve")
 
 # Bytes. Transports allocate 256 KiB for a read, and shrink it to what has come.
 HEAP_BLOCK = 1 << 20
+PREPARING = threading.Lock()
 
 
 class Transports:
@@ -69,6 +71,7 @@ class Direct:
             self._pointer = self._pointer_of(context)
             self._context = context
         handshake: asyncio.Future[None] = self._loop.create_future()
+        handshake.add_done_callback(take_exception)
         transport: Any = self._transport(self._buffers, context, self._pointer, factory, handshake)
         try:
             async with asyncio.timeout(timeout):
@@ -82,6 +85,12 @@ class Direct:
             if isinstance(error, TimeoutError):
                 raise ConnectionAbortedError("the TLS handshake did not end in time") from None
             raise
+
+
+def take_exception(handshake: asyncio.Future[None]) -> None:
+    """Or asyncio reports it when the task that waits for it was cancelled."""
+    if not handshake.cancelled():
+        handshake.exception()
 
 
 def allocate_reads_on_heap() -> None:
@@ -116,5 +125,6 @@ def prepare() -> None:
     from .asgi import _tls
     from .openssl import addresses_of, pointer_of
 
-    _tls.bind(addresses_of(_tls.NAMES))
+    with PREPARING:
+        _tls.bind(addresses_of(_tls.NAMES))
     pointer_of(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))

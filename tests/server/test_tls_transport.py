@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import random
 import ssl
@@ -305,6 +306,19 @@ def test_a_client_that_leaves_during_the_handshake(make):
     assert other.handshake.exception() is error
 
 
+def test_a_handshake_that_is_given_up_and_goes_on(make):
+    """The task that waits is cancelled; before it runs, more arrives."""
+    session = make()
+    with pytest.raises(ssl.SSLWantReadError):
+        session.client.do_handshake()
+    session.to_server()
+    session.handshake.cancel()
+    session.to_client()
+    session.client.do_handshake()
+    session.to_server()
+    assert session.protocol.transport is None
+
+
 def test_a_handshake_that_is_given_up(make):
     session = make()
     session.handshake.cancel()
@@ -357,6 +371,59 @@ def test_half_a_record_is_kept(session):
     assert session.protocol.received == [b"whole"]
     session.transport.data_received(wire[-1:])
     assert session.protocol.received == [b"whole", b"half"]
+
+
+def read_words(address, count):
+    return openssl.words(openssl.read_memory(address, count * openssl.WORD))
+
+
+def key_updates(session):
+    """A function that asks for new keys, as RFC 8446 4.6.3 has it; the ssl module cannot."""
+    library = openssl.library()
+    head = object.__basicsize__
+    try:
+        (owner,) = read_words(id(session.client.context) + head, 1)
+        (pointer,) = read_words(id(session.client._sslobj) + head + openssl.WORD, 1)
+        known = owner in read_words(pointer, 400)  # an SSL has the address of its SSL_CTX
+    except OSError:
+        known = False
+    if not known:
+        pytest.skip("an ssl.SSLObject of this Python is laid out in another way")
+    library.SSL_key_update.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    library.SSL_do_handshake.argtypes = [ctypes.c_void_p]
+
+    def ask():
+        assert library.SSL_key_update(pointer, 1) == 1
+        assert library.SSL_do_handshake(pointer) == 1
+
+    return ask
+
+
+def test_new_keys(make):
+    session = make().shake()
+    ask = key_updates(session)
+    for count in range(100):
+        ask()
+        session.send(b"%d" % count)
+        session.transport.write(b"%d" % count)
+        assert session.read() == session.protocol.received[-1] == b"%d" % count
+
+
+def test_a_flood_of_new_keys(make):
+    """The client reads none of the answers."""
+    session = make().shake()
+    ask = key_updates(session)
+    session.lower.takes = 0
+    session.transport.write(b"x" * 100_000)
+    for _ in range(100):
+        ask()
+        session.to_server()
+    assert session.lower.calls == []
+    for _ in range(1000):
+        ask()
+        session.to_server()
+    assert session.lower.calls == ["abort"]
+    assert len(session.lower.kept) < 120_000
 
 
 def test_another_connection_is_served_within_a_call(make):

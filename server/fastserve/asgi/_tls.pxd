@@ -28,6 +28,7 @@ cdef class TLSTransport(DirectTransport):
     cdef Py_ssize_t backlog_at  # where the first of them goes on
     cdef Py_ssize_t backlog_size
     cdef Py_ssize_t high, low  # the protocol's limits for what waits
+    cdef Py_ssize_t answered  # bytes that OpenSSL wrote while the client did not read
     cdef object error  # owned: what ended the session
     cdef bint congested  # the loop's transport has bytes that the socket did not take
     cdef bint full  # the protocol knows that more waits than `high`

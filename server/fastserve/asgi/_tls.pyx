@@ -41,7 +41,7 @@ cdef enum:
     PIECE = 131072  # bytes that are encrypted before they are sent
     # Room for a piece and what its records add: in practice 90 bytes each. RFC 5246 6.2.3
     OUTGOING = PIECE + RECORD
-    MOST_ANSWERS = 65536  # bytes of OpenSSL's own for a client that does not read
+    MOST_ANSWERS = 16384  # bytes of OpenSSL's own for a client that does not read: 600 KeyUpdates
     DEFAULT_HIGH = 65536
 
     # openssl/ssl.h and bio.h; they are part of the ABI.
@@ -175,7 +175,7 @@ cdef class Buffers:
 
     def __cinit__(self):
         if method == NULL:
-            raise RuntimeError("OpenSSL is not bound")
+            raise TypeError("bind() tells first where OpenSSL is")
         self.wire.out = <char *> PyMem_Malloc(OUTGOING)
         self.plain = <char *> PyMem_Malloc(SMALL + WHOLE)
         self.bio = openssl.BIO_new(method)
@@ -323,6 +323,7 @@ cdef class TLSTransport(DirectTransport):
 
     def resume_writing(self):
         self.congested = False
+        self.answered = 0
         if self.ssl == NULL or self.lower.is_closing():
             return
         self.send_backlog()
@@ -345,7 +346,7 @@ cdef class TLSTransport(DirectTransport):
         cdef Wire *wire = &self.buffers.wire
         cdef bint begins = self.handshake is not None, ended = False
         cdef bytes data
-        if self.closing or self.ssl == NULL:
+        if self.closing or self.ssl == NULL or begins and self.handshake.done():
             return 0
         wire.at = at
         wire.left = count
@@ -355,8 +356,10 @@ cdef class TLSTransport(DirectTransport):
         if self.notified:
             wire.filled = 0
         elif wire.filled:  # the end of a handshake, or an answer to a KeyUpdate
+            if self.congested:
+                self.answered += wire.filled
             self.flush()
-            if self.congested and self.lower.get_write_buffer_size() > MOST_ANSWERS:
+            if self.answered > MOST_ANSWERS:
                 self.abort()
                 return 0
         if begins:
@@ -462,7 +465,7 @@ cdef class TLSTransport(DirectTransport):
         return self.check_full() if self.congested else 0
 
     cdef int put_parts(self, list parts) except -1:
-        """As one, as far as the buffer holds them."""
+        """In one write, as far as the buffer holds them."""
         cdef Wire *wire = &self.buffers.wire
         cdef bytes data
         for data in parts:
@@ -472,12 +475,14 @@ cdef class TLSTransport(DirectTransport):
             ):
                 self.flush()
                 self.put_bytes(data)
-            elif PyBytes_GET_SIZE(data):
+            else:
                 self.encrypt(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         self.flush()
         return self.check_full() if self.congested else 0
 
     cdef int encrypt(self, const char *at, Py_ssize_t length) except -1:
+        if length == 0 or self.error is not None:
+            return 0
         while openssl.SSL_write(self.ssl, at, <int> length) <= 0:
             if self.buffers.wire.crowded:
                 self.flush()
