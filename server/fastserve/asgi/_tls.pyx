@@ -200,6 +200,10 @@ cdef object last_error():
     return ssl.SSLError(ssl.SSL_ERROR_SSL, f"TLS failed: {text}")
 
 
+cdef inline bytes as_bytes(object data):
+    return data if type(data) is bytes else bytes(memoryview(data))
+
+
 @cython.final
 cdef class Negotiated:
     """What the handshake has agreed on, with the methods of ssl.SSLObject that the server uses.
@@ -283,7 +287,7 @@ cdef class TLSTransport(DirectTransport):
         if self.ssl != NULL:
             openssl.SSL_free(self.ssl)
 
-    # -- asyncio.Protocol, of the loop's transport -------------------------------------
+    # -- asyncio.Protocol, of the loop's transport ---------------------------------------------
 
     def connection_made(self, transport):
         self.lower = transport
@@ -591,10 +595,10 @@ cdef class TLSTransport(DirectTransport):
     # -- asyncio.Transport, of the protocol ----------------------------------------------------
 
     def write(self, data):
-        self.put_bytes(data if type(data) is bytes else bytes(data))
+        self.put_bytes(as_bytes(data))
 
     def writelines(self, parts):
-        self.put_parts([part if type(part) is bytes else bytes(part) for part in parts])
+        self.put_parts([as_bytes(part) for part in parts])
 
     def can_write_eof(self):
         return True
