@@ -44,7 +44,7 @@ cdef class TLSTransport(DirectTransport):
     cdef int end_input(self) except -1
     cdef int encrypt(self, const char *at, Py_ssize_t length) except -1
     cdef int flush(self) except -1
-    cdef int send_pieces(self, bytes data, Py_ssize_t at) except -1
+    cdef int encrypt_pieces(self, bytes data, Py_ssize_t at) except -1
     cdef int keep(self, bytes data) except -1
     cdef int send_backlog(self) except -1
     cdef Py_ssize_t unsent(self) except -1
