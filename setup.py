@@ -109,6 +109,7 @@ MODULES = [
     extension("fastserve.asgi._entry"),
     extension("fastserve.asgi._files"),
     extension("fastserve.asgi._route"),
+    extension("fastserve.asgi._tls"),
     extension("fastserve.asgi._service"),
     extension("fastserve.asgi._exchange"),
     extension("fastserve.http1._writer"),

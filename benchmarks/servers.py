@@ -171,8 +171,8 @@ TLS = [
     over_tls("peregrine", "--tls-cert {cert} --tls-key {key}"),
     over_tls("h2corn", "--certfile {cert} --keyfile {key}"),
     over_tls("freastal", "{cert} {key}", ""),
-    over_tls("fastserve", f"--loop uvloop --ssl-transport aiofastnet {PAIR}", "uvloop aiofastnet"),
-    over_tls("fastserve without aiofastnet", f"--loop uvloop --ssl-transport loop {PAIR}"),
+    over_tls("fastserve", f"--loop uvloop --ssl-transport direct {PAIR}"),
+    over_tls("fastserve by the loop", f"--loop uvloop --ssl-transport loop {PAIR}"),
     replace(
         NGINX,
         command=lambda port: nginx_command(

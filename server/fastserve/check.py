@@ -314,7 +314,7 @@ def check_packages(config: Config) -> Iterator[Finding]:
     if config.loop == "auto" and loop != "uvloop":
         yield Finding(WARNING, "uvloop is not installed; the event loop of asyncio is slower")
     load_port(config.http)
-    transports.load(config)
+    transports.uses_direct(config)
     open_watch(config)
 
 

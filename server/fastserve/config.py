@@ -507,9 +507,9 @@ class Config:
     )
     ssl_transport: str = opt(
         "auto",
-        "What carries TLS; auto: aiofastnet if it is installed, but the event loop where SNI, "
-        "client certificates or a context of your own need the ssl module.",
-        choices=("auto", "aiofastnet", "loop"),
+        "What carries TLS: the server with OpenSSL directly, or the event loop; auto: directly, "
+        "but the loop where SNI, client certificates or a context of your own need the ssl module.",
+        choices=("auto", "direct", "loop"),
     )
     timeout_tls_handshake: float = opt(10.0, "Seconds to wait for a TLS handshake.")
 

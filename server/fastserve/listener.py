@@ -22,7 +22,7 @@ from .proxy import Proxies
 from .proxy_protocol import NotProxyProtocol
 from .service import Service
 from .sockets import bind_error, uses_tls
-from .transports import Transports, is_reset_handshake
+from .transports import Transports
 
 logger = logging.getLogger("fastserve")
 
@@ -239,8 +239,6 @@ class Listener:
 
     def on_loop_error(self, context: dict[str, Any]) -> bool:
         """Whether this was ours. After uvloop's report of a failed accept, accepting pauses."""
-        if is_reset_handshake(context):
-            return True  # _make logs it
         error = context.get("exception")
         if not isinstance(error, OSError) or error.errno not in NO_DESCRIPTORS:
             return False

@@ -1,6 +1,7 @@
-"""What OpenSSL offers and Python's ssl does not: TLS 1.3 cipher suites, keys of session tickets.
+"""What OpenSSL offers and Python's ssl does not: TLS 1.3 cipher suites, keys of session tickets,
+and calls from C (asgi/_tls.pyx).
 
-Both need the SSL_CTX that an SSLContext holds. Nothing says where it is, so it is proved each time:
+All need the SSL_CTX that an SSLContext holds. Nothing says where it is, so it is proved each time:
 what the pointer after the object's head leads to must have the address of OpenSSL's own method
 table in its first two words, as an SSL_CTX has. Reading there by write(2) cannot crash.
 """
@@ -10,6 +11,7 @@ import functools
 import os
 import ssl
 import sys
+from collections.abc import Iterable
 
 TICKET_KEYS = 59  # SSL_CTRL_SET_TLSEXT_TICKET_KEYS
 TICKET_KEY_BYTES = 80  # name, HMAC key and AES key; the size since OpenSSL 1.1.1
@@ -40,6 +42,15 @@ def library() -> ctypes.CDLL:
     except (ImportError, OSError, AttributeError) as error:
         raise NotAvailable(f"the functions of OpenSSL cannot be reached ({error})") from None
     return found
+
+
+def addresses_of(names: Iterable[str]) -> list[int]:
+    """Where these functions are. Raises NotAvailable."""
+    found = library()
+    try:
+        return [ctypes.cast(getattr(found, name), ctypes.c_void_p).value or 0 for name in names]
+    except AttributeError as error:
+        raise NotAvailable(f"a function of OpenSSL cannot be reached ({error})") from None
 
 
 def read_memory(address: int, count: int) -> bytes:

@@ -63,8 +63,8 @@ def check(config: "Config") -> None:
     for item in config.ssl_sni:
         parse_sni(item)
     reason = needs_ssl_module(config)
-    if reason and config.ssl_transport == "aiofastnet":
-        raise ConfigError("ssl_transport", f"aiofastnet cannot be combined with {reason}")
+    if reason and config.ssl_transport == "direct":
+        raise ConfigError("ssl_transport", f"direct cannot be combined with {reason}")
 
 
 def needs_ssl_module(config: "Config") -> str | None:

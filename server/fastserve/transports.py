@@ -1,16 +1,15 @@
-"""Give an accepted socket its transport: that of the loop, or for TLS the faster one of aiofastnet.
+"""Give an accepted socket its transport: that of the loop, or for TLS our own, which is faster.
 
-aiofastnet calls OpenSSL itself, so what the ssl module adds to a connection is not there: a
-callback of the context (a certificate by name, a key log) crashes the process, and to show a
-client's certificate it writes a file at each handshake. Where such things may be, the loop's
-transport is used.
+Ours calls OpenSSL itself, so what the ssl module adds to a connection is not there: the callback
+that chooses a certificate by name, a log of keys, a client's certificate. Where such things may be,
+the loop's transport is used.
 """
 
 import asyncio
-import importlib.util
 import logging
 import socket
 import ssl
+import threading
 from typing import Any
 
 from .config import Config
@@ -19,12 +18,9 @@ from .tls_options import needs_ssl_module
 
 logger = logging.getLogger("fastserve")
 
-RECORD = 16384 + 64  # bytes; RFC 8446 5.1 and 5.2
-# aiofastnet gives the protocol 256 KiB at most in one call, and forgets what is left if that pauses
-# reading; so its buffer holds less.
-BUFFER = 4 * RECORD
 # Bytes. Transports allocate 256 KiB for a read, and shrink it to what has come.
 HEAP_BLOCK = 1 << 20
+PREPARING = threading.Lock()
 
 
 class Transports:
@@ -33,7 +29,7 @@ class Transports:
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
         allocate_reads_on_heap()
         self._loop = loop
-        self._fast: Any = load(config)
+        self._direct = Direct(loop) if uses_direct(config) else None
 
     async def make(
         self,
@@ -42,32 +38,59 @@ class Transports:
         context: ssl.SSLContext | None,
         timeout: float | None,
     ) -> None:
-        """Return after the TLS handshake, if there is one."""
+        """Return after the TLS handshake, if there is one. Raises OSError."""
         if context is None:
             await self._loop.connect_accepted_socket(factory, sock)
-        elif self._fast is None:
+        elif self._direct is None:
             await self._loop.connect_accepted_socket(
                 factory, sock, ssl=context, ssl_handshake_timeout=timeout
             )
         else:
-            await self._make_fast(factory, sock, context, timeout)
+            await self._direct.make(factory, sock, context, timeout)
 
-    async def _make_fast(
+
+class Direct:
+    """Makes TLS transports that call OpenSSL themselves, for one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        from .asgi import _tls
+        from .openssl import pointer_of
+
+        self._loop = loop
+        self._pointer_of = pointer_of
+        self._transport = _tls.TLSTransport
+        self._buffers = _tls.Buffers()
+        self._context: ssl.SSLContext | None = None  # that of the last connection
+        self._pointer = 0
+
+    async def make(
         self, factory: Any, sock: socket.socket, context: ssl.SSLContext, timeout: float | None
     ) -> None:
+        """Return after the handshake. Raises OSError."""
+        if context is not self._context:
+            self._pointer = self._pointer_of(context)
+            self._context = context
+        handshake: asyncio.Future[None] = self._loop.create_future()
+        handshake.add_done_callback(take_exception)
+        transport: Any = self._transport(self._buffers, context, self._pointer, factory, handshake)
         try:
-            await self._fast.connect_accepted_socket(
-                self._loop,
-                factory,
-                sock,
-                ssl=context,
-                ssl_handshake_timeout=timeout,
-                ssl_incoming_bio_size=BUFFER,
-                ssl_outgoing_bio_size=BUFFER,
-            )
-        except BaseException:
-            sock.close()  # it is left open when the first bytes are not TLS
+            async with asyncio.timeout(timeout):
+                await self._loop.connect_accepted_socket(lambda: transport, sock)
+                await handshake
+        except BaseException as error:
+            handshake.cancel()
+            transport.abort()
+            if not transport.has_socket():
+                sock.close()
+            if isinstance(error, TimeoutError):
+                raise ConnectionAbortedError("the TLS handshake did not end in time") from None
             raise
+
+
+def take_exception(handshake: asyncio.Future[None]) -> None:
+    """Or asyncio reports it when the task that waits for it was cancelled."""
+    if not handshake.cancelled():
+        handshake.exception()
 
 
 def allocate_reads_on_heap() -> None:
@@ -80,30 +103,28 @@ def allocate_reads_on_heap() -> None:
     bytes(HEAP_BLOCK)
 
 
-def load(config: Config) -> Any:
-    """The module aiofastnet, or None for the transports of the loop. Raises ConfigError."""
+def uses_direct(config: Config) -> bool:
+    """Whether TLS is carried by our own transport. Raises ConfigError."""
     name = config.ssl_transport
     if not config.is_ssl or name == "loop" or needs_ssl_module(config):
-        return None
-    if name == "auto" and (config.threads > 1 or importlib.util.find_spec("aiofastnet") is None):
-        return None
+        return False
+    from .openssl import NotAvailable  # ctypes is slow to import
+
     try:
-        import aiofastnet
-
-        if aiofastnet.OPENSSL_DYN_LIBS is None:
-            raise ImportError("the ssl module has OpenSSL built in")
-    except ImportError as error:
-        if name == "auto":
-            logger.warning("aiofastnet is not used: %s", error)
-            return None
-        problem = f"aiofastnet cannot be used ({error}); pip install 'fastserve-asgi[fast]'"
-        raise ConfigError("ssl_transport", problem) from None
-    return aiofastnet
+        prepare()
+    except NotAvailable as error:
+        if name == "direct":
+            raise ConfigError("ssl_transport", f"direct cannot be used: {error}") from None
+        logger.warning("The event loop carries TLS, which is slower: %s", error)
+        return False
+    return True
 
 
-def is_reset_handshake(context: dict[str, Any]) -> bool:
-    """Whether the loop is told of a client that left during the handshake.
+def prepare() -> None:
+    """Find OpenSSL's functions and where a context has its SSL_CTX. Raises NotAvailable."""
+    from .asgi import _tls
+    from .openssl import addresses_of, pointer_of
 
-    aiofastnet gives the class in place of an exception, which logging cannot format.
-    """
-    return context.get("exception") is ConnectionResetError
+    with PREPARING:
+        _tls.bind(addresses_of(_tls.NAMES))
+    pointer_of(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))

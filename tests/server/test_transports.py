@@ -1,18 +1,20 @@
-"""TLS over aiofastnet and over the loop: the same to clients; and which of them is chosen."""
+"""TLS with OpenSSL directly and over the loop: the same to clients; and which of them is chosen."""
 
 import contextlib
 import hashlib
 import logging
 import os
+import shutil
+import socket
 import ssl
-import sys
+import subprocess
 
 import pytest
 from live import Live, client_context
 from serving import HERE
 
-from fastserve import Config, ConfigError
-from fastserve.transports import load
+from fastserve import Config, ConfigError, openssl
+from fastserve.transports import uses_direct
 
 FILES = {
     "ssl_certfile": str(HERE / "tls" / "cert.pem"),
@@ -43,11 +45,9 @@ def loop(request):
     return request.param
 
 
-@pytest.fixture(scope="module", params=["aiofastnet", "loop"])
+@pytest.fixture(scope="module", params=["direct", "loop"])
 def serve(request, loop):
     """Starts one server for the same options: `serve(**options)`."""
-    if request.param == "aiofastnet":
-        pytest.importorskip("aiofastnet")
     servers = {}
 
     def start(**options):
@@ -179,9 +179,80 @@ def test_the_server_forgets_connections(connect, serve):
     with connect() as client:
         client.send(GET % 1)
         client.response()
-    server = serve()
-    while any(each.open_connections for each in server.server._serving.services):
+    forgotten(serve())
+
+
+def forgotten(server):
+    """Turn until the server has no connection."""
+    services = server.server._serving.services
+    while any(each.open_connections for each in services):
         server.turn()
+
+
+@pytest.mark.parametrize("sent", [b"", GET % 5, GET % MEGABYTE, b"POST / HTTP/1.1\r\n"])
+def test_clients_that_reset_at_once(connect, serve, sent):
+    """The bytes and the error may come in one event, which uvloop reports once."""
+    server = serve()
+    for _ in range(100):
+        client = connect()
+        client.send(sent)
+        client.reset()
+    with connect() as client:  # those before have been accepted
+        client.send(GET % 1)
+        client.response()
+    forgotten(server)
+
+
+def test_the_parts_of_a_record_one_by_one(serve, errors):
+    """Each byte of the handshake and of a request is a read of its own."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = client_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    server = serve()
+
+    def send():
+        for byte in outgoing.read():
+            client.send(bytes([byte]))
+            server.turn()
+
+    with server.connect() as client:
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for step in (session.do_handshake, lambda: session.read(4096)):
+            while True:
+                try:
+                    done = step()
+                    break
+                except ssl.SSLWantReadError:
+                    send()
+                    incoming.write(client.socket.recv(65536))
+            if done is None:
+                session.write(GET % 5)
+        assert done.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")
+@pytest.mark.parametrize("command", ["k", "K"])
+def test_a_client_that_changes_its_keys(serve, errors, command):
+    """RFC 8446 4.6.3: `K` asks for new keys of the server too."""
+    address = f"127.0.0.1:{serve().server.ports[0]}"
+    client = subprocess.Popen(
+        ["openssl", "s_client", "-tls1_3", "-connect", address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+    )
+    with client:
+        output = b""
+        for count in range(1, 4):
+            client.stdin.write(f"{command}\n".encode())
+            while output.count(b"KEYUPDATE") < count:
+                output += client.stdout.read(4096)
+            client.stdin.write(GET % 7)
+            while output.count(b"xxxxxxx") < count:
+                more = client.stdout.read(4096)
+                assert more, output
+                output += more
+        client.kill()
 
 
 @pytest.mark.parametrize(
@@ -195,28 +266,40 @@ def test_the_server_forgets_connections(connect, serve):
     ids=["sni", "cert-reqs", "context", "factory"],
 )
 def test_the_loop_carries_what_needs_the_ssl_module(options):
-    pytest.importorskip("aiofastnet")
-    assert load(Config(app, **FILES)) is not None
-    assert load(Config(app, **FILES, **options)) is None
-    with pytest.raises(ConfigError, match="aiofastnet cannot be combined with"):
-        Config(app, ssl_transport="aiofastnet", **FILES, **options)
+    assert uses_direct(Config(app, **FILES))
+    assert not uses_direct(Config(app, **FILES, **options))
+    with pytest.raises(ConfigError, match="direct cannot be combined with"):
+        Config(app, ssl_transport="direct", **FILES, **options)
 
 
 def test_the_loop_carries_what_is_not_tls():
-    assert load(Config(app, ssl_transport="aiofastnet")) is None
+    assert not uses_direct(Config(app, ssl_transport="direct"))
 
 
-def test_aiofastnet_need_not_be_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "aiofastnet", None)
-    with pytest.raises(ConfigError, match=r"aiofastnet cannot be used .*fastserve-asgi\[fast\]"):
-        load(Config(app, ssl_transport="aiofastnet", **FILES))
-    assert load(Config(app, ssl_transport="loop", **FILES)) is None
+def hide(name):
+    """As if OpenSSL did not show this function."""
+    found = openssl.library()
+
+    class Library:
+        def __getattr__(self, wanted):
+            if wanted == name:
+                raise AttributeError(f"undefined symbol: {name}")
+            return getattr(found, wanted)
+
+    return Library
 
 
-def test_an_openssl_that_aiofastnet_does_not_find(monkeypatch, caplog):
-    aiofastnet = pytest.importorskip("aiofastnet")
-    monkeypatch.setattr(aiofastnet, "OPENSSL_DYN_LIBS", None)
-    assert load(Config(app, **FILES)) is None
-    assert "aiofastnet is not used" in caplog.text
-    with pytest.raises(ConfigError, match="built in"):
-        load(Config(app, ssl_transport="aiofastnet", **FILES))
+@pytest.mark.parametrize("name", ["SSL_read", "BIO_meth_new", "ERR_clear_error"])
+def test_an_openssl_that_hides_its_functions(monkeypatch, caplog, name):
+    monkeypatch.setattr(openssl, "library", hide(name))
+    assert not uses_direct(Config(app, **FILES))
+    assert "The event loop carries TLS" in caplog.text
+    with pytest.raises(ConfigError, match=f"direct cannot be used.*{name}"):
+        uses_direct(Config(app, ssl_transport="direct", **FILES))
+    assert not uses_direct(Config(app, ssl_transport="loop", **FILES))
+
+
+def test_a_context_that_is_laid_out_in_another_way(monkeypatch):
+    monkeypatch.setattr(openssl, "read_memory", lambda address, count: bytes(count))
+    with pytest.raises(ConfigError, match="laid out in another way"):
+        uses_direct(Config(app, ssl_transport="direct", **FILES))

@@ -70,6 +70,20 @@ cdef bint FORGETS_TO_PAUSE = (3, 12) <= sys.version_info < (3, 12, 9) or (
 )
 
 
+cdef class DirectTransport:
+    """A transport that is written to in C: that of TLS, which cannot be here, as it uses this."""
+
+    cdef int put(self, const char *at, Py_ssize_t length) except -1:
+        """Write these bytes; nothing is called that could change them before they are copied."""
+        raise NotImplementedError
+
+    cdef int put_bytes(self, bytes data) except -1:
+        raise NotImplementedError
+
+    cdef int put_parts(self, list parts) except -1:
+        raise NotImplementedError
+
+
 cdef class Methods:
     """The methods of one type of transport, so that a call looks nothing up."""
 
@@ -91,6 +105,9 @@ cdef int find_route(object transport, Route *route) except -1:
     route.behind = True  # another protocol may have written before
     route.uninterrupted = kind.__module__ == "uvloop.loop"
     route.open = False
+    route.direct = isinstance(transport, DirectTransport)
+    if route.direct:
+        return 0
     if kind not in known:
         plain = (kind.__module__, kind.__name__) in PLAIN
         known.setdefault(kind, Methods(kind) if plain else None)
@@ -130,16 +147,27 @@ cdef inline int flags_of(Route *route) noexcept:
     return MSG_DONTWAIT | MSG_NOSIGNAL | (MSG_MORE if route.more else 0)
 
 
+cdef Py_ssize_t send_now(
+    object transport, Route *route, const char *at, size_t length
+) except -1:
+    """As much as the socket takes at once; the caller writes the rest to the transport."""
+    cdef Py_ssize_t sent
+    if not is_free(transport, route):
+        return 0
+    sent = send(route.fd, at, length, flags_of(route))
+    return 0 if sent < 0 else sent
+
+
 cdef int write_output(object transport, Route *route, Output output) except -1:
     """Write what is in the output, and empty it."""
-    cdef Py_ssize_t sent = 0
+    cdef Py_ssize_t sent
     cdef bytes rest
-    if is_free(transport, route):
-        sent = send(route.fd, output.data, output.length, flags_of(route))
-        if sent == <Py_ssize_t> output.length:
-            return output.clear()
-        if sent < 0:
-            sent = 0
+    if route.direct:
+        (<DirectTransport> transport).put(output.data, output.length)
+        return output.clear()
+    sent = send_now(transport, route, output.data, output.length)
+    if sent == <Py_ssize_t> output.length:
+        return output.clear()
     rest = PyBytes_FromStringAndSize(output.data + sent, output.length - sent)
     output.clear()
     give_way(route)
@@ -150,6 +178,8 @@ cdef int write_output(object transport, Route *route, Output output) except -1:
 cdef int write_bytes(object transport, Route *route, bytes data) except -1:
     """Write these bytes, without a copy."""
     cdef Py_ssize_t sent
+    if route.direct:
+        return (<DirectTransport> transport).put_bytes(data)
     if is_free(transport, route):
         sent = send(route.fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), flags_of(route))
         if sent == PyBytes_GET_SIZE(data):
@@ -182,6 +212,8 @@ cdef int write_parts(object transport, Route *route, list parts) except -1:
     cdef Py_ssize_t total = 0, sent = 0
     cdef size_t count = 0
     cdef bytes data
+    if route.direct:
+        return (<DirectTransport> transport).put_parts(parts)
     if len(parts) <= MAX_PARTS and is_free(transport, route):
         for data in parts:
             vector[count].iov_base = PyBytes_AS_STRING(data)
