@@ -67,24 +67,29 @@ class Direct:
         self, factory: Any, sock: socket.socket, context: ssl.SSLContext, timeout: float | None
     ) -> None:
         """Return after the handshake. Raises OSError."""
-        if context is not self._context:
-            self._pointer = self._pointer_of(context)
-            self._context = context
         handshake: asyncio.Future[None] = self._loop.create_future()
         handshake.add_done_callback(take_exception)
-        transport: Any = self._transport(self._buffers, context, self._pointer, factory, handshake)
+        transport: Any = None
         try:
+            if context is not self._context:
+                self._pointer = self._pointer_of(context)
+                self._context = context
+            transport = self._transport(self._buffers, context, self._pointer, factory, handshake)
             async with asyncio.timeout(timeout):
                 await self._loop.connect_accepted_socket(lambda: transport, sock)
                 await handshake
         except BaseException as error:
             handshake.cancel()
-            transport.abort()
-            if not transport.has_socket():
+            if transport is not None:
+                transport.abort()
+            if transport is None or not transport.has_socket():
                 sock.close()
             if isinstance(error, TimeoutError):
                 raise ConnectionAbortedError("the TLS handshake did not end in time") from None
             raise
+        finally:
+            del handshake  # an error's traceback leads here, and they to the error
+            transport = None
 
 
 def take_exception(handshake: asyncio.Future[None]) -> None:

@@ -426,6 +426,98 @@ def test_a_flood_of_new_keys(make):
     assert len(session.lower.kept) < 120_000
 
 
+def test_a_flood_of_new_keys_in_one_read(make):
+    session = make().shake()
+    ask = key_updates(session)
+    session.lower.takes = 0
+    session.transport.write(b"x" * 100_000)
+    for _ in range(30):
+        for _ in range(9000):
+            ask()
+        session.transport.data_received(session.outgoing.read())
+    assert session.lower.calls == ["abort"]
+    assert len(session.lower.kept) < 500_000
+
+
+def test_a_flood_of_new_keys_after_our_end(make):
+    session = make().shake()
+    ask = key_updates(session)
+    session.transport.write_eof()
+    for _ in range(9000):
+        ask()
+    session.transport.data_received(session.outgoing.read())
+    assert session.lower.calls == ["write_eof"]
+
+
+ALTERED = b"\x17\x03\x03\x00\x20" + bytes(32)  # a record that no key can have made
+
+
+def fatal_alert(session):
+    """The client's, about a record that was changed on its way."""
+    session.incoming.write(ALTERED)
+    with pytest.raises(ssl.SSLError):
+        session.client.read(1)
+    session.to_server()
+
+
+def request_and_rubbish(session):
+    """The app closes when it has the request."""
+    session.protocol.on_data = lambda data: session.transport.close()
+    session.client.write(b"request")
+    session.transport.data_received(session.outgoing.read() + ALTERED)
+
+
+def half_of_new_keys(session):
+    session.transport.data_received(b"\x16\x03\x03\x00\x01\x00")
+    session.transport.close()
+
+
+def rubbish(session):
+    session.transport.data_received(ALTERED)
+
+
+def rubbish_after_our_end(session):
+    session.transport.write_eof()
+    session.transport.data_received(ALTERED)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [fatal_alert, request_and_rubbish, half_of_new_keys, rubbish, rubbish_after_our_end],
+    ids=lambda attack: attack.__name__,
+)
+def test_others_in_the_thread_find_no_error(session, make, attack):
+    """OpenSSL has one queue of errors for a thread, and the ssl module takes what is there."""
+    other = make().shake()
+    attack(session)
+    peek = openssl.library().ERR_peek_error
+    peek.restype = ctypes.c_ulong
+    assert peek() == 0
+    with pytest.raises(ssl.SSLWantReadError):
+        other.client.read(1)
+    session.lower.protocol = None
+    session.transport.connection_lost(None)
+    assert session.lower.calls[-1] == "close"
+
+
+def test_a_fatal_alert_is_no_end_of_the_body(session):
+    fatal_alert(session)
+    assert "eof" not in session.protocol.calls
+    session.transport.connection_lost(None)
+    assert isinstance(session.protocol.error, ssl.SSLError)
+
+
+def test_a_handshake_that_fails_leaves_nothing_to_read(make):
+    """What it did not read is not another connection's."""
+    session, other = make().shake(), make()
+    other.transport.data_received(b"\x16\x03\x01\x00\x05hello" + bytes(100_000))
+    session.transport.data_received(b"\x16\x03\x03")  # half of a record's head
+    session.transport.write(b"answer")
+    assert session.read() == b"answer"
+    session.send(b"", None)
+    assert session.lower.calls == []
+
+
 def test_another_connection_is_served_within_a_call(make):
     """As an app does that runs a nested loop."""
     first, second = make().shake(), make().shake()

@@ -13,6 +13,10 @@ cdef class Buffers:
     cdef Wire wire
     cdef void *bio  # owned: each SSL has a reference too
     cdef char *plain  # owned
+    cdef char *spare  # owned: for `wire.out` while that is sent; NULL: it is in use
+
+    cdef char *take_spare(self) except NULL
+    cdef int give_spare(self, char *written) except -1
 
 cdef class TLSTransport(DirectTransport):
     cdef void *ssl  # owned; NULL: the connection is lost
@@ -37,6 +41,7 @@ cdef class TLSTransport(DirectTransport):
     cdef bint notified  # close_notify is sent
 
     cdef int take(self, const char *at, size_t count) except -1
+    cdef int answer(self) except -1
     cdef bint shake(self) except -1
     cdef int begin(self) except -1
     cdef bytes decrypt(self, bint *ended)

@@ -188,7 +188,23 @@ cdef class Buffers:
         if self.bio != NULL:
             openssl.BIO_free(self.bio)
         PyMem_Free(self.wire.out)
+        PyMem_Free(self.spare)
         PyMem_Free(self.plain)
+
+    cdef char *take_spare(self) except NULL:
+        """A buffer to write to while what was written is sent; give_spare() gives that back."""
+        cdef char *spare = self.spare
+        self.spare = NULL
+        if spare == NULL:
+            spare = <char *> PyMem_Malloc(OUTGOING)
+            if spare == NULL:
+                raise MemoryError
+        return spare
+
+    cdef int give_spare(self, char *written) except -1:
+        PyMem_Free(self.spare)
+        self.spare = written
+        return 0
 
 
 cdef object last_error():
@@ -321,6 +337,7 @@ cdef class TLSTransport(DirectTransport):
             self.handshake = None
         elif protocol is not None:
             protocol.connection_lost(error or self.error)
+        self.error = None  # its traceback may lead back here
 
     def pause_writing(self):
         self.congested = True
@@ -354,24 +371,36 @@ cdef class TLSTransport(DirectTransport):
             return 0
         wire.at = at
         wire.left = count
-        if begins and not self.shake():
-            return self.flush()
-        data = self.decrypt(&ended)
-        if self.notified:
-            wire.filled = 0
-        elif wire.filled:  # the end of a handshake, or an answer to a KeyUpdate
-            if self.congested:
-                self.answered += wire.filled
-            self.flush()
-            if self.answered > MOST_ANSWERS:
-                self.abort()
-                return 0
+        try:
+            if begins and not self.shake():
+                return self.flush()
+            data = self.decrypt(&ended)
+        finally:
+            wire.left = 0  # nobody reads what is no longer there
+        if wire.filled:
+            self.answer()
+        if self.closing:
+            return 0
         if begins:
             self.begin()
         if data is not None and self.deliver is not None:
             self.deliver(data)
         if ended and not self.closing:
             self.end_input()
+        return 0
+
+    cdef int answer(self) except -1:
+        """Send what OpenSSL has written by itself: a handshake's end, answers to KeyUpdates."""
+        cdef Wire *wire = &self.buffers.wire
+        if self.notified:
+            wire.filled = 0
+            wire.crowded = False
+            return 0
+        if self.congested:
+            self.answered += wire.filled
+        self.flush()
+        if self.answered > MOST_ANSWERS:
+            self.abort()
         return 0
 
     cdef bint shake(self) except -1:
@@ -381,12 +410,14 @@ cdef class TLSTransport(DirectTransport):
         wire.starved = False
         while openssl.SSL_do_handshake(self.ssl) != 1:
             if wire.starved:
+                openssl.ERR_clear_error()
                 return False
             if wire.crowded:
                 self.flush()
             else:
                 self.fail(last_error())
                 return False
+        openssl.ERR_clear_error()
         return True
 
     cdef int begin(self) except -1:
@@ -433,20 +464,25 @@ cdef class TLSTransport(DirectTransport):
             elif wire.starved:
                 break
             elif wire.crowded:
-                self.flush()
+                self.answer()
+                if self.closing:
+                    break
             else:
                 ended[0] = True
+                # A fatal alert looks like close_notify but for the error, which is taken at once:
+                # whoever uses OpenSSL next in this thread would find it. See SSL_get_error(3).
+                if openssl.ERR_peek_last_error():
+                    self.error = last_error()
                 break
-        wire.left = 0
         return total
 
     cdef int end_input(self) except -1:
         """close_notify, or an error. RFC 8446 6"""
-        if openssl.SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN:
+        if self.error is None and openssl.SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN:
             self.protocol.eof_received()
             self.close()
             return 0
-        return self.fail(last_error())
+        return self.fail(self.error or last_error())
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -498,17 +534,25 @@ cdef class TLSTransport(DirectTransport):
         """Send the records that are written."""
         cdef Wire *wire = &self.buffers.wire
         cdef size_t length = wire.filled
+        cdef char *written = wire.out
         cdef Py_ssize_t sent
-        cdef bytes rest
-        wire.filled = 0
+        cdef bytes rest = None
         wire.crowded = False
-        if length:
-            sent = send_now(self.lower, &self.route, wire.out, length)
+        if length == 0:
+            return 0
+        # asyncio's transport is asked in Python, and a signal's handler may write meanwhile.
+        wire.out = self.buffers.take_spare()
+        wire.filled = 0
+        try:
+            sent = send_now(self.lower, &self.route, written, length)
             if sent < <Py_ssize_t> length:
-                rest = PyBytes_FromStringAndSize(wire.out + sent, length - sent)
-                self.route.behind = True
-                if not self.lower.is_closing():
-                    self.lower.write(rest)
+                rest = PyBytes_FromStringAndSize(written + sent, length - sent)
+        finally:
+            self.buffers.give_spare(written)
+        if rest is not None:
+            self.route.behind = True
+            if not self.lower.is_closing():
+                self.lower.write(rest)
         return 0
 
     cdef int encrypt_pieces(self, bytes data, Py_ssize_t at) except -1:
@@ -571,7 +615,9 @@ cdef class TLSTransport(DirectTransport):
         """Say that we send no more. RFC 8446 6.1"""
         if not self.notified:
             self.notified = True
-            openssl.SSL_shutdown(self.ssl)
+            if self.error is None:
+                openssl.SSL_shutdown(self.ssl)
+                openssl.ERR_clear_error()
             self.flush()
         return 0
 
