@@ -197,10 +197,10 @@ class Publisher:
                     self.faults.append(f"message {number} of {channel} became {answer}")
                 self.last[channel] = number
                 return
-            # The key makes it one message, should the first have come through.
+            # The key makes it one message, should the first have come through. Even when it is to
+            # stop: what has come through counts.
             self.repeated += 1
-            if self.stopping.wait(0.1):
-                return
+            self.stopping.wait(0.1)
 
     def post(self, channel: str, number: int) -> tuple[int, dict]:
         connection = http.client.HTTPConnection(self.address, PORT, timeout=5)
