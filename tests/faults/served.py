@@ -113,8 +113,9 @@ class Served:
             return ask(sock, path)
 
     def output(self):
-        self._output.seek(0)
-        return self._output.read().decode(errors="replace")
+        # From the start without seek(): the server's processes write where its position is.
+        fd = self._output.fileno()
+        return os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace")
 
     def pids(self):
         """The processes of the server's session that run."""

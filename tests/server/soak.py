@@ -108,8 +108,9 @@ class Server:
         return [Process(pid) for pid in sorted(pids)]
 
     def lines(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace").splitlines()
+        # Without seek(): the server writes where the file's position is.
+        fd = self.log.fileno()
+        return os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace").splitlines()
 
     async def port(self):
         """The port, once all workers are ready."""
