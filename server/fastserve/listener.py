@@ -42,10 +42,9 @@ class Listener:
     """Listens on bound sockets for as long as there is room.
 
     Without descriptors, asyncio logs thousands of errors a second, libuv accepts clients to drop
-    them, and the app cannot open a file. So accepting pauses before that; clients then wait in the
-    kernel's queue. uvloop accepts faster than we do, on duplicates of the sockets that it has to
-    close for a pause; on asyncio, and for TLS and the PROXY protocol, we accept. So their first
-    bytes can be read before a transport has the socket, and each handshake is known.
+    them, and the app cannot open a file. So we accept ourselves, and pause before that; clients
+    then wait in the kernel's queue. And the first bytes of TLS and of the PROXY protocol can be
+    read before a transport has the socket, and each handshake is known.
     """
 
     def __init__(
@@ -67,11 +66,8 @@ class Listener:
         self._relays = Proxies(config.forwarded_allow_ips) if config.proxy_protocol else None
         self._loop = asyncio.get_running_loop()
         self._transports = Transports(config, self._loop)
-        self._servers: list[asyncio.Server] = []
         self._reading: list[socket.socket] = []
-        self._selects = isinstance(self._loop, asyncio.SelectorEventLoop)
         self._making: set[asyncio.Task[Any]] = set()  # connections: PROXY header, TLS handshake
-        self._new = 0  # accepted, but not yet known to the service
         self._uncounted = 0  # accepted since descriptors were counted
         self._closed = False
         self._watch: asyncio.TimerHandle | None = None
@@ -86,31 +82,24 @@ class Listener:
         self.context = context
         self._service.reload_certificate()
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Accept clients. Raises BindError."""
         for sock in self._sockets:
             # It may be the program's own. Else dup() would make all copies blocking, for a moment.
             sock.setblocking(False)
             try:
-                await self._listen(sock)
+                self._listen(sock)
             except OSError as error:
                 self._stop_accepting()
                 raise bind_error(error, sock) from error
         if self._watch is None:
             self._watch = self._loop.call_later(WATCH_SECONDS, self._on_watch)
 
-    async def _listen(self, sock: socket.socket) -> None:
+    def _listen(self, sock: socket.socket) -> None:
         sock.listen(self._backlog)
         secure = uses_tls(sock, self.context is not None)
-        if secure or self._selects or self._relays is not None:
-            self._loop.add_reader(sock.fileno(), self._accept_some, sock, secure)
-            self._reading.append(sock)
-            return
-        with contextlib.ExitStack() as undo:
-            copy = undo.enter_context(sock.dup())
-            server = await serve(self._loop, self._accept, copy, backlog=self._backlog)
-            self._servers.append(server)
-            undo.pop_all()
+        self._loop.add_reader(sock.fileno(), self._accept_some, sock, secure)
+        self._reading.append(sock)
 
     def close(self) -> None:
         """Accept nobody any more."""
@@ -118,6 +107,7 @@ class Listener:
         if self._watch is not None:
             self._watch.cancel()
         self._stop_accepting()
+        self._transports.close()
 
     def abort(self) -> None:
         """Give up the handshakes in progress."""
@@ -133,9 +123,7 @@ class Listener:
     def _stop_accepting(self) -> None:
         for sock in self._reading:
             self._loop.remove_reader(sock.fileno())
-        # Not now: libuv may be in the middle of accepting on what this closes.
-        self._loop.call_soon(close_servers, self._servers)
-        self._servers, self._reading = [], []
+        self._reading = []
 
     def _accept_some(self, sock: socket.socket, secure: bool) -> None:
         """The socket has clients waiting."""
@@ -151,15 +139,17 @@ class Listener:
                     raise
                 self._pause("no file descriptor is free (%s)", error.strerror)
                 return
-            task = self._loop.create_task(self._make(client, secure))
-            self._making.add(task)
-            task.add_done_callback(self._making.discard)
+            client.setblocking(False)
+            if secure or self._relays is not None:
+                task = self._loop.create_task(self._make(client, secure))
+                self._making.add(task)
+                task.add_done_callback(self._making.discard)
+            else:
+                self._transports.make_plain(self._service.connection, client)
             self._check_room()
 
     async def _make(self, client: socket.socket, secure: bool) -> None:
-        client.setblocking(False)
         factory: Any = self._service.connection
-        context: ssl.SSLContext | None = None
         timeout: float | None = None
         with contextlib.ExitStack() as undo:
             undo.callback(client.close)
@@ -171,9 +161,13 @@ class Listener:
                 if secure:
                     async with asyncio.timeout(self._handshake_timeout) as deadline:
                         await expect_tls(client)
-                    context, timeout = self.context, left(deadline)
+                    timeout = left(deadline)
                 undo.pop_all()  # a transport closes it
-                await self._transports.make(factory, client, context, timeout)
+                if secure:
+                    assert self.context is not None
+                    await self._transports.make_tls(factory, client, self.context, timeout)
+                else:
+                    self._transports.make_plain(factory, client)
             except NotTLS:
                 await refuse_http(client)
                 logger.debug("A client sent plain HTTP to a TLS port; answered 400")
@@ -192,17 +186,6 @@ class Listener:
             level = logging.WARNING
         logger.log(level, "Refused a connection (proxy_protocol): %s", error)
 
-    def _accept(self) -> asyncio.BaseProtocol:
-        """uvloop has accepted a client."""
-        self._new += 1
-        if self._new == 1:
-            self._loop.call_soon(self._forget_new)
-        self._check_room()
-        return self._service.connection()
-
-    def _forget_new(self) -> None:
-        self._new = 0
-
     # Room
 
     @property
@@ -219,7 +202,7 @@ class Listener:
             self._check_descriptors()
 
     def _count(self) -> int:
-        return self._service.open_connections + len(self._making) + self._new
+        return self._service.open_connections + len(self._making)
 
     def _check_descriptors(self) -> None:
         used = count_descriptors()
@@ -236,16 +219,6 @@ class Listener:
         self._watch = self._loop.call_later(WATCH_SECONDS, self._on_watch)
         if not self.paused:
             self._check_descriptors()
-
-    def on_loop_error(self, context: dict[str, Any]) -> bool:
-        """Whether this was ours. After uvloop's report of a failed accept, accepting pauses."""
-        error = context.get("exception")
-        if not isinstance(error, OSError) or error.errno not in NO_DESCRIPTORS:
-            return False
-        if "task" in context or "future" in context or "handle" in context:
-            return False  # the app's
-        self._pause("no file descriptor is free (%s)", error.strerror)
-        return True
 
     def _pause(self, reason: str, *args: object) -> None:
         if self.paused or self._closed:
@@ -269,10 +242,9 @@ class Listener:
             await asyncio.sleep(RETRY_SECONDS)
             if self._may_resume():
                 with contextlib.suppress(BindError):
-                    await self.open()
+                    self.open()
                     self.paused = False
-        if self._closed:  # while it was opening
-            self._stop_accepting()
+        if self._closed:
             return
         level = logging.INFO if time.monotonic() - began > 1 else logging.DEBUG
         logger.log(level, "Accepting again after %.1f s", time.monotonic() - began)
@@ -302,19 +274,6 @@ def left(deadline: asyncio.Timeout) -> float | None:
     return None if at is None else max(0.001, at - asyncio.get_running_loop().time())
 
 
-async def serve(
-    loop: asyncio.AbstractEventLoop, factory: Any, sock: socket.socket, **options: Any
-) -> asyncio.Server:
-    """A server of the loop on this socket, whose file it leaves alone. Raises OSError."""
-    create: Any = loop.create_server
-    if sock.family == socket.AF_UNIX:
-        create = loop.create_unix_server
-        if sys.version_info >= (3, 13):  # or it would remove the file when it is closed
-            options["cleanup_socket"] = False
-    server: asyncio.Server = await create(factory, sock=sock, **options)
-    return server
-
-
 def is_unsent(transport: asyncio.Transport) -> bool:
     """Whether the client has not received all yet."""
     if transport.get_write_buffer_size():
@@ -336,8 +295,3 @@ def count_descriptors() -> int:
     with contextlib.suppress(OSError):
         return len(os.listdir("/dev/fd"))
     return sys.maxsize  # listing takes a descriptor itself
-
-
-def close_servers(servers: list[asyncio.Server]) -> None:
-    for server in servers:
-        server.close()

@@ -18,15 +18,15 @@ from . import sockets
 from .config import Config
 from .errors import BindError
 from .exposition import Exposition
-from .listener import serve
 from .metrics import Metrics
 from .metrics_address import address_of
 from .service import Service, make_service
+from .transports import Transports
 
 logger = logging.getLogger("fastserve")
 
 MAX_CLIENTS = 64  # when one more comes, the one that came first is closed
-NEW_SECONDS = 1.0  # until an accepted connection is surely known to the service
+RETRY_SECONDS = 1.0  # after which accepting is tried again
 SECONDS = 5.0  # for each deadline
 TEXT = "text/plain; charset=utf-8"
 
@@ -141,13 +141,14 @@ class MetricsServer:
         loop = self._loop
         service = make_service(self._config.app, self._config, loop, {}, None)
         service.start()
-        clients = Clients(service, loop.time)
-        servers = []
+        transports = Transports(self._config, loop)
+        clients = Clients(service, transports, loop)
         for sock in self.sockets:
-            servers.append(await serve(loop, clients.next, sock.dup()))
+            clients.listen(sock)
         await self._ended.wait()
-        for server in servers:
-            server.close()
+        for sock in self.sockets:
+            loop.remove_reader(sock.fileno())
+        transports.close()
         service.abort()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(service.wait_closed(), SECONDS)
@@ -157,21 +158,36 @@ class MetricsServer:
 class Clients:
     """Those who are connected, in the order in which they came."""
 
-    def __init__(self, service: Service, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, service: Service, transports: Transports, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._service = service
-        self._clock = clock
-        self._accepted: list[tuple[float, Any]] = []
+        self._transports = transports
+        self._loop = loop
+        self._accepted: list[Any] = []
 
-    def next(self) -> asyncio.BaseProtocol:
+    def listen(self, sock: socket.socket) -> None:
+        self._loop.add_reader(sock.fileno(), self._accept, sock)
+
+    def _accept(self, sock: socket.socket) -> None:
+        """The socket has a client waiting."""
+        try:
+            client, _ = sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError:  # no descriptor is free
+            self._loop.remove_reader(sock.fileno())
+            self._loop.call_later(RETRY_SECONDS, self.listen, sock)
+            return
+        client.setblocking(False)
+        self._transports.make_plain(self._next, client)
+
+    def _next(self) -> asyncio.BaseProtocol:
         """A connection for one more, for whom another may have to go."""
-        now, known = self._clock(), self._service.connections
-        self._accepted = [
-            (at, each) for at, each in self._accepted if each in known or now - at < NEW_SECONDS
-        ]
+        known = self._service.connections
+        self._accepted = [each for each in self._accepted if each in known]
         if len(known) >= MAX_CLIENTS:
-            first = next((each for _, each in self._accepted if each in known), None)
-            if first is not None:
-                first.transport.abort()
+            self._accepted.pop(0).transport.abort()
         connection = self._service.connection()
-        self._accepted.append((now, connection))
+        self._accepted.append(connection)
         return connection

@@ -17,7 +17,6 @@ from .draining import drain, first
 from .errors import LifespanError
 from .lifespan import Lifespan
 from .listener import Listener
-from .loop_errors import loop_errors_go_first_to
 from .service import Service, make_service
 from .sockets import close
 from .types import ASGIApp
@@ -102,8 +101,7 @@ class Serving:
         self.service, self._listener = service, listener
         self._undo.push_async_callback(self._abort_clients, service, listener)
         service.start()
-        self._undo.enter_context(loop_errors_go_first_to(listener.on_loop_error))
-        await listener.open()
+        listener.open()
 
     @property
     def context(self) -> ssl.SSLContext | None:

@@ -1,4 +1,4 @@
-"""Give an accepted socket its transport: that of the loop, or for TLS our own, which is faster.
+"""Give an accepted socket its transport: our own, which is faster, or for TLS that of the loop.
 
 Ours calls OpenSSL itself, so what the ssl module adds to a connection is not there: the callback
 that chooses a certificate by name, a log of keys, a client's certificate. Where such things may be,
@@ -10,11 +10,15 @@ import logging
 import socket
 import ssl
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .asgi._socket import Poller, SocketTransport
 from .config import Config
 from .errors import ConfigError
 from .tls_options import needs_ssl_module
+
+if TYPE_CHECKING:
+    from .asgi._tls import TLSTransport
 
 logger = logging.getLogger("fastserve")
 
@@ -29,67 +33,81 @@ class Transports:
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
         allocate_reads_on_heap()
         self._loop = loop
-        self._direct = Direct(loop) if uses_direct(config) else None
+        self._direct = Direct() if uses_direct(config) else None
+        self._poller = Poller(loop)
 
-    async def make(
-        self,
-        factory: Any,
-        sock: socket.socket,
-        context: ssl.SSLContext | None,
-        timeout: float | None,
+    def close(self) -> None:
+        """Leave the loop alone, when the last connection is lost."""
+        self._poller.close()
+
+    def make_plain(self, factory: Any, sock: socket.socket) -> None:
+        """A transport and its protocol for a socket that does not block."""
+        try:
+            transport = SocketTransport(self._poller, sock, factory())
+        except BaseException:
+            sock.close()
+            raise
+        transport.begin()
+
+    async def make_tls(
+        self, factory: Any, sock: socket.socket, context: ssl.SSLContext, timeout: float | None
     ) -> None:
-        """Return after the TLS handshake, if there is one. Raises OSError."""
-        if context is None:
-            await self._loop.connect_accepted_socket(factory, sock)
-        elif self._direct is None:
+        """Return after the TLS handshake. Raises OSError."""
+        if self._direct is None:
             await self._loop.connect_accepted_socket(
                 factory, sock, ssl=context, ssl_handshake_timeout=timeout
             )
         else:
-            await self._direct.make(factory, sock, context, timeout)
+            handshake = self._loop.create_future()
+            try:
+                above = self._direct.make(context, factory, handshake)
+            except BaseException:
+                sock.close()
+                raise
+            transport = SocketTransport(self._poller, sock, above)
+            await shake_hands(transport, handshake, timeout)
 
 
 class Direct:
     """Makes TLS transports that call OpenSSL themselves, for one loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self) -> None:
         from .asgi import _tls
         from .openssl import pointer_of
 
-        self._loop = loop
         self._pointer_of = pointer_of
         self._transport = _tls.TLSTransport
         self._buffers = _tls.Buffers()
         self._context: ssl.SSLContext | None = None  # that of the last connection
         self._pointer = 0
 
-    async def make(
-        self, factory: Any, sock: socket.socket, context: ssl.SSLContext, timeout: float | None
-    ) -> None:
-        """Return after the handshake. Raises OSError."""
-        handshake: asyncio.Future[None] = self._loop.create_future()
-        handshake.add_done_callback(take_exception)
-        transport: Any = None
-        try:
-            if context is not self._context:
-                self._pointer = self._pointer_of(context)
-                self._context = context
-            transport = self._transport(self._buffers, context, self._pointer, factory, handshake)
-            async with asyncio.timeout(timeout):
-                await self._loop.connect_accepted_socket(lambda: transport, sock)
-                await handshake
-        except BaseException as error:
-            handshake.cancel()
-            if transport is not None:
-                transport.abort()
-            if transport is None or not transport.has_socket():
-                sock.close()
-            if isinstance(error, TimeoutError):
-                raise ConnectionAbortedError("the TLS handshake did not end in time") from None
-            raise
-        finally:
-            del handshake  # an error's traceback leads here, and they to the error
-            transport = None
+    def make(
+        self, context: ssl.SSLContext, factory: Any, handshake: "asyncio.Future[None]"
+    ) -> "TLSTransport":
+        """Raises ssl.SSLError."""
+        if context is not self._context:
+            self._pointer = self._pointer_of(context)
+            self._context = context
+        return self._transport(self._buffers, context, self._pointer, factory, handshake)
+
+
+async def shake_hands(
+    transport: SocketTransport, handshake: "asyncio.Future[None]", timeout: float | None
+) -> None:
+    """Return after the TLS handshake. Raises OSError."""
+    handshake.add_done_callback(take_exception)
+    try:
+        async with asyncio.timeout(timeout):
+            transport.begin()
+            await handshake
+    except BaseException as error:
+        handshake.cancel()
+        transport.abort()
+        if isinstance(error, TimeoutError):
+            raise ConnectionAbortedError("the TLS handshake did not end in time") from None
+        raise
+    finally:
+        del handshake, transport  # an error's traceback leads here, and they to the error
 
 
 def take_exception(handshake: asyncio.Future[None]) -> None:

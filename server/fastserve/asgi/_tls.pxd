@@ -1,4 +1,4 @@
-from fastserve.asgi._route cimport DirectTransport, Route
+from fastserve.asgi._transport cimport DirectTransport
 
 # What OpenSSL's callbacks see: the records that are read from, and those that are written.
 cdef struct Wire:
@@ -13,10 +13,6 @@ cdef class Buffers:
     cdef Wire wire
     cdef void *bio  # owned: each SSL has a reference too
     cdef char *plain  # owned
-    cdef char *spare  # owned: for `wire.out` while that is sent; NULL: it is in use
-
-    cdef char *take_spare(self) except NULL
-    cdef int give_spare(self, char *written) except -1
 
 cdef class TLSTransport(DirectTransport):
     cdef void *ssl  # owned; NULL: the connection is lost
@@ -24,8 +20,8 @@ cdef class TLSTransport(DirectTransport):
     cdef object context  # owned: OpenSSL calls back into it; the tls extension asks for it
     cdef object factory  # owned until the handshake is complete
     cdef object handshake  # owned: a future, until the handshake is complete
-    cdef object lower  # owned: the loop's transport; None before it is there
-    cdef Route route  # to the socket
+    cdef object lower  # owned: the transport of the records; None before it is there
+    cdef DirectTransport direct  # owned: the same, if it is ours
     cdef object protocol  # owned, until the connection is lost
     cdef object deliver  # owned: the protocol's data_received
     cdef object backlog  # owned: a deque of bytes that are not encrypted yet; None: there are none
@@ -34,13 +30,12 @@ cdef class TLSTransport(DirectTransport):
     cdef Py_ssize_t high, low  # the protocol's limits for what waits
     cdef Py_ssize_t answered  # bytes that OpenSSL wrote while the client did not read
     cdef object error  # owned: what ended the session
-    cdef bint congested  # the loop's transport has bytes that the socket did not take
+    cdef bint congested  # bytes wait below that the socket did not take
     cdef bint full  # the protocol knows that more waits than `high`
     cdef bint closing
     cdef bint eof  # we write no more
     cdef bint notified  # close_notify is sent
 
-    cdef int take(self, const char *at, size_t count) except -1
     cdef int answer(self) except -1
     cdef bint shake(self) except -1
     cdef int begin(self) except -1

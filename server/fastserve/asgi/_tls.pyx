@@ -1,14 +1,13 @@
-"""TLS without the ssl module's objects: OpenSSL, called in C, between a loop's transport and ours.
+"""TLS without the ssl module's objects: OpenSSL, called in C, above our transport of plain bytes.
 
-A TLSTransport is the protocol of the loop's own transport for plain bytes, which reads, notices
-errors and the end, and keeps what the socket does not take. To the protocol of the connection it
-is the transport.
+A TLSTransport is the protocol of a SocketTransport, which reads, notices errors and the end, and
+keeps what the socket does not take. To the protocol of the connection it is the transport.
 
 The connections of a loop share their buffers. All that has arrived is decrypted before a protocol
 is called, up to a record that is not whole yet, which OpenSSL keeps; what is encrypted is sent
 before anything else happens. So an app that runs a nested loop finds the buffers free.
 
-What the socket does not take waits in the loop's transport, and meanwhile nothing more is
+What the socket does not take waits in the transport below, and meanwhile nothing more is
 encrypted: bytes that an app sends to many slow clients wait as the one object that they are.
 
 The functions are those of the OpenSSL that the ssl module has loaded: `bind` is told where they are
@@ -22,9 +21,8 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.string cimport memcpy
 
-from fastserve.asgi._route cimport DirectTransport, find_route, send_now
+from fastserve.asgi._transport cimport DirectTransport, as_bytes, direct, write_limits
 
-import contextlib
 import ssl
 from collections import deque
 
@@ -188,23 +186,7 @@ cdef class Buffers:
         if self.bio != NULL:
             openssl.BIO_free(self.bio)
         PyMem_Free(self.wire.out)
-        PyMem_Free(self.spare)
         PyMem_Free(self.plain)
-
-    cdef char *take_spare(self) except NULL:
-        """A buffer to write to while what was written is sent; give_spare() gives that back."""
-        cdef char *spare = self.spare
-        self.spare = NULL
-        if spare == NULL:
-            spare = <char *> PyMem_Malloc(OUTGOING)
-            if spare == NULL:
-                raise MemoryError
-        return spare
-
-    cdef int give_spare(self, char *written) except -1:
-        PyMem_Free(self.spare)
-        self.spare = written
-        return 0
 
 
 cdef object last_error():
@@ -214,10 +196,6 @@ cdef object last_error():
     text = "unknown error" if reason == NULL else reason.decode("ascii", "replace")
     openssl.ERR_clear_error()
     return ssl.SSLError(ssl.SSL_ERROR_SSL, f"TLS failed: {text}")
-
-
-cdef inline bytes as_bytes(object data):
-    return data if type(data) is bytes else bytes(memoryview(data))
 
 
 @cython.final
@@ -275,7 +253,7 @@ cdef class TLSTransport(DirectTransport):
     """`pointer` is the address of the context's SSL_CTX, `handshake` a future.
 
     `factory` makes the protocol when the handshake is complete; then the future is done. It has
-    the OSError of a handshake that fails, after which the loop's transport is closed.
+    the OSError of a handshake that fails, after which the transport below is closed.
     """
 
     def __cinit__(self, Buffers buffers not None, object context, size_t pointer, object factory,
@@ -303,12 +281,12 @@ cdef class TLSTransport(DirectTransport):
         if self.ssl != NULL:
             openssl.SSL_free(self.ssl)
 
-    # -- asyncio.Protocol, of the loop's transport ---------------------------------------------
+    # -- the protocol of the transport below ---------------------------------------------------
 
     def connection_made(self, transport):
         self.lower = transport
+        self.direct = direct(transport)
         transport.set_write_buffer_limits(high=0)  # to know of each byte that waits
-        find_route(transport, &self.route)
 
     def data_received(self, bytes data):
         self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
@@ -352,9 +330,8 @@ cdef class TLSTransport(DirectTransport):
             if self.closing:
                 self.finish()
             elif self.eof:
-                with contextlib.suppress(OSError):  # the client has gone: the loop will tell
-                    self.notify()
-                    self.lower.write_eof()
+                self.notify()
+                self.lower.write_eof()
         if self.full and self.unsent() <= self.low:
             self.full = False
             if self.protocol is not None:
@@ -534,25 +511,13 @@ cdef class TLSTransport(DirectTransport):
         """Send the records that are written."""
         cdef Wire *wire = &self.buffers.wire
         cdef size_t length = wire.filled
-        cdef char *written = wire.out
-        cdef Py_ssize_t sent
-        cdef bytes rest = None
         wire.crowded = False
+        wire.filled = 0
         if length == 0:
             return 0
-        # asyncio's transport is asked in Python, and a signal's handler may write meanwhile.
-        wire.out = self.buffers.take_spare()
-        wire.filled = 0
-        try:
-            sent = send_now(self.lower, &self.route, written, length)
-            if sent < <Py_ssize_t> length:
-                rest = PyBytes_FromStringAndSize(written + sent, length - sent)
-        finally:
-            self.buffers.give_spare(written)
-        if rest is not None:
-            self.route.behind = True
-            if not self.lower.is_closing():
-                self.lower.write(rest)
+        if self.direct is not None:
+            return self.direct.put(wire.out, length)
+        self.lower.write(PyBytes_FromStringAndSize(wire.out, length))
         return 0
 
     cdef int encrypt_pieces(self, bytes data, Py_ssize_t at) except -1:
@@ -678,10 +643,6 @@ cdef class TLSTransport(DirectTransport):
         if self.lower is not None:
             self.lower.abort()
 
-    def has_socket(self):
-        """Whether the loop's transport is there, which closes the socket."""
-        return self.lower is not None
-
     def is_closing(self):
         return self.closing or self.lower.is_closing()
 
@@ -702,14 +663,7 @@ cdef class TLSTransport(DirectTransport):
         return self.low, self.high
 
     def set_write_buffer_limits(self, high=None, low=None):
-        if high is None:
-            high = DEFAULT_HIGH if low is None else 4 * low
-        if low is None:
-            low = high // 4
-        if not high >= low >= 0:
-            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
-        self.high = high
-        self.low = low
+        self.low, self.high = write_limits(high, low)
         self.check_full()
 
     def get_protocol(self):

@@ -2,8 +2,8 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport Channel, Exchange
-from fastserve.asgi._route cimport Route
 from fastserve.asgi._task cimport WaitQueue
+from fastserve.asgi._transport cimport DirectTransport
 from fastserve.http1._writer cimport Writer
 
 cdef enum State:
@@ -17,7 +17,7 @@ cdef enum State:
 
 cdef class Connection(Channel):
     cdef readonly object transport  # owned
-    cdef Route route  # to its client
+    cdef DirectTransport direct  # owned: the same, if it is ours
     cdef Parser parser  # owned; None while idle, and when a port is used
     cdef object port  # owned: a parser in Python
     cdef Writer writer  # owned

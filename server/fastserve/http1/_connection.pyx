@@ -37,11 +37,9 @@ from fastserve.asgi._exchange cimport (
     record, record_refusal, text_of,
 )
 from fastserve.asgi._files cimport File
-from fastserve.asgi._route cimport (
-    begin_read, end_read, find_route, write_bytes, write_file, write_output, write_parts,
-)
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
+from fastserve.asgi._transport cimport direct, write_bytes, write_output, write_parts
 from fastserve.http1._writer cimport (
     CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk, write_chunk_size,
 )
@@ -136,7 +134,7 @@ cdef class Connection(Channel):
                 self.give_way()
                 return
         transport.set_write_buffer_limits(high=service.write_high_water)
-        find_route(transport, &self.route)
+        self.direct = direct(transport)
         self.scheme = describe_carrier(self, transport)
         if service.parser_factory is not None:
             self.port = service.parser_factory(self, service.limits)
@@ -163,11 +161,7 @@ cdef class Connection(Channel):
             else:
                 self.pending = self.pending[self.at:] + data
                 self.at = 0
-            begin_read(&self.route)
-            try:
-                self.turn()
-            finally:
-                end_read(&self.route)
+            self.turn()
 
     cdef bytes not_http2(self, bytes data):
         """The first bytes, unless they are, or may yet be, HTTP/2's preface. RFC 9113 3.3, 3.4"""
@@ -193,7 +187,7 @@ cdef class Connection(Channel):
         protocol = self.service.http2(self.service)
         protocol.endpoints = self.endpoints
         transport = self.transport
-        self.transport = None
+        self.transport = self.direct = None
         self.release()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
@@ -246,7 +240,6 @@ cdef class Connection(Channel):
     cdef int release(self) except -1:
         """Let go of the transport, which is lost or another protocol's."""
         cdef Service service = self.service
-        end_read(&self.route)
         self.state = CLOSED
         self.gone = True
         self.exchange = None
@@ -499,7 +492,7 @@ cdef class Connection(Channel):
         if len(parts) == 1:
             self.write(parts[0])
         else:
-            write_parts(self.transport, &self.route, parts)
+            write_parts(self.transport, self.direct, parts)
         return 0
 
     cdef int flush_output(self) except -1:
@@ -508,13 +501,13 @@ cdef class Connection(Channel):
             self.writer.hold(output)
         if output.length:
             self.service.count_sent(output.length)
-            write_output(self.transport, &self.route, output)
+            write_output(self.transport, self.direct, output)
         self.service.output_owner = None
         return 0
 
     cpdef write(self, bytes data):
         """Write them after all that was written before. The caller counts them."""
-        write_bytes(self.transport, &self.route, data)
+        write_bytes(self.transport, self.direct, data)
 
     cdef int64_t send_head(self, Exchange exchange, object headers) except? -2:
         cdef int64_t declared = self.writer.begin(
@@ -621,13 +614,13 @@ cdef class Connection(Channel):
             self.finish_head(exchange, file.count, more)
         if not file.count or self.writer.framing == NO_CONTENT:
             return self.sent(more)
-        if self.writer.framing != CHUNKED:
-            self.route.more = True
+        if self.writer.framing != CHUNKED and self.direct is not None:
+            self.direct.more = True
             try:
                 self.flush()
             finally:
-                self.route.more = False
-            sent = write_file(self.transport, &self.route, file)
+                self.direct.more = False
+            sent = self.direct.put_file(file)
             if sent > 0:
                 self.service.count_sent(sent)
                 file.advance(sent)
@@ -702,7 +695,7 @@ cdef class Connection(Channel):
         transport.set_protocol(session)
         if self.congested:
             session.pause_writing()
-        self.transport = None
+        self.transport = self.direct = None
         self.release()
         return transport, head, early
 
@@ -757,7 +750,6 @@ cdef class Connection(Channel):
         self.steer_reading()
         self.gone = True
         self.thrown_away = 0
-        end_read(&self.route)
         try:
             self.transport.write_eof()
         except OSError:  # the client has reset the connection, and the loop has yet to notice
@@ -773,7 +765,6 @@ cdef class Connection(Channel):
             self.gone = True
             self.pending = None
             self.deadline = self.service.after(self.service.timeout_send)
-            end_read(&self.route)
             self.transport.close()
         return 0
 
@@ -781,7 +772,6 @@ cdef class Connection(Channel):
         """Close now; what was not sent is lost."""
         self.state = CLOSED
         self.gone = True
-        end_read(&self.route)
         self.transport.abort()
 
     def drain(self):

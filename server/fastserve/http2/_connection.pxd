@@ -3,9 +3,9 @@ from libc.stdint cimport int64_t, uint64_t
 from httpparser cimport Output, RequestHead
 from httpparser.http2 cimport Session, Stream
 from fastserve.asgi._exchange cimport Channel, Exchange
-from fastserve.asgi._route cimport Route
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport WaitQueue
+from fastserve.asgi._transport cimport DirectTransport
 
 cdef enum State:
     OPEN
@@ -34,7 +34,7 @@ cdef class Shared:
 cdef class Connection:
     cdef Service service  # owned
     cdef readonly object transport  # owned
-    cdef Route route  # to its client
+    cdef DirectTransport direct  # owned: the same, if it is ours
     cdef Session session  # owned until the connection is lost
     cdef Shared shared  # owned
     cdef Channel origin  # owned: what the scopes of all streams say

@@ -42,9 +42,9 @@ from fastserve.asgi._exchange cimport (
 )
 from fastserve.asgi._files cimport File
 from fastserve.asgi._making cimport may_make, will_make
-from fastserve.asgi._route cimport find_route, write_output
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
+from fastserve.asgi._transport cimport direct, write_output
 
 from email.utils import formatdate
 from http import HTTPStatus
@@ -164,7 +164,7 @@ cdef class Connection:
         cdef Service service = self.service
         cdef RequestReader session = RequestReader.__new__(RequestReader)
         self.transport = transport
-        find_route(transport, &self.route)
+        self.direct = direct(transport)
         transport.set_write_buffer_limits(high=service.write_high_water)
         self.origin.endpoints = self.endpoints
         describe_carrier(self.origin, transport)
@@ -433,7 +433,7 @@ cdef class Connection:
             more = self.session.produce(out, WRITE_SIZE)
             if out.length:
                 self.service.count_sent(out.length)
-                write_output(self.transport, &self.route, out)
+                write_output(self.transport, self.direct, out)
             if not more or self.transport.is_closing():
                 break
         return 0

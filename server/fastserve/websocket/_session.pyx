@@ -16,14 +16,12 @@ from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
 from fastserve.asgi._message cimport Fields, read_fields
-from fastserve.asgi._route cimport (
-    Route, begin_read, end_read, find_route, write_bytes, write_output,
-)
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport (
     DONE, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Awaitable, PySendResult, Stepper, Waiter,
     WaitQueue, give, stepper_of,
 )
+from fastserve.asgi._transport cimport DirectTransport, direct, write_bytes, write_output
 from fastserve.websocket._inbox cimport Inbox, size_of
 from fastserve.websocket._keepalive cimport GIVE_UP, SEND_PING, KeepAlive, answered, check
 from fastserve.websocket._message cimport plain_content, renew
@@ -72,7 +70,7 @@ cdef class Stream:
     cdef Service service  # owned: one per loop, outlives every connection
     cdef Counters counters  # owned; None: metrics are off, or what carries it counts its bytes
     cdef object transport  # owned from accept until the connection is lost
-    cdef Route route  # to the peer
+    cdef DirectTransport direct  # owned: the same, if it is ours
     cdef Output output  # owned: the frames that this turn sends; None: there are none
     cdef bint sent_much  # others are to have a turn
     cdef bint in_turn  # somebody flushes at the end of this turn
@@ -89,7 +87,8 @@ cdef class Stream:
     cdef int carry(self, object transport) except -1:
         """The handshake has been accepted on this."""
         self.transport = transport
-        return find_route(transport, &self.route)
+        self.direct = direct(transport)
+        return 0
 
     cdef int put(self, bytes data) except -1:
         """Send with the rest of this turn."""
@@ -134,7 +133,7 @@ cdef class Stream:
         elif output.length:
             if self.counters is not None:
                 self.counters.counts.totals.bytes_sent += output.length
-            write_output(self.transport, &self.route, output)
+            write_output(self.transport, self.direct, output)
         self.service.spare_output = output
         return 0
 
@@ -142,7 +141,7 @@ cdef class Stream:
         if self.transport is not None:
             if self.counters is not None:
                 self.counters.counts.totals.bytes_sent += PyBytes_GET_SIZE(data)
-            write_bytes(self.transport, &self.route, data)
+            write_bytes(self.transport, self.direct, data)
         return 0
 
     cdef inline Awaitable sent(self):
@@ -189,7 +188,6 @@ cdef class Stream:
         Closing with bytes unread would reset the connection, and the peer could lose our Close.
         """
         self.flush()
-        end_read(&self.route)
         if self.transport is None:
             return 0
         if self.transport.can_write_eof():
@@ -201,22 +199,19 @@ cdef class Stream:
     cdef int close(self) except -1:
         """Send what is pending, and hang up."""
         self.flush()
-        end_read(&self.route)
         if self.transport is not None:
             self.transport.close()
         return 0
 
     cdef int abort(self) except -1:
         """Hang up now."""
-        end_read(&self.route)
         if self.transport is not None:
             self.transport.abort()
         return 0
 
     cdef int lose(self) except -1:
         """The connection is gone."""
-        end_read(&self.route)
-        self.transport = None
+        self.transport = self.direct = None
         self.output = None
         return 0
 
@@ -356,13 +351,6 @@ cdef class Session:
 
     def data_received(self, bytes data):
         """Parse, hand to the app and send what it answers, all in this turn."""
-        begin_read(&self.stream.route)
-        try:
-            self._take(data)
-        finally:
-            end_read(&self.stream.route)
-
-    cdef inline int _take(self, bytes data) except -1:
         cdef Stream stream = self.stream
         cdef object message
         self.keepalive.heard = True
@@ -387,7 +375,6 @@ cdef class Session:
         stream.flush()
         if stream.paused or self.inbox.first is not None or self._has_unread():
             self._pause_or_resume()
-        return 0
 
     def eof_received(self):
         """Let the transport close: a WebSocket is not half open."""

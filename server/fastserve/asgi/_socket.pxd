@@ -1,0 +1,54 @@
+from libc.stdint cimport uint32_t
+
+from fastserve.asgi._transport cimport DirectTransport
+
+# Which sockets of one loop have something to read, or room to write.
+cdef class Poller:
+    cdef object loop  # owned
+    cdef readonly int epoll  # -1: the loop watches each socket by itself
+    cdef char *buffer  # owned: where all its sockets read to, one after the other
+    cdef readonly set transports  # owned: those whose connection is not lost
+    cdef bint closing  # when the last of them is lost
+
+    cdef int watch(self, SocketTransport transport, uint32_t events) except -1
+    cdef int tell_loop(self, SocketTransport transport, uint32_t events) except -1
+    cdef int handle(self, SocketTransport transport, uint32_t events) except -1
+    cdef int forget(self, SocketTransport transport) except -1
+    cdef int release(self) except -1
+
+cdef class SocketTransport(DirectTransport):
+    cdef Poller poller  # owned: that of its loop
+    cdef object sock  # owned: a socket.socket
+    cdef int fd  # the socket's; -1: it is closed
+    cdef uint32_t watched  # the events that the poller waits for
+    cdef object protocol  # owned, until the connection is lost
+    cdef object deliver  # owned: the protocol's data_received
+    cdef DirectTransport above  # owned: the protocol, if it takes bytes in C
+    cdef object backlog  # owned: a deque of bytes that the socket did not take; None: none
+    cdef Py_ssize_t backlog_at  # where the first of them goes on
+    cdef Py_ssize_t backlog_size
+    cdef Py_ssize_t high, low  # the protocol's limits for it
+    cdef bint full  # the protocol knows that more waits than `high`
+    cdef bint paused  # the protocol does not want to read
+    cdef bint much  # the last read filled the shared buffer
+    cdef bint dry  # the last read found nothing
+    cdef bint eof_read  # the client sends no more
+    cdef bint eof  # we write no more
+    cdef bint closing
+    cdef bint ending  # connection_lost is planned
+
+    cdef int receive(self, uint32_t events) except -1
+    cdef int read(self) except -1
+    cdef int read_much(self) except -1
+    cdef int read_nothing(self, Py_ssize_t count, int error) except -1
+    cdef int watch(self) except -1
+    cdef Py_ssize_t send_some(self, const char *at, size_t length) except -1
+    cdef Py_ssize_t sent_nothing(self, int error) except -1
+    cdef Py_ssize_t send_first(self, object parts) except -1
+    cdef int keep(self, bytes data, Py_ssize_t at) except -1
+    cdef int send_backlog(self) except -1
+    cdef int drop_sent(self, Py_ssize_t sent) except -1
+    cdef int check_full(self) except -1
+    cdef int shut(self) except -1
+    cdef int fail(self, object error) except -1
+    cdef int plan_end(self, object error) except -1

@@ -1,0 +1,564 @@
+"""The transport of plain bytes: recv(2) and send(2), called in C, for the sockets that are ready.
+
+The transports of uvloop and asyncio do the same, with a call in Python, a turn of the GIL and an
+object or two for each read. Here the loop watches one descriptor, an epoll(7) of the sockets of all
+connections; when something is ready there, they are read one after the other, and each protocol is
+called with what has come. So a request costs the same on every loop. Where there is no epoll, the
+loop watches each socket.
+
+Each ready socket is read once, up to 64 KiB or, where more is coming, 256 KiB; then the others have
+their turn, and after at most 128 of them the loop.
+
+A socket that reports what nobody wants is no longer watched; so to pause and to resume reading
+within a turn costs no system call.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t, uint32_t
+
+from fastserve.asgi._files cimport File
+from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
+
+import os
+import socket
+from collections import deque
+
+__all__ = ("HAS_EPOLL", "Poller", "SocketTransport")
+
+cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *, Py_ssize_t) except NULL
+    int _PyBytes_Resize(PyObject **, Py_ssize_t) except -1
+
+cdef extern from *:
+    """
+    #include <errno.h>
+    #include <string.h>
+    #include <sys/socket.h>
+    #include <sys/uio.h>
+    #include <unistd.h>
+    #ifdef __linux__
+    #include <sys/epoll.h>
+    #include <sys/sendfile.h>
+    #define FASTSERVE_EPOLL 1
+    #else
+    #define FASTSERVE_EPOLL 0
+    #define EPOLLIN 1u
+    #define EPOLLOUT 4u
+    #define EPOLL_CTL_ADD 1
+    #define EPOLL_CTL_DEL 2
+    #define EPOLL_CTL_MOD 3
+    typedef union epoll_data { void *ptr; } epoll_data_t;
+    struct epoll_event { unsigned events; epoll_data_t data; };
+    #define epoll_create1(flags) (-1)
+    #define EPOLL_CLOEXEC 0
+    #define epoll_ctl(epoll, operation, fd, event) (-1)
+    #define epoll_wait(epoll, events, most, timeout) (-1)
+    /* others' sendfile() is another function; os.sendfile() knows them all */
+    #define sendfile(to, from, offset, count) (-1)
+    #define MSG_MORE 0
+    #endif
+    #ifndef MSG_NOSIGNAL
+    #define MSG_NOSIGNAL 0  /* macOS: Python ignores SIGPIPE */
+    #endif
+    static int watch_fd(int epoll, int operation, int fd, unsigned events, void *pointer)
+    {
+        struct epoll_event event;
+        memset(&event, 0, sizeof event);
+        event.events = events;
+        event.data.ptr = pointer;
+        return epoll_ctl(epoll, operation, fd, &event);
+    }
+    static Py_ssize_t send_parts(int fd, struct iovec *parts, size_t count, int flags)
+    {
+        struct msghdr message;
+        memset(&message, 0, sizeof message);
+        message.msg_iov = parts;
+        message.msg_iovlen = count;
+        return sendmsg(fd, &message, flags);
+    }
+    """
+    enum:
+        FASTSERVE_EPOLL, EPOLL_CLOEXEC, EPOLLIN, EPOLLOUT
+        EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD
+        MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL
+    union epoll_data_t:
+        void *ptr
+    struct epoll_event:
+        uint32_t events
+        epoll_data_t data
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+    int epoll_create1(int flags) noexcept
+    int epoll_wait(int epoll, epoll_event *events, int most, int timeout) noexcept
+    int watch_fd(int epoll, int operation, int fd, unsigned events, void *pointer) noexcept
+    Py_ssize_t recv(int fd, void *to, size_t most, int flags) noexcept
+    Py_ssize_t send(int fd, const void *at, size_t length, int flags) noexcept
+    Py_ssize_t send_parts(int fd, iovec *parts, size_t count, int flags) noexcept
+    Py_ssize_t sendfile(int to, int source, int64_t *offset, size_t count) noexcept nogil
+    int close(int fd) noexcept
+
+cdef enum:
+    MOST_EVENTS = 128  # sockets before the loop goes on with what else it has to do
+    MOST_READS = 4  # of one socket, where there is no epoll
+    SHARED = 65536  # bytes of a first read
+    MUCH = 262144  # of one that follows a full one
+    MAX_PARTS = 16  # of what waits, in one call
+    MOST_OF_A_FILE = 1 << 20  # bytes for one call, so that other connections have their turn
+    DEFAULT_HIGH = 65536
+    FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL
+
+HAS_EPOLL = bool(FASTSERVE_EPOLL)
+NO_DELAY = (socket.AF_INET, socket.AF_INET6)
+
+
+cdef object os_error(int number):
+    """Of the class that goes with it."""
+    return OSError(number, os.strerror(number))
+
+
+@cython.final
+cdef class Poller:
+    """One for each loop. `epoll` false: as where there is no epoll(7). Raises OSError."""
+
+    def __cinit__(self, loop, bint epoll=HAS_EPOLL):
+        self.loop = loop
+        self.epoll = -1
+        self.transports = set()
+        self.buffer = <char *> PyMem_Malloc(SHARED)
+        if self.buffer == NULL:
+            raise MemoryError
+        if epoll:
+            self.epoll = epoll_create1(EPOLL_CLOEXEC)
+            if self.epoll < 0:
+                raise os_error(errno)
+            loop.add_reader(self.epoll, self.poll)
+
+    def __dealloc__(self):
+        if self.epoll >= 0:
+            close(self.epoll)
+        PyMem_Free(self.buffer)
+
+    def poll(self):
+        """Something is ready: read and write what is."""
+        cdef epoll_event events[MOST_EVENTS]
+        cdef int count, index
+        if self.epoll < 0:
+            return
+        count = epoll_wait(self.epoll, events, MOST_EVENTS, 0)
+        # One may close another, or an app run a nested loop: keep them until it is their turn.
+        for index in range(count):
+            Py_INCREF(<object> events[index].data.ptr)
+        index = 0
+        try:
+            while index < count:
+                transport = <SocketTransport> events[index].data.ptr
+                Py_DECREF(transport)
+                index += 1
+                self.handle(transport, events[index - 1].events)
+        finally:
+            while index < count:
+                Py_DECREF(<object> events[index].data.ptr)
+                index += 1
+
+    cdef int handle(self, SocketTransport transport, uint32_t events) except -1:
+        """SystemExit and KeyboardInterrupt are the loop's affair; the rest ends the connection."""
+        try:
+            transport.receive(events)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.loop.call_exception_handler({
+                "message": "Fatal error: the protocol of a connection failed",
+                "exception": error,
+                "transport": transport,
+                "protocol": transport.protocol,
+            })
+            transport.fail(error)
+        return 0
+
+    cdef int watch(self, SocketTransport transport, uint32_t events) except -1:
+        """Wait for these events of its socket, and no others."""
+        cdef int operation = EPOLL_CTL_MOD
+        if events == transport.watched:
+            return 0
+        if self.epoll < 0:
+            self.tell_loop(transport, events)
+        else:
+            if transport.watched == 0:
+                operation = EPOLL_CTL_ADD
+            elif events == 0:
+                operation = EPOLL_CTL_DEL
+            if watch_fd(self.epoll, operation, transport.fd, events, <void *> transport) < 0:
+                raise os_error(errno)
+        transport.watched = events
+        return 0
+
+    cdef int tell_loop(self, SocketTransport transport, uint32_t events) except -1:
+        cdef uint32_t before = transport.watched
+        if events & EPOLLIN and not before & EPOLLIN:
+            self.loop.add_reader(transport.fd, self.on_event, transport, EPOLLIN)
+        elif before & EPOLLIN and not events & EPOLLIN:
+            self.loop.remove_reader(transport.fd)
+        if events & EPOLLOUT and not before & EPOLLOUT:
+            self.loop.add_writer(transport.fd, self.on_event, transport, EPOLLOUT)
+        elif before & EPOLLOUT and not events & EPOLLOUT:
+            self.loop.remove_writer(transport.fd)
+        return 0
+
+    def on_event(self, SocketTransport transport, uint32_t events):
+        """uvloop tells of bytes and an error that come together once, and then no more."""
+        transport.dry = False
+        for _ in range(MOST_READS):
+            self.handle(transport, events)
+            if transport.dry or not transport.watched & events & EPOLLIN:
+                break
+
+    cdef int forget(self, SocketTransport transport) except -1:
+        self.transports.discard(transport)
+        if self.closing and not self.transports:
+            self.release()
+        return 0
+
+    def close(self):
+        """Let go of the loop, when the last connection is lost."""
+        self.closing = True
+        if not self.transports:
+            self.release()
+
+    cdef int release(self) except -1:
+        cdef int epoll = self.epoll
+        if epoll >= 0:
+            self.epoll = -1
+            try:
+                self.loop.remove_reader(epoll)
+            finally:
+                close(epoll)
+        return 0
+
+
+@cython.final
+cdef class SocketTransport(DirectTransport):
+    """An asyncio.Transport on an accepted `sock`, which does not block and which it closes.
+
+    begin() tells the protocol, and reads.
+    """
+
+    def __cinit__(self, Poller poller not None, sock, protocol):
+        self.poller = poller
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.high = DEFAULT_HIGH
+        self.low = DEFAULT_HIGH // 4
+        self.set_protocol(protocol)
+
+    def begin(self):
+        """Raises OSError."""
+        if self.sock.family in NO_DELAY:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.poller.transports.add(self)
+        try:
+            self.protocol.connection_made(self)
+            self.watch()
+        except BaseException:
+            self.abort()
+            raise
+
+    # -- reading -------------------------------------------------------------------------------
+
+    cdef int receive(self, uint32_t events) except -1:
+        """The socket has these events."""
+        if self.watched & EPOLLOUT and events & ~<uint32_t> EPOLLIN and self.backlog is not None:
+            self.send_backlog()
+        if self.watched & EPOLLIN and events & ~<uint32_t> EPOLLOUT:
+            if self.paused or self.closing:
+                return self.watch()
+            if self.much:
+                return self.read_much()
+            return self.read()
+        return 0
+
+    cdef int read(self) except -1:
+        cdef char *buffer = self.poller.buffer
+        cdef Py_ssize_t count = recv(self.fd, buffer, SHARED, MSG_DONTWAIT)
+        if count > 0:
+            if self.above is not None:
+                return self.above.take(buffer, count)
+            self.much = count == SHARED
+            self.deliver(PyBytes_FromStringAndSize(buffer, count))
+            return 0
+        return self.read_nothing(count, errno)
+
+    cdef int read_much(self) except -1:
+        """Into the object that the protocol is given."""
+        cdef PyObject *made = new_bytes(NULL, MUCH)
+        cdef Py_ssize_t count = recv(self.fd, PyBytes_AS_STRING(<object> made), MUCH, MSG_DONTWAIT)
+        cdef int error = errno
+        cdef bytes data
+        self.much = count >= SHARED
+        _PyBytes_Resize(&made, max(count, 0))
+        data = <bytes> made
+        Py_DECREF(data)
+        if count > 0:
+            self.deliver(data)
+            return 0
+        return self.read_nothing(count, error)
+
+    cdef int read_nothing(self, Py_ssize_t count, int error) except -1:
+        """The end of the input, or an error."""
+        if count < 0:
+            self.dry = True
+            return 0 if error == EAGAIN or error == EINTR else self.fail(os_error(error))
+        self.eof_read = True
+        if not self.protocol.eof_received():
+            self.close()
+        return self.watch()
+
+    cdef int watch(self) except -1:
+        cdef uint32_t events = 0
+        if not (self.paused or self.closing or self.eof_read):
+            events |= EPOLLIN
+        if self.backlog is not None:
+            events |= EPOLLOUT
+        return self.poller.watch(self, events)
+
+    # -- writing -------------------------------------------------------------------------------
+
+    cdef Py_ssize_t send_some(self, const char *at, size_t length) except -1:
+        """As much as the socket takes at once, while nothing waits."""
+        cdef Py_ssize_t sent = send(self.fd, at, length, FLAGS | (MSG_MORE if self.more else 0))
+        return sent if sent >= 0 else self.sent_nothing(errno)
+
+    cdef Py_ssize_t sent_nothing(self, int error) except -1:
+        if error != EAGAIN and error != EINTR:
+            self.fail(os_error(error))
+        return 0
+
+    cdef int put(self, const char *at, Py_ssize_t length) except -1:
+        cdef Py_ssize_t sent = 0
+        if self.closing or self.eof or length == 0:
+            return 0
+        if self.backlog is None:
+            sent = self.send_some(at, length)
+            if sent == length or self.closing:
+                return 0
+        return self.keep(PyBytes_FromStringAndSize(at + sent, length - sent), 0)
+
+    cdef int put_bytes(self, bytes data) except -1:
+        cdef Py_ssize_t sent = 0
+        if self.closing or self.eof or PyBytes_GET_SIZE(data) == 0:
+            return 0
+        if self.backlog is None:
+            sent = self.send_some(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+            if sent == PyBytes_GET_SIZE(data) or self.closing:
+                return 0
+        return self.keep(data, sent)
+
+    cdef int put_parts(self, list parts) except -1:
+        cdef Py_ssize_t sent = 0
+        cdef bytes data
+        if self.closing or self.eof:
+            return 0
+        if self.backlog is None and parts:
+            sent = self.send_first(parts)
+            if self.closing:
+                return 0
+        for data in parts:
+            if sent >= PyBytes_GET_SIZE(data):
+                sent -= PyBytes_GET_SIZE(data)
+            else:
+                self.keep(data, sent)
+                sent = 0
+        return 0
+
+    cdef Py_ssize_t send_first(self, object parts) except -1:
+        """Of these, in one call; the first begins at `backlog_at`."""
+        cdef iovec vector[MAX_PARTS]
+        cdef Py_ssize_t at = self.backlog_at, sent
+        cdef size_t count = 0
+        cdef bytes data
+        for data in parts:
+            vector[count].iov_base = PyBytes_AS_STRING(data) + at
+            vector[count].iov_len = PyBytes_GET_SIZE(data) - at
+            at = 0
+            count += 1
+            if count == MAX_PARTS:
+                break
+        sent = send_parts(self.fd, vector, count, FLAGS)
+        return sent if sent >= 0 else self.sent_nothing(errno)
+
+    cdef Py_ssize_t put_file(self, File file) except -2:
+        cdef int64_t offset = file.offset
+        cdef size_t count = min(file.count, <int64_t> MOST_OF_A_FILE)
+        cdef Py_ssize_t sent
+        cdef int source = file.fd, to = self.fd
+        if self.closing or self.eof or self.backlog is not None:
+            return 0
+        with nogil:  # other threads go on while a disk is slow
+            sent = sendfile(to, source, &offset, count)
+        return sent
+
+    cdef int keep(self, bytes data, Py_ssize_t at) except -1:
+        """The rest of it, from `at` on, until the socket takes more."""
+        if self.backlog is None:
+            self.backlog = deque()
+            self.backlog_at = at
+            self.backlog.append(data)
+            self.watch()
+        elif at:
+            raise AssertionError("what was begun is the first")
+        else:
+            self.backlog.append(data)
+        self.backlog_size += PyBytes_GET_SIZE(data) - at
+        return self.check_full()
+
+    cdef int send_backlog(self) except -1:
+        """What waits, as far as the socket takes it."""
+        self.drop_sent(self.send_first(self.backlog))
+        if self.full and self.backlog_size <= self.low and not self.closing:
+            self.full = False
+            self.protocol.resume_writing()
+        if self.backlog is None:
+            self.watch()
+            if self.closing:
+                self.plan_end(None)
+            elif self.eof:
+                self.shut()
+        return 0
+
+    cdef int drop_sent(self, Py_ssize_t sent) except -1:
+        cdef Py_ssize_t left
+        self.backlog_size -= sent
+        while sent:
+            left = PyBytes_GET_SIZE(<bytes> self.backlog[0]) - self.backlog_at
+            if sent < left:
+                self.backlog_at += sent
+                break
+            sent -= left
+            self.backlog_at = 0
+            self.backlog.popleft()
+        if not self.backlog:
+            self.backlog = None
+        return 0
+
+    cdef int check_full(self) except -1:
+        if not self.full and not self.closing and self.backlog_size > self.high:
+            self.full = True
+            self.protocol.pause_writing()
+        return 0
+
+    # -- the end -------------------------------------------------------------------------------
+
+    cdef int shut(self) except -1:
+        """Say that no more comes."""
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError as error:  # the client has reset the connection
+            self.fail(error)
+        return 0
+
+    cdef int fail(self, object error) except -1:
+        """Nothing more can be read or written."""
+        self.backlog = None
+        self.backlog_size = self.backlog_at = 0
+        self.closing = True
+        if self.fd >= 0:
+            self.watch()
+        return self.plan_end(error)
+
+    cdef int plan_end(self, object error) except -1:
+        """Tell the protocol, which may be in the middle of something, in the next turn."""
+        if not self.ending:
+            self.ending = True
+            self.poller.loop.call_soon(self.end, error)
+        return 0
+
+    def end(self, error):
+        protocol = self.protocol
+        try:
+            protocol.connection_lost(error)
+        finally:
+            self.protocol = self.deliver = self.above = None
+            self.fd = -1
+            self.sock.close()
+            self.poller.forget(self)
+
+    # -- asyncio.Transport ---------------------------------------------------------------------
+
+    def write(self, data):
+        self.put_bytes(as_bytes(data))
+
+    def writelines(self, parts):
+        self.put_parts([as_bytes(part) for part in parts])
+
+    def can_write_eof(self):
+        return True
+
+    def write_eof(self):
+        """After what was written: the end. The client may go on."""
+        if not (self.eof or self.closing):
+            self.eof = True
+            if self.backlog is None:
+                self.shut()
+
+    def close(self):
+        """Close when all is sent."""
+        if not self.closing:
+            self.closing = True
+            self.watch()
+            if self.backlog is None:
+                self.plan_end(None)
+
+    def abort(self):
+        """Close now; what was not sent is lost."""
+        self.fail(None)
+
+    def is_closing(self):
+        return self.closing
+
+    def is_reading(self):
+        return not (self.paused or self.closing or self.eof_read)
+
+    def pause_reading(self):
+        self.paused = True
+
+    def resume_reading(self):
+        if self.paused:
+            self.paused = False
+            if not self.closing:
+                self.watch()
+
+    def get_write_buffer_size(self):
+        return self.backlog_size
+
+    def get_write_buffer_limits(self):
+        return self.low, self.high
+
+    def set_write_buffer_limits(self, high=None, low=None):
+        self.low, self.high = write_limits(high, low)
+        self.check_full()
+
+    def get_protocol(self):
+        return self.protocol
+
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+        self.above = protocol if isinstance(protocol, DirectTransport) else None
+        self.deliver = None if self.above is not None else protocol.data_received
+
+    def get_extra_info(self, name, default=None):
+        if name == "socket":
+            return self.sock
+        try:
+            if name == "peername":
+                return self.sock.getpeername()
+            if name == "sockname":
+                return self.sock.getsockname()
+        except OSError:
+            pass
+        return default

@@ -1,0 +1,19 @@
+from httpparser cimport Output
+from fastserve.asgi._files cimport File
+
+# A transport that is written to in C.
+cdef class DirectTransport:
+    cdef bint more  # follows at once, by put_file()
+
+    cdef int take(self, const char *at, size_t count) except -1
+    cdef int put(self, const char *at, Py_ssize_t length) except -1
+    cdef int put_bytes(self, bytes data) except -1
+    cdef int put_parts(self, list parts) except -1
+    cdef Py_ssize_t put_file(self, File file) except -2
+
+cdef DirectTransport direct(object transport)
+cdef int write_output(object transport, DirectTransport direct, Output output) except -1
+cdef int write_bytes(object transport, DirectTransport direct, bytes data) except -1
+cdef int write_parts(object transport, DirectTransport direct, list parts) except -1
+cdef bytes as_bytes(object data)
+cdef tuple write_limits(object high, object low)

@@ -1,0 +1,85 @@
+"""What a connection writes to: in C to our own transports, else to write() of an asyncio.Transport.
+
+Ours are `_socket` for plain bytes and `_tls` above it. The loop's own carries TLS that needs the
+ssl module, and whatever a program gives a connection that it makes by itself.
+"""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+
+from httpparser cimport Output
+from fastserve.asgi._files cimport File
+
+cdef enum:
+    DEFAULT_HIGH = 65536
+
+
+cdef class DirectTransport:
+    """One of ours."""
+
+    cdef int take(self, const char *at, size_t count) except -1:
+        """As the protocol of another: these bytes have arrived."""
+        raise NotImplementedError
+
+    cdef int put(self, const char *at, Py_ssize_t length) except -1:
+        """Write these bytes; nothing is called that could change them before they are copied."""
+        raise NotImplementedError
+
+    cdef int put_bytes(self, bytes data) except -1:
+        """Write these bytes, without a copy."""
+        raise NotImplementedError
+
+    cdef int put_parts(self, list parts) except -1:
+        """Write these bytes, one after the other."""
+        raise NotImplementedError
+
+    cdef Py_ssize_t put_file(self, File file) except -2:
+        """As much of it as the socket takes at once; 0 or -1: nothing."""
+        return -1
+
+
+cdef DirectTransport direct(object transport):
+    """The same; None: it is not one of ours."""
+    return <DirectTransport> transport if isinstance(transport, DirectTransport) else None
+
+
+cdef int write_output(object transport, DirectTransport direct, Output output) except -1:
+    """Write what is in the output, and empty it."""
+    cdef bytes data
+    if direct is not None:
+        direct.put(output.data, output.length)
+        return output.clear()
+    data = PyBytes_FromStringAndSize(output.data, output.length)
+    output.clear()
+    transport.write(data)
+    return 0
+
+
+cdef int write_bytes(object transport, DirectTransport direct, bytes data) except -1:
+    """Write these bytes, without a copy."""
+    if direct is not None:
+        return direct.put_bytes(data)
+    transport.write(data)
+    return 0
+
+
+cdef int write_parts(object transport, DirectTransport direct, list parts) except -1:
+    """Write these bytes, one after the other."""
+    if direct is not None:
+        return direct.put_parts(parts)
+    transport.write(b"".join(parts))  # writelines() may forget to pause us: CVE-2024-12254
+    return 0
+
+
+cdef bytes as_bytes(object data):
+    return data if type(data) is bytes else bytes(memoryview(data))
+
+
+cdef tuple write_limits(object high, object low):
+    """(low, high), as asyncio chooses what is not given. Raises ValueError."""
+    if high is None:
+        high = DEFAULT_HIGH if low is None else 4 * low
+    if low is None:
+        low = high // 4
+    if not high >= low >= 0:
+        raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+    return low, high
