@@ -5,6 +5,7 @@ import logging
 from urllib.parse import quote
 
 from httpparser cimport Limits, Output
+from httpparser._threads cimport set_immortal
 from fastserve.asgi._task cimport Runner
 
 from fastserve.asgi.tls_scope import server_certificate
@@ -26,6 +27,19 @@ class NoParameters(dict):
 
 
 NO_PARAMETERS = NoParameters()
+
+# What every scope and every message begin as. Each service copies them: no two threads may use the
+# same dict, while what is in them is never counted.
+cdef str VERSION_1_1 = "1.1"
+cdef dict ASGI = {"version": "3.0", "spec_version": "2.5"}
+cdef dict EXTENSIONS = {
+    "http.response.pathsend": NO_PARAMETERS,
+    "http.response.zerocopysend": NO_PARAMETERS,
+    "http.response.early_hint": NO_PARAMETERS,
+}
+cdef dict MESSAGE = {"type": "http.request", "body": b"", "more_body": True}
+for _shared in (VERSION_1_1, *ASGI.values(), *EXTENSIONS, NO_PARAMETERS, MESSAGE["type"]):
+    set_immortal(_shared)
 
 
 cdef class Service:
@@ -93,21 +107,18 @@ cdef class Service:
         self.server_certificate = server_certificate(config)
         self.root_path = config.root_path or None
         self.raw_root_path = quote(config.root_path).encode()
-        self.asgi = {"version": "3.0", "spec_version": "2.5"}
-        # The values are shared by all scopes.
-        self.extensions_1_0 = {
-            "http.response.pathsend": NO_PARAMETERS,
-            "http.response.zerocopysend": NO_PARAMETERS,
-        }
-        self.extensions_1_1 = {**self.extensions_1_0, "http.response.early_hint": NO_PARAMETERS}
-        self.part_message = {"type": "http.request", "body": b"", "more_body": True}
-        self.last_message = {**self.part_message, "more_body": False}
+        self.asgi = ASGI.copy()
+        self.extensions_1_1 = EXTENSIONS.copy()
+        self.extensions_1_0 = EXTENSIONS.copy()
+        del self.extensions_1_0["http.response.early_hint"]  # RFC 9110 15.2: no 1xx in HTTP/1.0
+        self.part_message = MESSAGE.copy()
+        self.last_message = {**MESSAGE, "more_body": False}
         # Every key stands here, so that a request's copy is filled without growing.
         self.scopes = {}
         self.scope = {
             "type": "http",
             "asgi": self.asgi,
-            "http_version": "1.1",
+            "http_version": VERSION_1_1,
             "method": "GET",
             "scheme": "http",
             "path": config.root_path + "/",

@@ -49,6 +49,8 @@ from cpython.contextvars cimport PyContext_Copy, PyContext_Enter, PyContext_Exit
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 
+from httpparser._threads cimport set_immortal
+
 import asyncio
 import sys
 from asyncio import CancelledError, current_task
@@ -335,6 +337,7 @@ cdef PyObject *step_of_iterator(PyObject *self) except? NULL:
 (<PyTypeObject *> Awaitable).tp_iternext = step_of_iterator
 
 DONE = ready(None)
+set_immortal(DONE)  # every request of every thread has it
 
 
 cdef Awaitable ready(object value):
