@@ -1,5 +1,9 @@
-from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
+
+cdef extern from "Python.h":
+    # Of a borrowed dict: to own it for a moment would be a count that all threads share.
+    Py_ssize_t PyDict_Size(PyObject *)
+    PyObject *PyDict_GetItemWithError(PyObject *, object) except? NULL
 
 cdef extern from *:
     """
@@ -13,7 +17,7 @@ cdef extern from *:
     #endif
     typedef struct { PyObject *task, *loop; } fastserve_unshown;
     """
-    bint LOCKS_TASKS "FASTSERVE_LOCKS_TASKS"
+    int LOCKS_TASKS "FASTSERVE_LOCKS_TASKS"
     # A task that runs in this thread, and that nobody has looked for yet.
     ctypedef struct Unshown "fastserve_unshown":
         PyObject *task  # borrowed from who has entered it, until leave(); NULL: there is none
@@ -33,10 +37,12 @@ cdef int show() except -1
 cdef inline bint enter(object loop, object task) except -1:
     """Make it the loop's current task; False if the loop runs another."""
     cdef Unshown *own
+    cdef PyObject *tasks = <PyObject *> CURRENT_TASKS
     if CURRENT_TASKS is not None:
         if LOCKS_TASKS:
             show()
-        if len(CURRENT_TASKS) and PyDict_GetItemWithError(CURRENT_TASKS, loop) != NULL:
+        # More than what it always has, see the module.
+        if PyDict_Size(tasks) > LOCKS_TASKS and PyDict_GetItemWithError(tasks, loop) != NULL:
             return False
         if LOCKS_TASKS and isinstance(loop, ShowsTask):
             own = unshown()

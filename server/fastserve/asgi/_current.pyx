@@ -32,6 +32,8 @@ cdef extern from "Python.h":
 enter_task = asyncio.tasks._enter_task
 leave_task = asyncio.tasks._leave_task
 CURRENT_TASKS = asyncio.tasks._current_tasks if sys.version_info < (3, 14) else None
+if LOCKS_TASKS:  # pop() does not hash its key while a dict is empty: so this one never is
+    CURRENT_TASKS.setdefault(ShowsTask)
 
 
 cdef Unshown *unshown() noexcept:
@@ -62,6 +64,4 @@ def shows_task(type kind not None):
     """The type of loop for this Python: `kind`, or one like it that is a ShowsTask."""
     if not LOCKS_TASKS or issubclass(kind, ShowsTask):
         return kind
-    # pop() does not hash its key while a dict is empty, so this one never is.
-    CURRENT_TASKS.setdefault(ShowsTask)
     return type(kind.__name__, (ShowsTask, kind), {"__module__": kind.__module__})

@@ -105,7 +105,8 @@ cdef class Service:
         self.limit_concurrency = config.limit_concurrency
         self.has_websockets = config.ws != "none"
         self.server_certificate = server_certificate(config)
-        self.root_path = config.root_path or None
+        root_path = config.root_path[:1] + config.root_path[1:]  # a str of this thread's own
+        self.root_path = root_path or None
         self.raw_root_path = quote(config.root_path).encode()
         self.asgi = ASGI.copy()
         self.extensions_1_1 = EXTENSIONS.copy()
@@ -124,7 +125,7 @@ cdef class Service:
             "path": config.root_path + "/",
             "raw_path": self.raw_root_path + b"/",
             "query_string": b"",
-            "root_path": config.root_path,
+            "root_path": root_path,
             "headers": None,
             "client": None,
             "server": None,
