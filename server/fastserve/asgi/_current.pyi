@@ -1,10 +1,7 @@
 from asyncio import AbstractEventLoop
 
-from typing_extensions import disjoint_base
-
 __all__ = ("ShowsTask", "shows_task")
 
-@disjoint_base
 class ShowsTask:
     def __hash__(self) -> int: ...
 

@@ -1,13 +1,12 @@
 """The task that runs in a loop, of which asyncio.current_task() tells.
 
-Up to CPython 3.13 asyncio has those of all loops in one dict. Without the GIL every change to a dict
-takes its lock. Threads that did so twice for each request would wait for each other, and a third of
-what a request costs would be waiting.
+Up to CPython 3.13 asyncio keeps those of all loops in one dict. Without the GIL each change to a
+dict takes its lock: threads that change it twice for each request wait for each other.
 
-So there the task of a loop that is a ShowsTask is put into the dict only when somebody looks for it.
-Whoever does asks for the loop's hash first, be it asyncio in C or in Python, or a library that has
-imported current_task() long before. In another thread nobody finds it; what asyncio answers there
-may not be true any more when it arrives.
+So there the task of a loop that is a ShowsTask is put into the dict only when somebody looks for
+it. A look-up hashes the loop first, whether asyncio in C or in Python makes it or a library that
+has imported current_task() long before, and the hash of a ShowsTask puts the task there. Only this
+loop's own thread finds it; asyncio's answer to another may be out of date when it arrives.
 """
 
 from cpython.object cimport PyObject
@@ -32,7 +31,7 @@ cdef extern from "Python.h":
 enter_task = asyncio.tasks._enter_task
 leave_task = asyncio.tasks._leave_task
 CURRENT_TASKS = asyncio.tasks._current_tasks if sys.version_info < (3, 14) else None
-if LOCKS_TASKS:  # pop() does not hash its key while a dict is empty: so this one never is
+if LOCKS_TASKS:  # never empty: pop() on an empty dict does not hash its key
     CURRENT_TASKS.setdefault(ShowsTask)
 
 
