@@ -14,7 +14,6 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
 from httpparser cimport Output, RequestHead, as_bytes
-from httpparser._threads cimport set_immortal
 from fastserve.asgi._counters cimport Counters, monotonic_ns
 from fastserve.asgi._entry cimport Entry, entry_of_start
 from fastserve.asgi._files cimport File, open_path, part_of
@@ -51,11 +50,10 @@ cdef enum:
     MOST_SPARES = 64  # callables of a loop that wait for a request
 
 cdef bytes EMPTY = b"", SLASH = b"/"
-cdef str START = "http.response.start", BODY = "http.response.body"
+# Interned, so that threads do not count references to them: httpparser/_threads.pxd.
+cdef str START = sys.intern("http.response.start"), BODY = sys.intern("http.response.body")
 # What the scope's template says already; httpparser gives these very objects, interned.
 cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
-set_immortal(START)
-set_immortal(BODY)
 
 # RFC 9110 6.5.1: fields for framing, routing and the connection cannot come after the content.
 NO_TRAILERS = frozenset(

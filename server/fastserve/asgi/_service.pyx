@@ -2,6 +2,7 @@
 
 import contextvars
 import logging
+import sys
 from urllib.parse import quote
 
 from httpparser cimport Limits, Output
@@ -26,20 +27,25 @@ class NoParameters(dict):
     __setitem__ = __ior__ = update = setdefault = _refuse
 
 
-NO_PARAMETERS = NoParameters()
+cdef object uncounted():
+    """The one for all scopes, in every thread."""
+    parameters = NoParameters()
+    set_immortal(parameters)
+    return parameters
 
-# What every scope and every message begin as. Each service copies them: no two threads may use the
-# same dict, while what is in them is never counted.
-cdef str VERSION_1_1 = "1.1"
-cdef dict ASGI = {"version": "3.0", "spec_version": "2.5"}
+
+# What every scope and every message begin as. Each service copies them, so that no two threads use
+# the same dict; what is in them is interned or uncounted.
+cdef object NO_PARAMETERS = uncounted()
+cdef str VERSION_1_1 = sys.intern("1.1")
+cdef str EARLY_HINT = sys.intern("http.response.early_hint")
+cdef dict ASGI = {"version": sys.intern("3.0"), "spec_version": sys.intern("2.5")}
 cdef dict EXTENSIONS = {
-    "http.response.pathsend": NO_PARAMETERS,
-    "http.response.zerocopysend": NO_PARAMETERS,
-    "http.response.early_hint": NO_PARAMETERS,
+    sys.intern("http.response.pathsend"): NO_PARAMETERS,
+    sys.intern("http.response.zerocopysend"): NO_PARAMETERS,
+    EARLY_HINT: NO_PARAMETERS,
 }
-cdef dict MESSAGE = {"type": "http.request", "body": b"", "more_body": True}
-for _shared in (VERSION_1_1, *ASGI.values(), *EXTENSIONS, NO_PARAMETERS, MESSAGE["type"]):
-    set_immortal(_shared)
+cdef dict MESSAGE = {"type": sys.intern("http.request"), "body": b"", "more_body": True}
 
 
 cdef class Service:
@@ -111,7 +117,7 @@ cdef class Service:
         self.asgi = ASGI.copy()
         self.extensions_1_1 = EXTENSIONS.copy()
         self.extensions_1_0 = EXTENSIONS.copy()
-        del self.extensions_1_0["http.response.early_hint"]  # RFC 9110 15.2: no 1xx in HTTP/1.0
+        del self.extensions_1_0[EARLY_HINT]  # RFC 9110 15.2: no 1xx in HTTP/1.0
         self.part_message = MESSAGE.copy()
         self.last_message = {**MESSAGE, "more_body": False}
         # Every key stands here, so that a request's copy is filled without growing.

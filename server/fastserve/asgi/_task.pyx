@@ -331,8 +331,14 @@ cdef PyObject *step_of_iterator(PyObject *self) except? NULL:
 (<PyTypeObject *> Awaitable).tp_as_async.am_send = send_awaitable
 (<PyTypeObject *> Awaitable).tp_iternext = step_of_iterator
 
-DONE = ready(None)
-set_immortal(DONE)  # every request of every thread has it
+DONE = uncounted()
+
+
+cdef Awaitable uncounted():
+    """The one for all requests, in every thread."""
+    cdef Awaitable self = ready(None)
+    set_immortal(self)
+    return self
 
 
 cdef Awaitable ready(object value):
