@@ -107,12 +107,27 @@ def test_a_loop_for_threads_is_one_of_its_kind(name):
         assert hash(loop) == object.__hash__(loop)
         assert loop == loop != other
         assert len({loop, other}) == 2
-        assert repr(loop) == repr(KINDS[name].__repr__(loop)).strip("'")
         assert asyncio.current_task(loop) is None
         assert loop.run_until_complete(asyncio.wait_for(current(), WAIT)) is not None
     finally:
         loop.close()
         other.close()
+
+
+def test_a_loop_that_allows_no_subclass_is_taken_as_it_is():
+    class Final(asyncio.SelectorEventLoop):
+        def __init_subclass__(cls):
+            raise TypeError("not an acceptable base type")
+
+    assert for_threads(Final) is Final
+
+
+def test_so_is_one_with_a_hash_of_its_own():
+    class Hashed(asyncio.SelectorEventLoop):
+        def __hash__(self):
+            return 1
+
+    assert for_threads(Hashed) is Hashed
 
 
 async def current():

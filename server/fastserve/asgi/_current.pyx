@@ -60,7 +60,10 @@ cdef class ShowsTask:
 
 @functools.cache
 def shows_task(type kind not None):
-    """The type of loop for this Python: `kind`, or one like it that is a ShowsTask."""
-    if not LOCKS_TASKS or issubclass(kind, ShowsTask):
+    """The type of loop for this Python: `kind`, or one like it that is a ShowsTask if it may."""
+    if not LOCKS_TASKS or kind.__hash__ is not object.__hash__:
         return kind
-    return type(kind.__name__, (ShowsTask, kind), {"__module__": kind.__module__})
+    try:
+        return type(kind.__name__, (ShowsTask, kind), {"__module__": kind.__module__})
+    except TypeError:  # it does not allow subclasses
+        return kind
