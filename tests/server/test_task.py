@@ -493,6 +493,9 @@ def tasks_of(served, mark):
             mark(asyncio.current_task())
         tasks.append(asyncio.current_task())
 
+    # The parked task has to have begun: without the GIL the last test may have looked at it just
+    # when it was to be parked, and so ended it.
+    served.run(nothing, 1)
     served.run(call)
     return tasks
 
