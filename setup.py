@@ -104,6 +104,7 @@ MODULES = [
     extension("httpparser.httptools._url"),
     extension("httpparser.http2._session", NGHTTP2_SOURCES),
     extension("httpparser.http2._events"),
+    extension("fastserve.asgi._current"),
     extension("fastserve.asgi._task"),
     extension("fastserve.asgi._counters"),
     extension("fastserve.asgi._entry"),

@@ -34,7 +34,9 @@ cdef extern from *:
     void *table_of_thread "HTTPPARSER_TABLE"(void *shared) noexcept nogil
     void set_table "HTTPPARSER_SET_TABLE"(void *table) noexcept nogil
     # No reference to it is counted any more: threads that count the same object wait for the cache
-    # line it lies in. Only at import, for what lives as long as the process.
+    # line it lies in. Only at import, for what lives as long as the process. It is to be a local
+    # variable, or 3.15 sees a second reference and does nothing. For a str use sys.intern(), which
+    # does the same without the GIL; Cython does so for those that are identifiers, and for bytes.
     void set_immortal "HTTPPARSER_SET_IMMORTAL"(object) noexcept
 
 cdef extern from "Python.h":

@@ -23,14 +23,21 @@ def choose_loop(name: str) -> str:
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
     """The factory for a loop that was chosen. Raises ConfigError."""
     if name == "asyncio":
-        return asyncio.SelectorEventLoop
+        return for_threads(asyncio.SelectorEventLoop)
     if ":" in name:
         return named_factory(name)
     try:
         import uvloop
     except ImportError:
         raise ConfigError("loop", "uvloop is not installed; pip install uvloop") from None
-    return uvloop.new_event_loop
+    return for_threads(uvloop.Loop)
+
+
+def for_threads(kind: type[asyncio.AbstractEventLoop]) -> type[asyncio.AbstractEventLoop]:
+    """The type of loop to use for this one, so that its threads do not wait for each other."""
+    from .asgi._current import shows_task
+
+    return shows_task(kind)
 
 
 def named_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:

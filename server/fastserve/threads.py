@@ -17,7 +17,7 @@ from . import gil
 from .config import Config
 from .draining import first
 from .errors import WorkerError
-from .loops import loop_factory
+from .loops import for_threads, loop_factory
 from .service import Service
 from .serving import ABORT_SECONDS, Serving
 from .sockets import close
@@ -55,7 +55,7 @@ class ThreadedServing:
             for place in range(config.threads)
         )
         # What "auto" stands for was chosen, and logged, when the first one was made.
-        auto: Any = type(asyncio.get_running_loop())
+        auto: Any = for_threads(type(asyncio.get_running_loop()))
         make_loop = auto if config.loop == "auto" else loop_factory(config.loop)
         self._threads = [
             ServingThread(number, serving, make_loop, on_failure)

@@ -9,6 +9,7 @@ import contextlib
 import contextvars
 import gc
 import io
+import sys
 import weakref
 
 import pytest
@@ -349,6 +350,42 @@ async def makes_a_task_eagerly(outcome, receive):
     outcome.append((await task)["type"])
 
 
+async def starts_a_task_eagerly(outcome, receive):
+    async def current():
+        return asyncio.current_task()
+
+    if sys.version_info >= (3, 12):
+        loop = asyncio.get_running_loop()
+        inner = asyncio.Task(current(), loop=loop, eager_start=True)
+        outcome.append((inner.done(), asyncio.current_task() is None))
+        outcome.append(inner.result() is inner)
+
+
+async def is_found_by_its_loop(outcome, receive):
+    outcome.append(asyncio.current_task(asyncio.get_running_loop()) is not None)
+    outcome.append(asyncio.current_task() is not None)
+
+
+async def no_other_task_may_enter(outcome, receive):
+    loop = asyncio.get_running_loop()
+    other = loop.create_task(asyncio.sleep(0))
+    try:
+        asyncio.tasks._enter_task(loop, other)
+    except RuntimeError:
+        outcome.append("one runs already")
+    await other
+
+
+async def gives_way_to_a_nested_loop(outcome, receive):
+    """As nest_asyncio does to run the loop from within a task."""
+    if sys.version_info < (3, 14):
+        loop, running = asyncio.get_running_loop(), asyncio.tasks._current_tasks
+        task = running.pop(loop, None)
+        outcome.append((task is None, asyncio.current_task()))
+        running[loop] = task
+        outcome.append(asyncio.current_task() is task)
+
+
 async def many_steps(outcome, receive):
     for _ in range(100):
         await asyncio.sleep(0)
@@ -378,6 +415,8 @@ CLEAN = [
     cancels_itself_and_awaits_no_future, group, group_that_fails, names_its_task, inspects_its_task, raises, awaits_no_future,
     awaits_a_finished_future, awaits_a_cancelled_future, makes_a_task_eagerly, many_steps,
     in_a_thread, callback_of_another, callback_without_suspending, waits_for_itself_in_vain,
+    starts_a_task_eagerly, is_found_by_its_loop, no_other_task_may_enter,
+    gives_way_to_a_nested_loop,
 ]  # fmt: skip
 ABRUPT = [
     raises_cancelled, raises_cancelled_later, ends_with_a_pending_cancel,
@@ -454,6 +493,9 @@ def tasks_of(served, mark):
             mark(asyncio.current_task())
         tasks.append(asyncio.current_task())
 
+    # The parked task has to have begun: without the GIL the last test may have looked at it just
+    # when it was to be parked, and so ended it.
+    served.run(nothing, 1)
     served.run(call)
     return tasks
 

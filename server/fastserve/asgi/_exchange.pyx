@@ -50,7 +50,8 @@ cdef enum:
     MOST_SPARES = 64  # callables of a loop that wait for a request
 
 cdef bytes EMPTY = b"", SLASH = b"/"
-cdef str START = "http.response.start", BODY = "http.response.body"
+# Interned, so that threads do not count references to them: httpparser/_threads.pxd.
+cdef str START = sys.intern("http.response.start"), BODY = sys.intern("http.response.body")
 # What the scope's template says already; httpparser gives these very objects, interned.
 cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
 

@@ -2,9 +2,11 @@
 
 import contextvars
 import logging
+import sys
 from urllib.parse import quote
 
 from httpparser cimport Limits, Output
+from httpparser._threads cimport set_immortal
 from fastserve.asgi._task cimport Runner
 
 from fastserve.asgi.tls_scope import server_certificate
@@ -25,7 +27,25 @@ class NoParameters(dict):
     __setitem__ = __ior__ = update = setdefault = _refuse
 
 
-NO_PARAMETERS = NoParameters()
+cdef object uncounted():
+    """The one for all scopes, in every thread."""
+    parameters = NoParameters()
+    set_immortal(parameters)
+    return parameters
+
+
+# What every scope and every message begin as. Each service copies them, so that no two threads use
+# the same dict; what is in them is interned or uncounted.
+cdef object NO_PARAMETERS = uncounted()
+cdef str VERSION_1_1 = sys.intern("1.1")
+cdef str EARLY_HINT = sys.intern("http.response.early_hint")
+cdef dict ASGI = {"version": sys.intern("3.0"), "spec_version": sys.intern("2.5")}
+cdef dict EXTENSIONS = {
+    sys.intern("http.response.pathsend"): NO_PARAMETERS,
+    sys.intern("http.response.zerocopysend"): NO_PARAMETERS,
+    EARLY_HINT: NO_PARAMETERS,
+}
+cdef dict MESSAGE = {"type": sys.intern("http.request"), "body": b"", "more_body": True}
 
 
 cdef class Service:
@@ -91,29 +111,27 @@ cdef class Service:
         self.limit_concurrency = config.limit_concurrency
         self.has_websockets = config.ws != "none"
         self.server_certificate = server_certificate(config)
-        self.root_path = config.root_path or None
+        root_path = config.root_path[:1] + config.root_path[1:]  # a str of this thread's own
+        self.root_path = root_path or None
         self.raw_root_path = quote(config.root_path).encode()
-        self.asgi = {"version": "3.0", "spec_version": "2.5"}
-        # The values are shared by all scopes.
-        self.extensions_1_0 = {
-            "http.response.pathsend": NO_PARAMETERS,
-            "http.response.zerocopysend": NO_PARAMETERS,
-        }
-        self.extensions_1_1 = {**self.extensions_1_0, "http.response.early_hint": NO_PARAMETERS}
-        self.part_message = {"type": "http.request", "body": b"", "more_body": True}
-        self.last_message = {**self.part_message, "more_body": False}
+        self.asgi = ASGI.copy()
+        self.extensions_1_1 = EXTENSIONS.copy()
+        self.extensions_1_0 = EXTENSIONS.copy()
+        del self.extensions_1_0[EARLY_HINT]  # RFC 9110 15.2: no 1xx in HTTP/1.0
+        self.part_message = MESSAGE.copy()
+        self.last_message = {**MESSAGE, "more_body": False}
         # Every key stands here, so that a request's copy is filled without growing.
         self.scopes = {}
         self.scope = {
             "type": "http",
             "asgi": self.asgi,
-            "http_version": "1.1",
+            "http_version": VERSION_1_1,
             "method": "GET",
             "scheme": "http",
             "path": config.root_path + "/",
             "raw_path": self.raw_root_path + b"/",
             "query_string": b"",
-            "root_path": config.root_path,
+            "root_path": root_path,
             "headers": None,
             "client": None,
             "server": None,

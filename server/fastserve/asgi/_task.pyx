@@ -46,11 +46,12 @@ What must hold, and where it is seen to:
 
 cimport cython
 from cpython.contextvars cimport PyContext_Copy, PyContext_Enter, PyContext_Exit
-from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 
+from httpparser._threads cimport set_immortal
+from fastserve.asgi._current cimport enter, leave
+
 import asyncio
-import sys
 from asyncio import CancelledError, current_task
 from collections.abc import Coroutine
 from types import CoroutineType, GetSetDescriptorType
@@ -100,10 +101,6 @@ cdef extern from *:
 cdef enum:
     MOST_SPARES = 64  # parked tasks of a loop; each has about 1 KB
 
-cdef object enter_task = asyncio.tasks._enter_task
-cdef object leave_task = asyncio.tasks._leave_task
-# What those two change, up to 3.13: the task that runs in each loop.
-cdef dict CURRENT_TASKS = asyncio.tasks._current_tasks if sys.version_info < (3, 14) else None
 cdef object Task = asyncio.Task
 # What `task._callbacks` finds at each look-up; asyncio's Task is in C nearly everywhere.
 cdef PyGetSetDef *CALLBACKS = NULL
@@ -334,7 +331,14 @@ cdef PyObject *step_of_iterator(PyObject *self) except? NULL:
 (<PyTypeObject *> Awaitable).tp_as_async.am_send = send_awaitable
 (<PyTypeObject *> Awaitable).tp_iternext = step_of_iterator
 
-DONE = ready(None)
+DONE = uncounted()
+
+
+cdef Awaitable uncounted():
+    """The one for all requests, in every thread."""
+    cdef Awaitable self = ready(None)
+    set_immortal(self)
+    return self
 
 
 cdef Awaitable ready(object value):
@@ -852,33 +856,6 @@ cdef PySendResult send_driver(
 
 (<PyTypeObject *> Driver).tp_as_async.am_send = send_driver
 Coroutine.register(Driver)
-
-
-cdef inline bint enter(object loop, object task) except -1:
-    """Make it the loop's current task; False if the loop runs another."""
-    if CURRENT_TASKS is not None:
-        if len(CURRENT_TASKS) and PyDict_GetItemWithError(CURRENT_TASKS, loop) != NULL:
-            return False
-        CURRENT_TASKS[loop] = task
-        return True
-    try:
-        enter_task(loop, task)
-    except RuntimeError:
-        return False
-    return True
-
-
-cdef inline int leave(object loop, object task) except -1:
-    """The loop runs no task now. Raises RuntimeError if it ran another than this."""
-    cdef object running
-    if CURRENT_TASKS is not None:
-        running = CURRENT_TASKS.pop(loop, None)  # one look-up: nearly always it is this task
-        if running is task:
-            return 0
-        if running is not None:
-            CURRENT_TASKS[loop] = running
-    leave_task(loop, task)
-    return 0
 
 
 cdef inline object callbacks_of(object task):
