@@ -7,17 +7,11 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    /* Up to 3.13 one dict has the current tasks of all loops; without the GIL it has a lock. */
-    #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x030E0000
-    #define FASTSERVE_LOCKS_TASKS 1
-    #define FASTSERVE_EACH_THREAD __thread
-    #else
-    #define FASTSERVE_LOCKS_TASKS 0
-    #define FASTSERVE_EACH_THREAD
-    #endif
+    /* Up to 3.13 one dict has the current tasks of all loops. */
+    #define FASTSERVE_TASKS_IN_DICT (PY_VERSION_HEX < 0x030E0000)
     typedef struct { PyObject *task, *loop; } fastserve_unshown;
     """
-    int LOCKS_TASKS "FASTSERVE_LOCKS_TASKS"
+    int TASKS_IN_DICT "FASTSERVE_TASKS_IN_DICT"
     # A task that runs in this thread, and that nobody has looked for yet.
     ctypedef struct Unshown "fastserve_unshown":
         PyObject *task  # borrowed from who has entered it, until leave(); NULL: there is none
@@ -39,12 +33,12 @@ cdef inline bint enter(object loop, object task) except -1:
     cdef Unshown *own
     cdef PyObject *tasks = <PyObject *> CURRENT_TASKS
     if CURRENT_TASKS is not None:
-        if LOCKS_TASKS:
+        if TASKS_IN_DICT:
             show()
         # More than what it always has, see the module.
-        if PyDict_Size(tasks) > LOCKS_TASKS and PyDict_GetItemWithError(tasks, loop) != NULL:
+        if PyDict_Size(tasks) > TASKS_IN_DICT and PyDict_GetItemWithError(tasks, loop) != NULL:
             return False
-        if LOCKS_TASKS and isinstance(loop, ShowsTask):
+        if TASKS_IN_DICT and isinstance(loop, ShowsTask):
             own = unshown()
             own.task = <PyObject *> task
             own.loop = <PyObject *> loop
@@ -62,7 +56,7 @@ cdef inline int leave(object loop, object task) except -1:
     """The loop runs no task now. Raises RuntimeError if it ran another than this."""
     cdef Unshown *own
     cdef object running
-    if LOCKS_TASKS:
+    if TASKS_IN_DICT:
         own = unshown()
         if own.task == <PyObject *> task:
             own.task = NULL
