@@ -42,6 +42,7 @@ cdef class TLSTransport(DirectTransport):
     cdef bytes decrypt(self, bint *ended)
     cdef size_t read_records(self, char *to, size_t room, bint *ended) except? 0
     cdef int end_input(self) except -1
+    cdef int take_over(self, bytes data) except -1
     cdef int encrypt(self, const char *at, Py_ssize_t length) except -1
     cdef int flush(self) except -1
     cdef int encrypt_pieces(self, bytes data, Py_ssize_t at) except -1

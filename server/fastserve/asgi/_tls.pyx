@@ -473,13 +473,10 @@ cdef class TLSTransport(DirectTransport):
         return self.check_full() if self.congested else 0
 
     cdef int put_bytes(self, bytes data) except -1:
-        if self.closing or self.eof or PyBytes_GET_SIZE(data) == 0:
+        if self.closing or self.eof:
             return 0
-        if self.congested or self.backlog is not None:
-            self.keep(data)
-        else:
-            self.encrypt_pieces(data, 0)
-            self.flush()
+        self.take_over(data)
+        self.flush()
         return self.check_full() if self.congested else 0
 
     cdef int put_parts(self, list parts) except -1:
@@ -488,14 +485,17 @@ cdef class TLSTransport(DirectTransport):
         if self.closing or self.eof:
             return 0
         for data in parts:
-            if PyBytes_GET_SIZE(data) == 0:
-                continue
-            if self.congested or self.backlog is not None:
-                self.keep(data)
-            else:
-                self.encrypt_pieces(data, 0)
+            self.take_over(data)
         self.flush()
         return self.check_full() if self.congested else 0
+
+    cdef int take_over(self, bytes data) except -1:
+        """Encrypt it, or keep it behind what waits; the caller sends."""
+        if PyBytes_GET_SIZE(data) == 0:
+            return 0
+        if self.congested or self.backlog is not None:
+            return self.keep(data)
+        return self.encrypt_pieces(data, 0)
 
     cdef int encrypt(self, const char *at, Py_ssize_t length) except -1:
         if length == 0 or self.error is not None:
