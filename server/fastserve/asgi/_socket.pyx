@@ -24,6 +24,7 @@ from libc.stdint cimport int64_t, uint32_t
 from fastserve.asgi._files cimport File
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
+import contextlib
 import os
 import socket
 from collections import deque
@@ -260,7 +261,8 @@ cdef class SocketTransport(DirectTransport):
     def begin(self):
         """Raises OSError."""
         if self.sock.family in NO_DELAY:
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # the client has gone: macOS
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.poller.transports.add(self)
         try:
             self.protocol.connection_made(self)
