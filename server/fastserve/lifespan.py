@@ -61,7 +61,12 @@ class Lifespan:
             raise LifespanError(f"the application failed to start{reason(reply)}")
 
     async def shutdown(self) -> None:
-        """Ask the app to shut down and wait until it has. Raises LifespanError."""
+        """Ask the app to shut down and wait until it has; one that has not started is cancelled.
+
+        Raises LifespanError.
+        """
+        if self._phase is Phase.STARTING:
+            await self.close()
         if self._task is None or self._phase is not Phase.RUNNING:
             return
         self._phase = Phase.STOPPING

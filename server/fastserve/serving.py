@@ -81,10 +81,11 @@ class Serving:
         """Start the app; false if told to stop meanwhile. Raises LifespanError."""
         lifespan = Lifespan(self._app, self._config.lifespan)
         self._undo.push_async_callback(lifespan.close)
+        # An app that has started is shut down, even if it was told to stop just then.
+        self._undo.push_async_callback(self._shut_down, lifespan)
         if not await first(lifespan.startup(), self._stop):
             return False
         self.state = lifespan.state
-        self._undo.push_async_callback(self._shut_down, lifespan)
         return True
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from gil import FREE_THREADED
 from serving import WAIT
 
 from examples.pipeline.client import Transfer
@@ -352,7 +353,8 @@ def test_memory_does_not_grow_with_the_input(serve, content):
     before = memory(command.process.pid)
     response = command.client.post("/transform?to=file", content=gzip.compress(content, 1))
     assert response.json()["decoded"] == len(content)
-    assert memory(command.process.pid) - before < 20 << 20
+    allowed = 40 if FREE_THREADED else 20  # its allocator uses a freed block again much later
+    assert memory(command.process.pid) - before < allowed << 20
 
 
 def pool_of(command):

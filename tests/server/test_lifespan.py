@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from fastserve import Config, Server
 from fastserve.errors import LifespanError
 from fastserve.lifespan import Lifespan
 
@@ -206,3 +207,23 @@ def test_close_cancels_what_hangs(moment):
 
     asyncio.run(main())
     assert cancelled == [moment]
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_an_app_that_starts_while_the_server_is_told_to_stop_is_shut_down(turns):
+    told = []
+
+    async def app(scope, receive, send):
+        told.append(await receive())
+        server.request_stop()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await send(STARTED)
+        told.append(STARTED)
+        told.append(await receive())
+        await send(STOPPED)
+
+    server = Server(Config(app, port=0, lifespan="on"))
+    server.run()
+    assert told in ([STARTUP], [STARTUP, STARTED, SHUTDOWN])
+    assert turns or len(told) == 3
