@@ -13,7 +13,7 @@ logger = logging.getLogger("fastserve")
 
 # What calls of the app have to end once they are told (http.disconnect), before they are cancelled
 WARN_SECONDS = 5.0
-# Turns of the loop from accept() to connection_made(): until then the service has no connection.
+# Turns of the loop after which those who were accepted last, and reset, are forgotten.
 ACCEPT_TURNS = 5
 HANDSHAKE_SECONDS = 1.0  # what TLS handshakes in progress have at a stop
 QUIET_SECONDS = 1.0  # a stop that takes no longer needs no explanation

@@ -35,7 +35,19 @@ RETRY_SECONDS = 0.1
 LOG_SECONDS = 60.0  # a server at its limit pauses often, and says so this often
 CLOSE_NOTIFY_SECONDS = 1.0  # what a TLS client has, at a stop, to answer the end of the session
 ACCEPTS_PER_TURN = 4  # few, so that workers share new clients evenly
-NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+# What accept(2) tells of a client, not of the server: the next may be accepted.
+CLIENTS = {
+    errno.ECONNABORTED,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.ENOPROTOOPT,
+    errno.EOPNOTSUPP,
+    errno.EPERM,
+    errno.EPROTO,
+    errno.ETIMEDOUT,
+}
 
 
 class Listener:
@@ -66,13 +78,13 @@ class Listener:
         self._relays = Proxies(config.forwarded_allow_ips) if config.proxy_protocol else None
         self._loop = asyncio.get_running_loop()
         self._transports = Transports(config, self._loop)
-        self._reading: list[socket.socket] = []
+        self._reading: list[tuple[socket.socket, bool]] = []  # and whether it is for TLS
         self._making: set[asyncio.Task[Any]] = set()  # connections: PROXY header, TLS handshake
         self._uncounted = 0  # accepted since descriptors were counted
         self._closed = False
         self._watch: asyncio.TimerHandle | None = None
         self._resuming: asyncio.Task[None] | None = None
-        self._say_after = self._say_refused_after = 0.0
+        self._say_after = self._say_refused_after = self._say_failed_after = 0.0
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._soft = soft if soft > 0 else sys.maxsize  # RLIM_INFINITY is -1
         self._spare = min(SPARE_DESCRIPTORS, self._soft // 4)
@@ -99,10 +111,12 @@ class Listener:
         sock.listen(self._backlog)
         secure = uses_tls(sock, self.context is not None)
         self._loop.add_reader(sock.fileno(), self._accept_some, sock, secure)
-        self._reading.append(sock)
+        self._reading.append((sock, secure))
 
     def close(self) -> None:
-        """Accept nobody any more."""
+        """Accept those who wait already, and nobody any more."""
+        for sock, secure in self._reading:
+            self._accept_some(sock, secure, self._backlog)
         self._closed = True
         if self._watch is not None:
             self._watch.cancel()
@@ -121,23 +135,23 @@ class Listener:
             await asyncio.sleep(0)  # they are forgotten a turn later
 
     def _stop_accepting(self) -> None:
-        for sock in self._reading:
+        for sock, _ in self._reading:
             self._loop.remove_reader(sock.fileno())
         self._reading = []
 
-    def _accept_some(self, sock: socket.socket, secure: bool) -> None:
+    def _accept_some(self, sock: socket.socket, secure: bool, most: int = ACCEPTS_PER_TURN) -> None:
         """The socket has clients waiting."""
-        for _ in range(ACCEPTS_PER_TURN):
+        for _ in range(most):
             if self.paused or self._closed:
                 return
             try:
                 client, _ = sock.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                if error.errno not in NO_DESCRIPTORS:
-                    raise
-                self._pause("no file descriptor is free (%s)", error.strerror)
+                if error.errno in CLIENTS:
+                    continue
+                self._pause("no client can be accepted (%s)", error.strerror)
                 return
             client.setblocking(False)
             if secure or self._relays is not None:
@@ -145,7 +159,10 @@ class Listener:
                 self._making.add(task)
                 task.add_done_callback(self._making.discard)
             else:
-                self._transports.make_plain(self._service.connection, client)
+                try:
+                    self._transports.make_plain(self._service.connection, client)
+                except OSError as error:
+                    self._say_failed(error)
             self._check_room()
 
     async def _make(self, client: socket.socket, secure: bool) -> None:
@@ -177,6 +194,14 @@ class Listener:
                 logger.debug("A connection failed: its first bytes did not come in time")
             except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
                 logger.debug("A connection failed before its first request: %s", error)
+
+    def _say_failed(self, error: OSError) -> None:
+        """The system's limit of what epoll may watch, for example."""
+        level = logging.DEBUG
+        if time.monotonic() >= self._say_failed_after:
+            self._say_failed_after = time.monotonic() + LOG_SECONDS
+            level = logging.WARNING
+        logger.log(level, "A client could not be served: %s", error)
 
     def _say_refused(self, error: Exception) -> None:
         """A scanner may cause it for ever; a wrong setting causes it for all clients."""

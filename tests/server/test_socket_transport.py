@@ -470,6 +470,69 @@ def test_an_app_may_run_a_nested_loop(loop, poller, connect):
     assert sum(protocol.calls == ["lost"] for protocol, _ in protocols) == 4
 
 
+def test_a_nested_loop_serves_the_others(loop, connect):
+    """As nest_asyncio does: run the loop's callbacks within one of them."""
+    if not isinstance(loop, asyncio.SelectorEventLoop):
+        pytest.skip("uvloop cannot run within itself")
+
+    def nest(protocol):
+        protocol.on_data = None
+        second.sendall(b"b")
+        for _ in range(3):
+            loop._run_once()
+        seen.append(bytes(other.received))
+
+    seen = []
+    _, first = connect(on_data=nest)
+    other, second = connect()
+    first.sendall(b"a")
+    until(loop, lambda: seen)
+    assert seen == [b"b"]
+
+
+def test_a_descriptor_that_was_closed_by_the_app(loop, poller, connect, over):
+    """The connection is lost all the same, and the next that has the number is not."""
+    if poller.epoll < 0:
+        pytest.skip("libuv itself aborts the process")
+    protocol, _ = connect()
+    number = protocol.transport.get_extra_info("socket").fileno()
+    kept = os.dup(number)  # so that epoll knows of it
+    client, sock = pair(over)
+    after = Protocol()
+
+    async def confuse():
+        os.dup2(sock.detach(), number)
+        new = socket.socket(fileno=number)
+        new.setblocking(False)
+        SocketTransport(poller, new, after).begin()
+        protocol.transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert (protocol.calls, after.calls) == (["lost"], [])
+        after.transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    loop.run_until_complete(confuse())
+    assert after.calls == ["lost"]
+    os.close(kept)
+    client.close()
+
+
+def test_small_pieces_that_wait_are_charged_what_they_cost(loop, connect):
+    protocol, client = connect()
+    transport = protocol.transport
+    transport.set_write_buffer_limits(high=8_000_000)
+    transport.write(bytes(8_000_000))
+    before = transport.get_write_buffer_size()
+    transport.set_write_buffer_limits(high=before + 65536)
+    while not protocol.calls:
+        transport.write(b"a")
+    assert transport.get_write_buffer_size() - before < 1100
+    transport.write(b"")
+    read(loop, client, 8_000_000)
+
+
 def test_more_are_served_than_one_call_of_epoll_tells(loop, connect, over):
     protocols = [connect() for _ in range(MOST_EVENTS * 2 + 5)]
     for _, client in protocols:

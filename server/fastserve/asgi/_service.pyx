@@ -189,9 +189,15 @@ cdef class Service:
         self.now = now
         self.timer = self.loop.call_later(SWEEP_SECONDS, self.sweep)
         for connection in tuple(self.connections):
-            connection.sweep()
+            try:
+                connection.sweep()
+            except Exception as error:
+                self.report(connection, error)
         for session in tuple(self.websockets):
-            session.sweep(self.now)
+            try:
+                session.sweep(self.now)
+            except Exception as error:
+                self.report(session, error)
         REPEATS.tell()
 
     def drain(self):
@@ -217,8 +223,17 @@ cdef class Service:
     def abort(self):
         """Close everything now and cancel the app's calls."""
         for peer in (*self.connections, *self.websockets):
-            peer.abort()
+            try:
+                peer.abort()
+            except Exception as error:
+                self.report(peer, error)
         self.runner.cancel()
+
+    def report(self, peer, error):
+        """One failed where all are gone through: the others are not to suffer."""
+        self.loop.call_exception_handler(
+            {"message": "a connection failed", "exception": error, "protocol": peer}
+        )
 
     def stop(self):
         """End the timer and the parked task."""

@@ -1,3 +1,4 @@
+from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 
 from fastserve.asgi._transport cimport DirectTransport
@@ -7,11 +8,15 @@ cdef class Poller:
     cdef object loop  # owned
     cdef readonly int epoll  # -1: the loop watches each socket by itself
     cdef char *buffer  # owned: where all its sockets read to, one after the other
+    cdef PyObject **by_fd  # owned; borrowed are those that are watched: they are in `transports`
+    cdef int room  # of it
     cdef readonly set transports  # owned: those whose connection is not lost
     cdef bint closing  # when the last of them is lost
 
     cdef int watch(self, SocketTransport transport, uint32_t events) except -1
+    cdef int watch_first(self, SocketTransport transport, uint32_t events) except -1
     cdef int tell_loop(self, SocketTransport transport, uint32_t events) except -1
+    cdef int serve_ready(self) except -1
     cdef int handle(self, SocketTransport transport, uint32_t events) except -1
     cdef int forget(self, SocketTransport transport) except -1
     cdef int release(self) except -1
@@ -41,6 +46,7 @@ cdef class SocketTransport(DirectTransport):
     cdef int read(self) except -1
     cdef int read_much(self) except -1
     cdef int read_nothing(self, Py_ssize_t count, int error) except -1
+    cdef uint32_t wanted(self) noexcept
     cdef int watch(self) except -1
     cdef Py_ssize_t send_some(self, const char *at, size_t length) except -1
     cdef Py_ssize_t sent_nothing(self, int error) except -1
@@ -48,6 +54,7 @@ cdef class SocketTransport(DirectTransport):
     cdef int keep(self, bytes data, Py_ssize_t at) except -1
     cdef int send_backlog(self) except -1
     cdef int drop_sent(self, Py_ssize_t sent) except -1
+    cdef Py_ssize_t cost(self) except -1
     cdef int check_full(self) except -1
     cdef int shut(self) except -1
     cdef int fail(self, object error) except -1

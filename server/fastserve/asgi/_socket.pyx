@@ -15,11 +15,13 @@ within a turn costs no system call.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.contextvars cimport PyContext_Enter, PyContext_Exit
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_XDECREF, Py_XINCREF
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport memset
 
 from fastserve.asgi._files cimport File
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
@@ -34,6 +36,10 @@ __all__ = ("HAS_EPOLL", "Poller", "SocketTransport")
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *, Py_ssize_t) except NULL
     int _PyBytes_Resize(PyObject **, Py_ssize_t) except -1
+
+    ctypedef struct PyThreadState:
+        PyObject *context
+    PyThreadState *PyThreadState_Get() noexcept
 
 cdef extern from *:
     """
@@ -53,7 +59,7 @@ cdef extern from *:
     #define EPOLL_CTL_ADD 1
     #define EPOLL_CTL_DEL 2
     #define EPOLL_CTL_MOD 3
-    typedef union epoll_data { void *ptr; } epoll_data_t;
+    typedef union epoll_data { int fd; } epoll_data_t;
     struct epoll_event { unsigned events; epoll_data_t data; };
     #define epoll_create1(flags) (-1)
     #define EPOLL_CLOEXEC 0
@@ -66,12 +72,12 @@ cdef extern from *:
     #ifndef MSG_NOSIGNAL
     #define MSG_NOSIGNAL 0  /* macOS: Python ignores SIGPIPE */
     #endif
-    static int watch_fd(int epoll, int operation, int fd, unsigned events, void *pointer)
+    static int watch_fd(int epoll, int operation, int fd, unsigned events)
     {
         struct epoll_event event;
         memset(&event, 0, sizeof event);
         event.events = events;
-        event.data.ptr = pointer;
+        event.data.fd = fd;
         return epoll_ctl(epoll, operation, fd, &event);
     }
     static Py_ssize_t send_parts(int fd, struct iovec *parts, size_t count, int flags)
@@ -88,7 +94,7 @@ cdef extern from *:
         EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD
         MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL
     union epoll_data_t:
-        void *ptr
+        int fd
     struct epoll_event:
         uint32_t events
         epoll_data_t data
@@ -97,7 +103,7 @@ cdef extern from *:
         size_t iov_len
     int epoll_create1(int flags) noexcept
     int epoll_wait(int epoll, epoll_event *events, int most, int timeout) noexcept
-    int watch_fd(int epoll, int operation, int fd, unsigned events, void *pointer) noexcept
+    int watch_fd(int epoll, int operation, int fd, unsigned events) noexcept
     Py_ssize_t recv(int fd, void *to, size_t most, int flags) noexcept
     Py_ssize_t send(int fd, const void *at, size_t length, int flags) noexcept
     Py_ssize_t send_parts(int fd, iovec *parts, size_t count, int flags) noexcept
@@ -112,6 +118,7 @@ cdef enum:
     MAX_PARTS = 16  # of what waits, in one call
     MOST_OF_A_FILE = 1 << 20  # bytes for one call, so that other connections have their turn
     DEFAULT_HIGH = 65536
+    PIECE = 64  # bytes of memory for each object that waits, besides its own
     FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL
 
 HAS_EPOLL = bool(FASTSERVE_EPOLL)
@@ -144,28 +151,51 @@ cdef class Poller:
         if self.epoll >= 0:
             close(self.epoll)
         PyMem_Free(self.buffer)
+        PyMem_Free(self.by_fd)
 
     def poll(self):
-        """Something is ready: read and write what is."""
+        """Something is ready: read and write what is.
+
+        asyncio calls this in a context that cannot be entered twice. An app may run a nested loop,
+        which has to: so it is left meanwhile.
+        """
+        cdef PyObject *context = PyThreadState_Get().context
+        entered = None if context == NULL else <object> context
+        if entered is not None:
+            try:
+                PyContext_Exit(entered)
+            except RuntimeError:  # it is the thread's own
+                entered = None
+        try:
+            self.serve_ready()
+        finally:
+            if entered is not None:
+                PyContext_Enter(entered)
+
+    cdef int serve_ready(self) except -1:
         cdef epoll_event events[MOST_EVENTS]
+        cdef PyObject *ready[MOST_EVENTS]
         cdef int count, index
         if self.epoll < 0:
-            return
+            return 0
         count = epoll_wait(self.epoll, events, MOST_EVENTS, 0)
         # One may close another, or an app run a nested loop: keep them until it is their turn.
         for index in range(count):
-            Py_INCREF(<object> events[index].data.ptr)
+            ready[index] = self.by_fd[events[index].data.fd]
+            Py_XINCREF(ready[index])
         index = 0
         try:
             while index < count:
-                transport = <SocketTransport> events[index].data.ptr
-                Py_DECREF(transport)
                 index += 1
-                self.handle(transport, events[index - 1].events)
+                if ready[index - 1] != NULL:  # else an app has closed a descriptor that is ours
+                    transport = <SocketTransport> ready[index - 1]
+                    Py_DECREF(transport)
+                    self.handle(transport, events[index - 1].events)
         finally:
             while index < count:
-                Py_DECREF(<object> events[index].data.ptr)
+                Py_XDECREF(ready[index])
                 index += 1
+        return 0
 
     cdef int handle(self, SocketTransport transport, uint32_t events) except -1:
         """SystemExit and KeyboardInterrupt are the loop's affair; the rest ends the connection."""
@@ -184,20 +214,40 @@ cdef class Poller:
         return 0
 
     cdef int watch(self, SocketTransport transport, uint32_t events) except -1:
-        """Wait for these events of its socket, and no others."""
-        cdef int operation = EPOLL_CTL_MOD
+        """Wait for these events of its socket, and no others. Raises OSError.
+
+        An app may have closed its descriptor, and another transport may have the number by now.
+        """
+        cdef int fd = transport.fd
         if events == transport.watched:
             return 0
         if self.epoll < 0:
             self.tell_loop(transport, events)
-        else:
-            if transport.watched == 0:
-                operation = EPOLL_CTL_ADD
-            elif events == 0:
-                operation = EPOLL_CTL_DEL
-            if watch_fd(self.epoll, operation, transport.fd, events, <void *> transport) < 0:
+        elif transport.watched == 0:
+            self.watch_first(transport, events)
+        elif self.by_fd[fd] == <PyObject *> transport:
+            if events == 0:
+                self.by_fd[fd] = NULL
+                watch_fd(self.epoll, EPOLL_CTL_DEL, fd, 0)
+            elif watch_fd(self.epoll, EPOLL_CTL_MOD, fd, events) < 0:
                 raise os_error(errno)
         transport.watched = events
+        return 0
+
+    cdef int watch_first(self, SocketTransport transport, uint32_t events) except -1:
+        cdef int fd = transport.fd, room = self.room
+        cdef PyObject **grown
+        if fd >= room:
+            room = max(2 * room, fd + 1, 64)
+            grown = <PyObject **> PyMem_Realloc(self.by_fd, room * sizeof(PyObject *))
+            if grown == NULL:
+                raise MemoryError
+            memset(grown + self.room, 0, (room - self.room) * sizeof(PyObject *))
+            self.by_fd = grown
+            self.room = room
+        if watch_fd(self.epoll, EPOLL_CTL_ADD, fd, events) < 0:
+            raise os_error(errno)
+        self.by_fd[fd] = <PyObject *> transport
         return 0
 
     cdef int tell_loop(self, SocketTransport transport, uint32_t events) except -1:
@@ -260,13 +310,13 @@ cdef class SocketTransport(DirectTransport):
 
     def begin(self):
         """Raises OSError."""
-        if self.sock.family in NO_DELAY:
-            with contextlib.suppress(OSError):  # the client has gone: macOS
-                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.poller.transports.add(self)
         try:
+            self.poller.transports.add(self)
+            if self.sock.family in NO_DELAY:
+                with contextlib.suppress(OSError):  # the client has gone: macOS
+                    self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.protocol.connection_made(self)
-            self.watch()
+            self.poller.watch(self, self.wanted())
         except BaseException:
             self.abort()
             raise
@@ -321,13 +371,22 @@ cdef class SocketTransport(DirectTransport):
             self.close()
         return self.watch()
 
-    cdef int watch(self) except -1:
+    cdef uint32_t wanted(self) noexcept:
+        """The events that somebody waits for."""
         cdef uint32_t events = 0
         if not (self.paused or self.closing or self.eof_read):
             events |= EPOLLIN
         if self.backlog is not None:
             events |= EPOLLOUT
-        return self.poller.watch(self, events)
+        return events
+
+    cdef int watch(self) except -1:
+        """A socket that cannot be watched is lost."""
+        try:
+            self.poller.watch(self, self.wanted())
+        except OSError as error:
+            self.fail(error)
+        return 0
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -406,23 +465,21 @@ cdef class SocketTransport(DirectTransport):
         return sent
 
     cdef int keep(self, bytes data, Py_ssize_t at) except -1:
-        """The rest of it, from `at` on, until the socket takes more."""
-        if self.backlog is None:
+        """The rest of it, from `at` on, until the socket takes more: 0, where others wait before."""
+        cdef bint first = self.backlog is None
+        if first:
             self.backlog = deque()
             self.backlog_at = at
-            self.backlog.append(data)
-            self.watch()
-        elif at:
-            raise AssertionError("what was begun is the first")
-        else:
-            self.backlog.append(data)
+        self.backlog.append(data)
         self.backlog_size += PyBytes_GET_SIZE(data) - at
+        if first:
+            self.watch()
         return self.check_full()
 
     cdef int send_backlog(self) except -1:
         """What waits, as far as the socket takes it."""
         self.drop_sent(self.send_first(self.backlog))
-        if self.full and self.backlog_size <= self.low and not self.closing:
+        if self.full and self.cost() <= self.low and not self.closing:
             self.full = False
             self.protocol.resume_writing()
         if self.backlog is None:
@@ -448,8 +505,12 @@ cdef class SocketTransport(DirectTransport):
             self.backlog = None
         return 0
 
+    cdef Py_ssize_t cost(self) except -1:
+        """What the backlog takes: many small pieces take more than their bytes."""
+        return 0 if self.backlog is None else self.backlog_size + PIECE * len(self.backlog)
+
     cdef int check_full(self) except -1:
-        if not self.full and not self.closing and self.backlog_size > self.high:
+        if not self.full and not self.closing and self.cost() > self.high:
             self.full = True
             self.protocol.pause_writing()
         return 0
@@ -469,15 +530,18 @@ cdef class SocketTransport(DirectTransport):
         self.backlog = None
         self.backlog_size = self.backlog_at = 0
         self.closing = True
-        if self.fd >= 0:
-            self.watch()
-        return self.plan_end(error)
+        try:
+            if self.fd >= 0:
+                self.poller.watch(self, 0)
+        finally:
+            self.plan_end(error)
+        return 0
 
     cdef int plan_end(self, object error) except -1:
         """Tell the protocol, which may be in the middle of something, in the next turn."""
         if not self.ending:
-            self.ending = True
             self.poller.loop.call_soon(self.end, error)
+            self.ending = True
         return 0
 
     def end(self, error):
@@ -487,10 +551,14 @@ cdef class SocketTransport(DirectTransport):
         finally:
             self.protocol = self.deliver = self.above = None
             self.fd = -1
-            self.sock.close()
             self.poller.forget(self)
+            with contextlib.suppress(OSError):  # an app has closed its descriptor
+                self.sock.close()
 
     # -- asyncio.Transport ---------------------------------------------------------------------
+
+    def __repr__(self):
+        return f"<SocketTransport of {self.get_extra_info('peername') or self.sock}>"
 
     def write(self, data):
         self.put_bytes(as_bytes(data))

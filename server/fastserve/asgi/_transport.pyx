@@ -46,8 +46,11 @@ cdef int write_output(object transport, DirectTransport direct, Output output) e
     """Write what is in the output, and empty it."""
     cdef bytes data
     if direct is not None:
-        direct.put(output.data, output.length)
-        return output.clear()
+        try:
+            direct.put(output.data, output.length)
+        finally:
+            output.clear()
+        return 0
     data = PyBytes_FromStringAndSize(output.data, output.length)
     output.clear()
     transport.write(data)

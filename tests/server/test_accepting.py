@@ -1,0 +1,85 @@
+"""Accepting clients: errors, and those who wait when the server stops."""
+
+import contextlib
+import errno
+import os
+import socket
+import threading
+
+import pytest
+from live import Live
+from serving import one_loop
+from wire import WAIT
+
+from fastserve.sockets import ListeningSocket
+
+GET = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n"
+OK = {"type": "http.response.start", "status": 200, "headers": []}
+
+
+async def answer(send):
+    await send(OK)
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def start(request):
+    """`start(app)`: a server for one test."""
+    with contextlib.ExitStack() as undo:
+
+        def make(app):
+            server = Live(app, lifespan="off", loop=request.param)
+            undo.callback(server.stop)
+            return server
+
+        yield make
+
+
+@one_loop
+@pytest.mark.parametrize(
+    "number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EPROTO, errno.EPERM]
+)
+def test_an_error_of_accept_keeps_no_loop_busy(start, monkeypatch, number):
+    """What is a client's affair costs nobody else anything; after all else accepting pauses."""
+
+    async def app(scope, receive, send):
+        await answer(send)
+
+    def accept(sock):
+        calls.append(number)
+        if len(calls) <= 3:
+            raise OSError(number, os.strerror(number))
+        return socket.socket.accept(sock)
+
+    calls = []
+    server = start(app)
+    monkeypatch.setattr(ListeningSocket, "accept", accept, raising=False)
+    with server.connect() as client:
+        client.send(GET % b"/")
+        assert client.response().body == b"hello"
+    assert len(calls) < 10
+
+
+@one_loop
+def test_those_who_wait_when_the_server_stops_are_answered(start):
+    """They have connected, and the loop was too busy to accept them."""
+    busy, go_on = threading.Event(), threading.Event()
+
+    async def app(scope, receive, send):
+        if scope["path"] == "/busy":
+            busy.set()
+            go_on.wait(WAIT)
+        await answer(send)
+
+    server = start(app)
+    with contextlib.ExitStack() as undo:
+        first = undo.enter_context(server.connect())
+        first.send(GET % b"/busy")
+        assert busy.wait(WAIT)
+        clients = [undo.enter_context(server.connect()) for _ in range(40)]
+        for client in clients:
+            client.send(GET % b"/")
+        server.server.request_stop()
+        go_on.set()
+        for client in (first, *clients):
+            assert client.response().body == b"hello"
