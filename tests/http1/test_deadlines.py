@@ -350,6 +350,37 @@ def test_the_app_of_a_later_request_is_told_at_once(serve, loop):
     assert told == [b"hi"]
 
 
+@pytest.mark.parametrize("warned", ["before the request", "within its body"])
+def test_the_body_of_a_request_that_arrives_at_a_stop_is_whole(serve, loop, warned):
+    """The app is told that the server stops when it has had the request, not instead."""
+
+    async def app(scope, receive, send):
+        while (message := await receive())["type"] == "http.request":
+            told.append(message["body"])
+        await send(start())
+        await send(body(b"bye"))
+
+    def stop():
+        served.service.drain()
+        served.service.warn()
+        loop.settle()
+
+    told = []
+    served = serve(app, **OPTIONS)
+    reader = client_of(served.connect())
+    if warned == "before the request":
+        stop()
+    for piece in (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n", b"ab", b"cd"):
+        reader.send(piece)
+        loop.settle()
+    if warned == "within its body":
+        stop()
+    assert told == [b"ab", b"cd"]
+    reader.send(b"ef")
+    assert reader.response().body == b"bye"
+    assert told == [b"ab", b"cd", b"ef"]
+
+
 def test_stopping_waits_a_moment_for_a_first_request(serve, loop):
     served = serve(hello, **OPTIONS)
     first, second = served.connect(), served.connect()

@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 import time
+from functools import partial
 
 import httpx
 import pytest
@@ -270,12 +271,16 @@ def replaced(command, count=2):
         command.expect(r"Worker \d+ is ready")
 
 
+def has_exits(count, samples):
+    return samples["worker_exits_total", "asked"] == count
+
+
 def test_what_workers_counted_outlives_them(pair):
     side = side_of(pair)
     port = pair.port()
     done = 0
     cpu = 0.0
-    for round in range(1, 3):
+    for exits in (2, 4):
         for _ in range(20):
             assert get(port) == (200, "hello")
             done += 1
@@ -286,8 +291,7 @@ def test_what_workers_counted_outlives_them(pair):
         pair.signal(signal.SIGHUP)
         pair.expect("Replacing the workers")
         replaced(pair)
-        asked = 2 * round
-        samples = until(side, lambda samples: samples["worker_exits_total", "asked"] == asked)
+        samples = until(side, partial(has_exits, exits))
     assert samples["requests_total", "GET", "2xx"] == samples["connections_total", "no"] == done
     assert samples["workers", "ready"] == 2
     numbers = {int(key[1]) for key in samples if key[0] == "worker_pid"}

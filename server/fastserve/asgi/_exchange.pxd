@@ -79,6 +79,7 @@ cdef class Exchange(Job):
     cdef bint ended  # the whole request has arrived
     cdef bint delivered  # the app has received its end
     cdef bint disconnected  # the app is to be told so
+    cdef bint warned  # the same, once it has had the whole request: the server stops soon
     cdef int telling  # who waited in `receive` was woken: so many sends of other tasks may pass
     cdef void *told  # borrowed, to compare alone: the task that `receive` has told
     cdef bint continue_wanted  # the client waits for 100 (Continue)
@@ -99,6 +100,8 @@ cdef class Exchange(Job):
     cdef int add_body(self, const char *at, size_t length) except -1
     cdef int end_body(self) except -1
     cdef int disconnect(self) except -1
+    cdef int warn(self) except -1
+    cdef bint says_gone(self) noexcept
     cdef object receive(self)
     cdef object send(self, object message)
     cdef bint has_message(self) noexcept

@@ -154,7 +154,7 @@ cdef class Receive(Awaitable):
         if exchange.phase != COMPLETE and exchange.has_message():
             self.value = exchange.next_message()
             return None
-        if exchange.phase == COMPLETE or exchange.disconnected:
+        if exchange.phase == COMPLETE or exchange.says_gone():
             if exchange.telling:
                 task = current_task()
                 exchange.told = <void *> task
@@ -241,7 +241,7 @@ cdef class Exchange(Job):
             received.value = self.next_message()
             received.done = True
             return received
-        if self.disconnected:
+        if self.says_gone():
             return ready({"type": "http.disconnect"})
         waiting = Receive.__new__(Receive)
         waiting.exchange = self
@@ -304,6 +304,14 @@ cdef class Exchange(Job):
         if self.receivers is not None and self.receivers.first is not None:
             self.telling = LATE_SENDS
         return self.wake()
+
+    cdef int warn(self) except -1:
+        """The server stops soon: `receive` says that the client goes, after the whole request."""
+        self.warned = True
+        return self.wake()
+
+    cdef inline bint says_gone(self) noexcept:
+        return self.disconnected or self.warned and self.ended
 
     cdef int wake(self) except -1:
         return 0 if self.receivers is None else self.receivers.wake_all()
@@ -497,8 +505,7 @@ cdef class Exchange(Job):
         """Call the app, which runs until it waits for something."""
         cdef Exchange kept = self  # no-cython-lint: the channel may let go of it meanwhile
         self.called = True
-        if self.channel.service.warned and not self.is_websocket:
-            self.disconnected = True
+        self.warned = self.channel.service.warned and not self.is_websocket
         self.channel.service.enter()
         return self.channel.service.runner.run(self)
 
@@ -543,7 +550,7 @@ cdef class Exchange(Job):
                 self.log_failure(error)
             record(self, CLIENT_LEFT)
             return self.complete()
-        if error is None and not self.disconnected:
+        if error is None and not self.says_gone():
             error = RuntimeError("the app returned before its response was complete")
         elif error is None and not channel.service.draining:  # else it was told to end, at a stop
             record(self, CLIENT_LEFT)

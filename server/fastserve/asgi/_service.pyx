@@ -214,7 +214,7 @@ cdef class Service:
     def warn(self):
         """Tell the apps that still answer, and those of requests that come after this.
 
-        `receive` gives http.disconnect, `send` goes on.
+        `receive` gives http.disconnect after the whole request, `send` goes on.
         """
         self.warned = True
         for connection in tuple(self.connections):

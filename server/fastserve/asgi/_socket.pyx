@@ -465,7 +465,7 @@ cdef class SocketTransport(DirectTransport):
         return sent
 
     cdef int keep(self, bytes data, Py_ssize_t at) except -1:
-        """The rest of it, from `at` on, until the socket takes more: 0, where others wait before."""
+        """The rest of it, from `at` on, until the socket takes more; `at` is 0 behind others."""
         cdef bint first = self.backlog is None
         if first:
             self.backlog = deque()

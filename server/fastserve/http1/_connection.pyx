@@ -784,7 +784,7 @@ cdef class Connection(Channel):
     def warn(self):
         """The server stops soon: tell an app that still answers."""
         if self.exchange is not None and self.exchange.called and not self.exchange.is_websocket:
-            self.exchange.disconnect()
+            self.exchange.warn()
 
     def sweep(self):
         """Once a second: deadlines."""

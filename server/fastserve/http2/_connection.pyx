@@ -561,7 +561,7 @@ cdef class Connection:
             channel = stream.owner
             exchange = None if channel is None else channel.exchange
             if exchange is not None and exchange.called and not exchange.is_websocket:
-                exchange.disconnect()
+                exchange.warn()
 
     def sweep(self):
         """Once a second: deadlines."""
