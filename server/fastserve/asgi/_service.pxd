@@ -122,6 +122,7 @@ cdef class Service:
         return 0
 
     cdef dict scope_of(self, object server, str scheme)
+    cdef int report(self, object peer, object error) except -1
     cdef int remember(self, object connection) except -1
     cdef int forget(self, object connection) except -1
     cpdef notice(self)

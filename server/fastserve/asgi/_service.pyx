@@ -229,11 +229,12 @@ cdef class Service:
                 self.report(peer, error)
         self.runner.cancel()
 
-    def report(self, peer, error):
+    cdef int report(self, object peer, object error) except -1:
         """One failed where all are gone through: the others are not to suffer."""
         self.loop.call_exception_handler(
             {"message": "a connection failed", "exception": error, "protocol": peer}
         )
+        return 0
 
     def stop(self):
         """End the timer and the parked task."""
