@@ -18,7 +18,7 @@ from wire import Client
 
 from fastserve import Config, ConfigError, certificates, renewal, tickets
 from fastserve import openssl as library
-from fastserve.tls import server_context, sessions_of
+from fastserve.tls import preferred, server_context, sessions_of
 
 CERT, KEY = str(HERE / "tls" / "cert.pem"), str(HERE / "tls" / "key.pem")
 CERT2, KEY2 = str(HERE / "tls" / "cert2.pem"), str(HERE / "tls" / "key2.pem")
@@ -379,6 +379,24 @@ def test_the_suites_of_tls_1_3(live, suite):
     context.maximum_version = ssl.TLSVersion.TLSv1_2  # has ciphers of its own
     with open_session(server.server.ports[0], context) as client:
         assert client.version() == "TLSv1.2"
+
+
+def test_the_fastest_suite_is_preferred(live):
+    server = live(app, **FILES)
+    with open_session(server.server.ports[0]) as client:
+        assert client.cipher()[0] == "TLS_AES_128_GCM_SHA256"
+
+
+def test_no_suite_is_added():
+    """Those that the system's policy leaves out."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    before = preferred(context).split(":")
+    library.set_ciphersuites(context, before[-1])
+    assert preferred(context) is None
+    library.set_ciphersuites(context, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256")
+    assert preferred(context) == "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384"
+    library.set_ciphersuites(context, preferred(context))
+    assert preferred(context) is None
 
 
 @pytest.mark.parametrize("names", ["", "NONE", "TLS_AES_128_GCM_SHA256:NONE"])
