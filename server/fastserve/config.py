@@ -478,8 +478,8 @@ class Config:
     ssl_ciphers: str | None = opt(None, "TLS 1.2 ciphers, in OpenSSL's format.")
     ssl_ciphersuites: str | None = opt(
         None,
-        "TLS 1.3 cipher suites, in OpenSSL's format; separate several with colons. Without it, those "
-        "of OpenSSL, with TLS_AES_128_GCM_SHA256 first.",
+        "TLS 1.3 cipher suites, in OpenSSL's format; separate several with colons. Without it, "
+        "those of OpenSSL, with TLS_AES_128_GCM_SHA256 first.",
     )
     ssl_min_version: str = opt(
         "1.2",
