@@ -466,3 +466,23 @@ def test_a_websocket_is_told_to_go(serve, loop):
     assert client.lost
     assert re.search(rb"\x88.\x03\xf4", client.received, re.DOTALL)  # RFC 6455 7.4.1: 1012
     assert served.service.idle
+
+
+def test_a_connection_that_fails_at_a_stop_fails_alone(serve, loop):
+    """Closing all goes on, and the loop hears of it."""
+
+    def fail():
+        raise OSError("closed under us")
+
+    served = serve(hello, **OPTIONS)
+    served.connect(), served.connect(), served.connect()
+    connections = list(served.service.connections)
+    told = []
+    served.service.loop.call_exception_handler = told.append
+    connections[0].transport.abort = fail
+    served.service.abort()
+    loop.settle()
+    assert [context["protocol"] for context in told] == [connections[0]]
+    assert served.service.connections == {connections[0]}
+    del connections[0].transport.abort
+    served.service.abort()
