@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import importlib.util
 import os
+import random
 import re
 import select
 import signal
@@ -60,12 +61,19 @@ def command(server, app, port, workers, tls):
     return python + args + (["--ssl-certfile", files[0], "--ssl-keyfile", files[1]] * tls)
 
 
+def free_port():
+    """One that no client can be given meanwhile: it is below those that Linux gives to clients."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 class Served:
     """The command, from when its port accepts until the end of the `with` block."""
 
     def __init__(self, server, app, *options, workers=1, tls=False, limits="", wait=True, **popen):
-        with socket.create_server(("127.0.0.1", 0)) as sock:
-            self.port = sock.getsockname()[1]
+        self.port = free_port()
         args = [*command(server, f"fault_apps:{app}", self.port, workers, tls), *map(str, options)]
         if limits:
             args = ["sh", "-c", f'{limits} && exec "$@"', "sh", *args]
