@@ -6,6 +6,7 @@ from fastserve.asgi._files cimport File
 from fastserve.asgi._message cimport Fields
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport Job, WaitQueue
+from fastserve.asgi._transport cimport Sink
 
 cdef enum:
     CLIENT_LEFT = 499  # nginx's status for the log; it is never sent
@@ -19,7 +20,7 @@ cdef enum Phase:
     COMPLETE
 
 # What an exchange asks of its carrier: an HTTP/1 connection, or one stream of HTTP/2.
-cdef class Channel:
+cdef class Channel(Sink):
     cdef Service service  # owned
     cdef readonly bint gone  # nothing more can be written
     cdef bint in_step  # writes are collected until the app's step ends

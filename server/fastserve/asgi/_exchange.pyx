@@ -62,7 +62,7 @@ NO_TRAILERS = frozenset(
 )
 
 
-cdef class Channel:
+cdef class Channel(Sink):
     """What an exchange asks of its carrier; a carrier overrides all of it.
 
     A method that returns an object returns an awaitable: done, or waiting for a slow client.

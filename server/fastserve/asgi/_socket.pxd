@@ -8,6 +8,7 @@ cdef class Poller:
     cdef object loop  # owned
     cdef readonly int epoll  # -1: the loop watches each socket by itself
     cdef char *buffer  # owned: where all its sockets read to, one after the other
+    cdef bint lent  # a protocol reads there
     cdef PyObject **by_fd  # owned; borrowed are those that are watched: they are in `transports`
     cdef int room  # of it
     cdef readonly set transports  # owned: those whose connection is not lost
@@ -26,9 +27,6 @@ cdef class SocketTransport(DirectTransport):
     cdef object sock  # owned: a socket.socket
     cdef int fd  # the socket's; -1: it is closed
     cdef uint32_t watched  # the events that the poller waits for
-    cdef object protocol  # owned, until the connection is lost
-    cdef object deliver  # owned: the protocol's data_received
-    cdef DirectTransport above  # owned: the protocol, if it takes bytes in C
     cdef object backlog  # owned: a deque of bytes that the socket did not take; None: none
     cdef Py_ssize_t backlog_at  # where the first of them goes on
     cdef Py_ssize_t backlog_size
@@ -44,7 +42,7 @@ cdef class SocketTransport(DirectTransport):
 
     cdef int receive(self, uint32_t events) except -1
     cdef int read(self) except -1
-    cdef int read_much(self) except -1
+    cdef int read_apart(self) except -1
     cdef int read_nothing(self, Py_ssize_t count, int error) except -1
     cdef uint32_t wanted(self) noexcept
     cdef int watch(self) except -1

@@ -330,24 +330,27 @@ cdef class SocketTransport(DirectTransport):
         if self.watched & EPOLLIN and events & ~<uint32_t> EPOLLOUT:
             if self.paused or self.closing:
                 return self.watch()
-            if self.much:
-                return self.read_much()
+            if self.much or self.poller.lent:
+                return self.read_apart()
             return self.read()
         return 0
 
     cdef int read(self) except -1:
-        cdef char *buffer = self.poller.buffer
+        """Into what all sockets share. A nested loop that an app runs does not read there."""
+        cdef Poller poller = self.poller
+        cdef char *buffer = poller.buffer
         cdef Py_ssize_t count = recv(self.fd, buffer, SHARED, MSG_DONTWAIT)
-        if count > 0:
-            if self.above is not None:
-                return self.above.take(buffer, count)
-            self.much = count == SHARED
-            self.deliver(PyBytes_FromStringAndSize(buffer, count))
-            return 0
-        return self.read_nothing(count, errno)
+        if count <= 0:
+            return self.read_nothing(count, errno)
+        self.much = count == SHARED
+        poller.lent = True
+        try:
+            return self.give(buffer, count)
+        finally:
+            poller.lent = False
 
-    cdef int read_much(self) except -1:
-        """Into the object that the protocol is given."""
+    cdef int read_apart(self) except -1:
+        """Into an object of its own."""
         cdef PyObject *made = new_bytes(NULL, MUCH)
         cdef Py_ssize_t count = recv(self.fd, PyBytes_AS_STRING(<object> made), MUCH, MSG_DONTWAIT)
         cdef int error = errno
@@ -356,10 +359,9 @@ cdef class SocketTransport(DirectTransport):
         _PyBytes_Resize(&made, max(count, 0))
         data = <bytes> made
         Py_DECREF(data)
-        if count > 0:
-            self.deliver(data)
-            return 0
-        return self.read_nothing(count, error)
+        if count <= 0:
+            return self.read_nothing(count, error)
+        return self.give(PyBytes_AS_STRING(data), count)
 
     cdef int read_nothing(self, Py_ssize_t count, int error) except -1:
         """The end of the input, or an error."""
@@ -549,7 +551,7 @@ cdef class SocketTransport(DirectTransport):
         try:
             protocol.connection_lost(error)
         finally:
-            self.protocol = self.deliver = self.above = None
+            self.forget_protocol()
             self.fd = -1
             self.poller.forget(self)
             with contextlib.suppress(OSError):  # an app has closed its descriptor
@@ -612,14 +614,6 @@ cdef class SocketTransport(DirectTransport):
     def set_write_buffer_limits(self, high=None, low=None):
         self.low, self.high = write_limits(high, low)
         self.check_full()
-
-    def get_protocol(self):
-        return self.protocol
-
-    def set_protocol(self, protocol):
-        self.protocol = protocol
-        self.above = protocol if isinstance(protocol, DirectTransport) else None
-        self.deliver = None if self.above is not None else protocol.data_received
 
     def get_extra_info(self, name, default=None):
         if name == "socket":

@@ -13,6 +13,7 @@ cdef class Buffers:
     cdef Wire wire
     cdef void *bio  # owned: each SSL has a reference too
     cdef char *plain  # owned
+    cdef bint lent  # a protocol reads there
 
 cdef class TLSTransport(DirectTransport):
     cdef void *ssl  # owned; NULL: the connection is lost
@@ -22,8 +23,6 @@ cdef class TLSTransport(DirectTransport):
     cdef object handshake  # owned: a future, until the handshake is complete
     cdef object lower  # owned: the transport of the records; None before it is there
     cdef DirectTransport direct  # owned: the same, if it is ours
-    cdef object protocol  # owned, until the connection is lost
-    cdef object deliver  # owned: the protocol's data_received
     cdef object backlog  # owned: a deque of bytes that are not encrypted yet; None: there are none
     cdef Py_ssize_t backlog_at  # where the first of them goes on
     cdef Py_ssize_t backlog_size
@@ -39,7 +38,7 @@ cdef class TLSTransport(DirectTransport):
     cdef int answer(self) except -1
     cdef bint shake(self) except -1
     cdef int begin(self) except -1
-    cdef bytes decrypt(self, bint *ended)
+    cdef bytes decrypt(self, size_t *count, bint *ended)
     cdef size_t read_records(self, char *to, size_t room, bint *ended) except? 0
     cdef int end_input(self) except -1
     cdef int take_over(self, bytes data) except -1

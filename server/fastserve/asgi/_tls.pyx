@@ -306,7 +306,8 @@ cdef class TLSTransport(DirectTransport):
             self.ssl = NULL
         self.backlog = None
         self.backlog_size = 0
-        self.protocol = self.deliver = self.factory = None
+        self.forget_protocol()
+        self.factory = None
         if self.handshake is not None:
             if not self.handshake.done():
                 self.handshake.set_exception(
@@ -343,6 +344,7 @@ cdef class TLSTransport(DirectTransport):
         """These bytes have arrived."""
         cdef Wire *wire = &self.buffers.wire
         cdef bint begins = self.handshake is not None, ended = False
+        cdef size_t plain = 0
         cdef bytes data
         if self.closing or self.ssl == NULL or begins and self.handshake.done():
             return 0
@@ -351,7 +353,7 @@ cdef class TLSTransport(DirectTransport):
         try:
             if begins and not self.shake():
                 return self.flush()
-            data = self.decrypt(&ended)
+            data = self.decrypt(&plain, &ended)
         finally:
             wire.left = 0  # nobody reads what is no longer there
         if wire.filled:
@@ -360,8 +362,14 @@ cdef class TLSTransport(DirectTransport):
             return 0
         if begins:
             self.begin()
-        if data is not None and self.deliver is not None:
-            self.deliver(data)
+        if data is not None:
+            self.give(PyBytes_AS_STRING(data), plain)
+        elif plain:
+            self.buffers.lent = True
+            try:
+                self.give(self.buffers.plain, plain)
+            finally:
+                self.buffers.lent = False
         if ended and not self.closing:
             self.end_input()
         return 0
@@ -407,25 +415,27 @@ cdef class TLSTransport(DirectTransport):
         protocol.connection_made(self)
         return 0
 
-    cdef bytes decrypt(self, bint *ended):
-        """What the whole records hold; None: nothing. `ended`: nothing follows."""
+    cdef bytes decrypt(self, size_t *count, bint *ended):
+        """What the whole records hold, if anything. `ended`: nothing follows.
+
+        None: it is in the buffer of all; a nested loop that an app runs does not use that.
+        """
         cdef Wire *wire = &self.buffers.wire
         # OpenSSL may have a record but for its last bytes.
         cdef size_t room = wire.left + WHOLE
         cdef PyObject *made
         cdef bytes data
-        cdef size_t total = 0
-        if wire.left <= SMALL:
-            total = self.read_records(self.buffers.plain, room, ended)
-            return PyBytes_FromStringAndSize(self.buffers.plain, total) if total else None
+        if wire.left <= SMALL and not self.buffers.lent:
+            count[0] = self.read_records(self.buffers.plain, room, ended)
+            return None
         made = new_bytes(NULL, room)
         try:
-            total = self.read_records(PyBytes_AS_STRING(<object> made), room, ended)
+            count[0] = self.read_records(PyBytes_AS_STRING(<object> made), room, ended)
         finally:
-            _PyBytes_Resize(&made, total)
+            _PyBytes_Resize(&made, count[0])
             data = <bytes> made
             Py_DECREF(data)
-        return data if total else None
+        return data
 
     cdef size_t read_records(self, char *to, size_t room, bint *ended) except? 0:
         cdef Wire *wire = &self.buffers.wire
@@ -665,13 +675,6 @@ cdef class TLSTransport(DirectTransport):
     def set_write_buffer_limits(self, high=None, low=None):
         self.low, self.high = write_limits(high, low)
         self.check_full()
-
-    def get_protocol(self):
-        return self.protocol
-
-    def set_protocol(self, protocol):
-        self.protocol = protocol
-        self.deliver = protocol.data_received
 
     def get_extra_info(self, name, default=None):
         if name == "ssl_object":

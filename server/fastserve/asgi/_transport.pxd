@@ -1,11 +1,19 @@
 from httpparser cimport Output
 from fastserve.asgi._files cimport File
 
-# A transport that is written to in C.
-cdef class DirectTransport:
+# A protocol that is given in C what has arrived.
+cdef class Sink:
+    cdef int take(self, const char *at, size_t count) except -1
+
+# A transport that is written to in C; TLS is the protocol of another one, too.
+cdef class DirectTransport(Sink):
+    cdef object protocol  # owned, until the connection is lost
+    cdef Sink sink  # owned: the same, if it is one
+    cdef object deliver  # owned: else its data_received
     cdef bint more  # follows at once, by put_file()
 
-    cdef int take(self, const char *at, size_t count) except -1
+    cdef int give(self, const char *at, size_t count) except -1
+    cdef int forget_protocol(self) except -1
     cdef int put(self, const char *at, Py_ssize_t length) except -1
     cdef int put_bytes(self, bytes data) except -1
     cdef int put_parts(self, list parts) except -1

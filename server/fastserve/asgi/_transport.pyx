@@ -13,12 +13,37 @@ cdef enum:
     DEFAULT_HIGH = 65536
 
 
-cdef class DirectTransport:
-    """One of ours."""
+cdef class Sink:
+    """A protocol that needs no object for what has arrived."""
 
     cdef int take(self, const char *at, size_t count) except -1:
-        """As the protocol of another: these bytes have arrived."""
+        """These bytes have arrived; they are there until this returns."""
         raise NotImplementedError
+
+
+cdef class DirectTransport(Sink):
+    """One of ours."""
+
+    def get_protocol(self):
+        return self.protocol
+
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+        self.sink = protocol if isinstance(protocol, Sink) else None
+        self.deliver = None if self.sink is not None else protocol.data_received
+
+    cdef int give(self, const char *at, size_t count) except -1:
+        """To the protocol, if it is still there."""
+        if self.sink is not None:
+            return self.sink.take(at, count)
+        if self.deliver is not None:
+            self.deliver(PyBytes_FromStringAndSize(at, count))
+        return 0
+
+    cdef int forget_protocol(self) except -1:
+        """The connection is lost."""
+        self.protocol = self.sink = self.deliver = None
+        return 0
 
     cdef int put(self, const char *at, Py_ssize_t length) except -1:
         """Write these bytes; nothing is called that could change them before they are copied."""

@@ -37,8 +37,9 @@ cdef class Connection(Channel):
     cdef bint turn_planned  # resume() is called soon
 
     # Input.
-    cdef bytes pending  # owned: input that was not parsed, from `at` on; None: all was
-    cdef Py_ssize_t at
+    cdef const char *input  # what was not parsed
+    cdef size_t unread  # its bytes
+    cdef bytes pending  # owned: where it is; None: there is nothing, or take() was given it
     cdef size_t body_bytes  # of the request's body so far
     cdef double body_since  # service.now when it began, later by the time in which we did not read
     cdef double paused_since
@@ -53,13 +54,17 @@ cdef class Connection(Channel):
     cdef Py_ssize_t stuck_at  # bytes in the transport's buffer when they last became fewer
     cdef double stuck_until  # 0: not watched
 
-    cdef bytes not_http2(self, bytes data)
+    cdef bint may_be_http2(self, const char *at, size_t count) except -1
+    cdef int add_input(self, const char *at, size_t count) except -1
+    cdef int set_pending(self, bytes data) except -1
     cdef object give_way(self)
     cdef int release(self) except -1
     cdef int turn(self) except -1
     cdef bint can_parse(self) noexcept
     cdef bint wants_body(self) noexcept
     cdef int parse(self) except -1
+    cdef int keep_input(self) except -1
+    cdef int forget_input(self) noexcept
     cdef int begin_request(self, RequestHead head) except -1
     cdef int take_body(self, const char *at, size_t length) except -1
     cdef int end_request(self) except -1

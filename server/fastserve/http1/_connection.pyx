@@ -144,43 +144,57 @@ cdef class Connection(Channel):
             self.drain()
 
     def data_received(self, bytes data):
+        self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
+    cdef int take(self, const char *at, size_t count) except -1:
         if self.state == LINGERING:
-            self.service.count_received(PyBytes_GET_SIZE(data))
-            self.thrown_away += PyBytes_GET_SIZE(data)
+            self.service.count_received(count)
+            self.thrown_away += count
             if self.thrown_away > LINGER_BYTES:
                 self.close()
         elif self.state != CLOSED:
             if self.state == NEW and self.service.http2 is not None:
-                data = self.not_http2(data)
-                if data is None:
-                    return
-            self.service.count_received(PyBytes_GET_SIZE(data))
-            if self.pending is None:
-                self.pending = data
-                self.at = 0
-            else:
-                self.pending = self.pending[self.at:] + data
-                self.at = 0
+                if self.may_be_http2(at, count):
+                    return 0
+            self.service.count_received(count)
+            self.add_input(at, count)
             self.turn()
+        return 0
 
-    cdef bytes not_http2(self, bytes data):
-        """The first bytes, unless they are, or may yet be, HTTP/2's preface. RFC 9113 3.3, 3.4"""
-        cdef bint begun = self.pending is not None
-        if begun:
-            data = self.pending + data
-            self.pending = None
-        elif PyBytes_AS_STRING(data)[0] != c'P' or self.scheme != "http":
-            return data
+    cdef int add_input(self, const char *at, size_t count) except -1:
+        """What has arrived, behind what was not parsed."""
+        if self.unread:
+            return self.set_pending(self.input[:self.unread] + at[:count])
+        self.input = at
+        self.unread = count
+        return 0
+
+    cdef int set_pending(self, bytes data) except -1:
+        """This is what was not parsed."""
+        self.pending = data
+        self.input = PyBytes_AS_STRING(data)
+        self.unread = PyBytes_GET_SIZE(data)
+        return 0
+
+    cdef bint may_be_http2(self, const char *at, size_t count) except -1:
+        """The first bytes are, or may yet be, HTTP/2's preface. RFC 9113 3.3, 3.4"""
+        cdef bytes data
+        if self.unread:
+            data = self.input[:self.unread] + at[:count]
+        elif at[0] != c'P' or self.scheme != "http":
+            return False
+        else:
+            data = at[:count]
         if data.startswith(PREFACE):
             self.give_way().data_received(data)
-            return None
-        if PREFACE.startswith(data):
-            if not begun:
+        elif PREFACE.startswith(data):
+            if not self.unread:
                 self.deadline = self.service.after(self.service.timeout_head)
-            self.pending = data
-            self.at = 0
-            return None
-        return data
+            self.set_pending(data)
+        else:
+            self.service.count_received(self.unread)
+            return False
+        return True
 
     cdef object give_way(self):
         """The connection speaks HTTP/2: let its protocol have the transport."""
@@ -204,7 +218,7 @@ cdef class Connection(Channel):
             elif self.state == RESPONSE:
                 if not self.exchange.is_websocket:
                     return True
-            elif self.pending is not None and self.state != NEW:
+            elif self.unread and self.state != NEW:
                 return True
         self.close()
         return False
@@ -244,7 +258,7 @@ cdef class Connection(Channel):
         self.gone = True
         self.exchange = None
         self.arrived = None
-        self.pending = None
+        self.forget_input()
         self.parts = None
         if self.parser is not None:
             (<RequestReader> self.parser).connection = None
@@ -269,7 +283,7 @@ cdef class Connection(Channel):
                     self.exchange.call()
                 if self.state == RESPONSE and self.exchange.phase == COMPLETE:
                     self.end_exchange()
-                    if self.pending is None:
+                    if not self.unread:
                         break
                     served += 1
                     if served == 1:
@@ -281,6 +295,7 @@ cdef class Connection(Channel):
         finally:
             self.in_turn = False
             self.in_step = nested
+            self.keep_input()
             self.flush()
         return self.decide()
 
@@ -291,7 +306,7 @@ cdef class Connection(Channel):
 
     cdef bint can_parse(self) noexcept:
         """Whether the rules let more of the input be parsed."""
-        if self.pending is None:
+        if not self.unread:
             return False
         if self.state <= HEAD:
             return not self.congested
@@ -305,16 +320,16 @@ cdef class Connection(Channel):
 
     cdef int parse(self) except -1:
         """Up to the end of the input or of a request."""
-        cdef bytes data = self.pending
+        cdef bytes owner = self.pending  # of what is read here, whatever a nested loop does
         cdef Parser parser
-        cdef Py_ssize_t length = PyBytes_GET_SIZE(data) - self.at, consumed
+        cdef size_t consumed
         if self.port is None:
             if self.parser is None:
                 self.parser = reader_for(self)
             parser = self.parser
-            consumed = parser.execute(PyBytes_AS_STRING(data) + self.at, length)
+            consumed = parser.execute(self.input, self.unread)
         else:
-            consumed = self.port.feed(data[self.at:] if self.at else data)
+            consumed = self.port.feed(self.input[:self.unread])
         if self.state <= HEAD:
             self.note_start()
             if self.state != HEAD:
@@ -322,10 +337,23 @@ cdef class Connection(Channel):
                 self.deadline = self.service.after(self.service.timeout_head)
         elif self.state == REQUEST:
             self.deadline = self.service.after(self.service.timeout_body)
-        if consumed == length:
-            self.pending = None
-        else:
-            self.at += consumed
+        if self.unread:  # else a callback has ended the connection
+            self.input += consumed
+            self.unread -= consumed
+        if self.unread:
+            return self.keep_input()
+        self.pending = None
+        return 0
+
+    cdef int keep_input(self) except -1:
+        """What take() was given will not be there much longer."""
+        if self.unread and self.pending is None:
+            self.set_pending(self.input[:self.unread])
+        return 0
+
+    cdef int forget_input(self) noexcept:
+        self.pending = None
+        self.unread = 0
         return 0
 
     cdef int begin_request(self, RequestHead head) except -1:
@@ -397,7 +425,7 @@ cdef class Connection(Channel):
         if self.can_parse():
             # Not now: this may be inside a step of the app, and the next request is not its task's.
             self.plan_turn()
-        elif self.state <= HEAD and self.pending is None and self.eof:
+        elif self.state <= HEAD and not self.unread and self.eof:
             return self.close()
         return self.steer_reading()
 
@@ -405,16 +433,16 @@ cdef class Connection(Channel):
         """The response is complete, the request too or not worth reading. RFC 9112 9.3 and 9.6"""
         cdef Service service = self.service
         self.exchange = None
-        if self.keep_alive and not (self.eof and self.pending is None):
+        if self.keep_alive and not (self.eof and not self.unread):
             self.state = IDLE
             self.deadline = service.after(
                 DRAIN_SECONDS if service.draining else service.timeout_keep_alive
             )
-            if self.pending is None and self.parser is not None:
+            if not self.unread and self.parser is not None:
                 put_aside(<RequestReader> self.parser, service)
                 self.parser = None
             return 0
-        if self.state == RESPONSE and self.pending is None:
+        if self.state == RESPONSE and not self.unread:
             return self.close()
         return self.linger()
 
@@ -422,11 +450,9 @@ cdef class Connection(Channel):
         """Read while what arrives has a place."""
         cdef bint wanted
         if self.state == REQUEST:
-            wanted = self.pending is None and self.wants_body()
+            wanted = not self.unread and self.wants_body()
         else:
-            wanted = self.pending is None or (
-                <size_t> (PyBytes_GET_SIZE(self.pending) - self.at) <= self.service.pipeline_bytes
-            )
+            wanted = not self.unread or self.unread <= self.service.pipeline_bytes
         if wanted == self.reading_paused and not self.gone:
             self.reading_paused = not wanted
             if self.state == REQUEST:  # the client is not to blame until we read again
@@ -648,7 +674,7 @@ cdef class Connection(Channel):
         return self.flush()
 
     cdef int taken(self, Exchange exchange) except -1:
-        if self.exchange is exchange and (self.reading_paused or self.pending is not None):
+        if self.exchange is exchange and (self.reading_paused or self.unread):
             return self.decide()
         return 0
 
@@ -684,7 +710,7 @@ cdef class Connection(Channel):
 
     cdef object upgrade(self, Exchange exchange, object session, object fields):
         """The transport, the bytes of the 101 to write first, and what the client has sent."""
-        cdef bytes early = b"" if self.pending is None else self.pending[self.at:]
+        cdef bytes early = self.input[:self.unread]
         self.flush()
         self.writer.switch(self.output(), fields)
         transport = self.transport
@@ -731,7 +757,7 @@ cdef class Connection(Channel):
         if self.state != HEAD:
             self.start = b""
         if PyBytes_GET_SIZE(self.start) < START:
-            self.start = (self.start + self.pending[self.at:self.at + START]).lstrip(b"\r\n")
+            self.start = (self.start + self.input[:min(self.unread, START)]).lstrip(b"\r\n")
         self.is_head = self.start.startswith(b"HEAD ")
         return 0
 
@@ -746,7 +772,7 @@ cdef class Connection(Channel):
         self.state = LINGERING
         self.stuck_until = 0
         self.deadline = self.service.after(LINGER_SECONDS)
-        self.pending = None
+        self.forget_input()
         self.steer_reading()
         self.gone = True
         self.thrown_away = 0
@@ -763,7 +789,7 @@ cdef class Connection(Channel):
             self.state = CLOSED
             self.stuck_until = 0
             self.gone = True
-            self.pending = None
+            self.forget_input()
             self.deadline = self.service.after(self.service.timeout_send)
             self.transport.close()
         return 0

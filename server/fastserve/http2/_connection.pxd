@@ -5,14 +5,14 @@ from httpparser.http2 cimport Session, Stream
 from fastserve.asgi._exchange cimport Channel, Exchange
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport WaitQueue
-from fastserve.asgi._transport cimport DirectTransport
+from fastserve.asgi._transport cimport DirectTransport, Sink
 
 cdef enum State:
     OPEN
     LINGERING  # everything was said; what still arrives is thrown away
     CLOSED
 
-cdef class Connection
+cdef class Connection(Sink)
 cdef class StreamChannel(Channel)
 
 # What the HTTP/2 connections of one loop share.
@@ -31,7 +31,7 @@ cdef class Shared:
 
     cdef int renew(self) except -1
 
-cdef class Connection:
+cdef class Connection(Sink):
     cdef Service service  # owned
     cdef readonly object transport  # owned
     cdef DirectTransport direct  # owned: the same, if it is ours
@@ -67,7 +67,8 @@ cdef class Connection:
     cdef bytes pending  # owned: what arrived while an app ran a nested loop
     cdef size_t thrown_away
 
-    cdef int turn(self, bytes data) except -1
+    cdef int turn(self, const char *at, size_t count) except -1
+    cdef int turn_on(self) except -1
     cdef bint may_call(self) noexcept
     cdef int call_apps(self) except -1
     cdef int deliver(self) except -1
@@ -118,7 +119,6 @@ cdef class StreamChannel(Channel):
     cdef int uncount(self) noexcept
     cdef int finish_head(self, Exchange exchange, int64_t length, bint more) except -1
     cdef object sent(self)
-    cdef int take(self, const char *at, size_t length) except -1
     cdef int end_request(self) except -1
     cdef int end_input(self) except -1
     cdef int has_room(self) except -1

@@ -145,7 +145,7 @@ cdef class RequestReader(Session):
         return 0
 
 
-cdef class Connection:
+cdef class Connection(Sink):
     """An asyncio.Protocol."""
 
     def __cinit__(self, Service service not None):
@@ -181,26 +181,29 @@ cdef class Connection:
             self.drain()
 
     def data_received(self, bytes data):
+        self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
+    cdef int take(self, const char *at, size_t count) except -1:
         self.heard = True
-        self.service.count_received(PyBytes_GET_SIZE(data))
+        self.service.count_received(count)
         if self.state == LINGERING:
-            self.thrown_away += PyBytes_GET_SIZE(data)
+            self.thrown_away += count
             if self.thrown_away > LINGER_BYTES:
                 self.close()
         elif self.state == OPEN:
             if self.in_turn or self.pending is not None:  # an app runs, or ran, a nested loop
-                self.pending = data if self.pending is None else self.pending + data
+                self.pending = (self.pending or EMPTY) + at[:count]
                 self.steer_reading()
             else:
-                self.turn(data)
+                self.turn(at, count)
+        return 0
 
     def eof_received(self):
         """A half-closed client still gets its answers; True keeps the transport open for them."""
         cdef Stream stream
         cdef StreamChannel channel
         if self.pending is not None and not self.in_turn:
-            data, self.pending = self.pending, None
-            self.turn(data)
+            self.turn_on()
         self.eof = True
         if self.state == OPEN and self.session.streams and self.origin.tls is None:
             for stream in self.session.in_order():
@@ -243,12 +246,12 @@ cdef class Connection:
 
     # -- requests ------------------------------------------------------------------------------
 
-    cdef int turn(self, bytes data) except -1:
+    cdef int turn(self, const char *at, size_t count) except -1:
         """Read what has arrived, call the apps, write what they sent."""
         self.in_turn = True
         try:
-            if data is not None:
-                self.session.execute(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+            if count:
+                self.session.execute(at, count)
                 self.watch_input()
             self.deliver()
             self.call_apps()
@@ -258,12 +261,17 @@ cdef class Connection:
             self.decide()
         return 0
 
+    cdef int turn_on(self) except -1:
+        """With what has arrived meanwhile."""
+        cdef bytes data = self.pending or EMPTY
+        self.pending = None
+        return self.turn(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
     def resume(self):
         """The rest of a turn, or what was written between two."""
         self.turn_planned = False
         if self.state == OPEN and not self.in_turn:
-            data, self.pending = self.pending, None
-            self.turn(data)
+            self.turn_on()
 
     cdef int plan_turn(self) except -1:
         if not self.turn_planned and not self.in_turn and self.state == OPEN:
@@ -601,7 +609,7 @@ cdef class Connection:
                     return
             if not self.session.wants_write():
                 return
-        self.turn(None)
+        self.turn(NULL, 0)
 
     cdef int check_stuck(self) except -1:
         """A client that reads nothing is dropped after timeout_send."""

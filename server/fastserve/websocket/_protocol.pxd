@@ -33,9 +33,9 @@ cdef class Protocol:
     cdef int max_fragments
 
     # what arrives
-    cdef bytes data  # owned: what feed() brought and next_event() has not read yet, from `at` on
-    cdef Py_ssize_t at
-    cdef Py_ssize_t end  # its size
+    cdef const uint8_t *input  # what next_event() has not read yet
+    cdef Py_ssize_t unread  # its bytes
+    cdef bytes kept  # owned: where it is; None: there is nothing, or take() was given it
     cdef uint8_t partial_head[MAX_HEAD]  # a frame's head that the end of a read cut
     cdef int partial_size
     cdef bint ignoring  # after a Close or an error, what arrives is dropped
@@ -66,16 +66,20 @@ cdef class Protocol:
     cpdef bytes ping(self, bytes payload=*)
     cpdef bytes close(self, int code=*, str reason=*)
 
-    cdef inline int take(self, bytes data) except -1:
-        """feed(), called from C."""
-        if self.at < self.end:
-            data = self.data[self.at:] + data
-        self.data = data
-        self.at = 0
-        self.end = PyBytes_GET_SIZE(data)
+    cdef inline int take(self, const char *at, Py_ssize_t count) except -1:
+        """feed(), for what is there until the caller calls keep()."""
+        if self.unread:
+            return self.append_input(at, count)
+        self.input = <const uint8_t *>at
+        self.unread = count
         return 0
 
-    cdef int drop(self) except -1
+    cdef inline int keep(self) except -1:
+        return self.append_input(NULL, 0) if self.unread and self.kept is None else 0
+
+    cdef int append_input(self, const char *at, Py_ssize_t count) except -1
+    cdef int skip(self, Py_ssize_t count) noexcept
+    cdef int drop(self) noexcept
     cdef object whole_message(self)
     cdef object read(self)
     cdef int fail(self, object error) except -1

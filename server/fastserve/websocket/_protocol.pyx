@@ -117,7 +117,6 @@ cdef enum:
     MAX_PREALLOCATED = 65536  # bytes of a message for which there is room before they have come
 
 
-cdef bytes EMPTY = b""
 
 # -- frames ------------------------------------------------------------------------------------
 
@@ -347,16 +346,33 @@ cdef class Protocol:
 
     cpdef bint has_unread(self):
         """Whether next_event() has bytes to read."""
-        return self.at < self.end
+        return self.unread > 0
 
     cpdef feed(self, bytes data):
         """Take what arrived; nothing is parsed until next_event()."""
-        self.take(data)
+        self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        self.keep()
 
-    cdef int drop(self) except -1:
+    cdef int append_input(self, const char *at, Py_ssize_t count) except -1:
+        """Keep what is unread, and this behind it."""
+        cdef bytes kept = new_bytes(self.unread + count)
+        memcpy(PyBytes_AS_STRING(kept), self.input, self.unread)
+        memcpy(PyBytes_AS_STRING(kept) + self.unread, at, count)
+        self.kept = kept
+        self.input = <const uint8_t *>PyBytes_AS_STRING(kept)
+        self.unread += count
+        return 0
+
+    cdef inline int skip(self, Py_ssize_t count) noexcept:
+        """So much has been read."""
+        self.input += count
+        self.unread -= count
+        return 0
+
+    cdef int drop(self) noexcept:
         """All of it has been read: an idle connection keeps nothing of it."""
-        self.data = EMPTY
-        self.at = self.end = 0
+        self.kept = None
+        self.unread = 0
         return 0
 
     cpdef object next_event(self):
@@ -375,8 +391,8 @@ cdef class Protocol:
 
         None leaves everything as it is, for _next() to look at.
         """
-        cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(self.data) + self.at
-        cdef Py_ssize_t left = self.end - self.at
+        cdef const uint8_t *at = self.input
+        cdef Py_ssize_t left = self.unread
         cdef Py_ssize_t length
         cdef int used = 6
         cdef object message
@@ -400,8 +416,8 @@ cdef class Protocol:
         message = decode(at[0] & 0x0F, at + used, length, self.head.key)
         if message is None:
             return None
-        self.at += used + length
-        if left == used + length:
+        self.skip(used + length)
+        if not self.unread:
             self.drop()
         return message
 
@@ -410,7 +426,7 @@ cdef class Protocol:
         cdef object event = self.whole_message()
         if event is None and not self.ignoring:
             event = self._next()
-        if self.ignoring or self.at == self.end:
+        if self.ignoring or not self.unread:
             self.drop()
         return event
 
@@ -441,11 +457,11 @@ cdef class Protocol:
         while True:
             if not self.in_payload and not self._take_head():
                 return None
-            at = <const uint8_t *>PyBytes_AS_STRING(self.data) + self.at
+            at = self.input
             size = self.head.length - self.taken
-            if size > <uint64_t>(self.end - self.at):
-                size = self.end - self.at
-            self.at += size
+            if size > <uint64_t>self.unread:
+                size = self.unread
+            self.skip(size)
             if self.head.opcode & CONTROL:
                 unmask(self.control + self.taken, at, size, self.head.key, self.taken)
             elif size == self.head.length and self._is_whole_message():
@@ -473,8 +489,8 @@ cdef class Protocol:
 
     cdef bint _take_head(self) except -1:
         """Read the next frame's head into `self.head`; False while it is incomplete."""
-        cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(self.data) + self.at
-        cdef Py_ssize_t left = self.end - self.at
+        cdef const uint8_t *at = self.input
+        cdef Py_ssize_t left = self.unread
         cdef int before = self.partial_size
         cdef int used
         if before:
@@ -489,7 +505,7 @@ cdef class Protocol:
             self.partial_size += left
             self.drop()
             return False
-        self.at += used - before
+        self.skip(used - before)
         self.partial_size = 0
         self.taken = 0
         self.in_payload = True

@@ -21,7 +21,9 @@ from fastserve.asgi._task cimport (
     DONE, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Awaitable, PySendResult, Stepper, Waiter,
     WaitQueue, give, stepper_of,
 )
-from fastserve.asgi._transport cimport DirectTransport, direct, write_bytes, write_output
+from fastserve.asgi._transport cimport (
+    DirectTransport, Sink, direct, write_bytes, write_output,
+)
 from fastserve.websocket._inbox cimport Inbox, size_of
 from fastserve.websocket._keepalive cimport GIVE_UP, SEND_PING, KeepAlive, answered, check
 from fastserve.websocket._message cimport plain_content, renew
@@ -236,7 +238,7 @@ cdef class Drain(Awaitable):
 
 
 @cython.final
-cdef class Session:
+cdef class Session(Sink):
     """One WebSocket, from its handshake to the end of its app."""
 
     cdef Service service  # owned: one per loop, outlives every connection
@@ -350,14 +352,32 @@ cdef class Session:
     # -- the transport's side
 
     def data_received(self, bytes data):
+        self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
+    cdef int take(self, const char *at, size_t count) except -1:
         """Parse, hand to the app and send what it answers, all in this turn."""
         cdef Stream stream = self.stream
-        cdef object message
         self.keepalive.heard = True
         if stream.counters is not None:
-            stream.counters.counts.totals.bytes_received += len(data)
+            stream.counters.counts.totals.bytes_received += count
         stream.in_turn = True
-        self.protocol.take(data)
+        self.protocol.take(at, count)
+        try:
+            self._serve()
+        finally:
+            self.protocol.keep()
+        stream.in_turn = False
+        if self.before is not None:
+            self.service.spare_event = self.before
+            self.before = None
+        stream.flush()
+        if stream.paused or self.inbox.first is not None or self._has_unread():
+            self._pause_or_resume()
+        return 0
+
+    cdef inline int _serve(self) except -1:
+        """The app, if it waits for messages."""
+        cdef object message
         if self.receivers.first is not None:
             message = self._whole_message()
             if message is None:
@@ -368,13 +388,7 @@ cdef class Session:
         if self._has_unread():
             self._pull(self.inbox.max_count)
             self._wake_receivers(True)
-        stream.in_turn = False
-        if self.before is not None:
-            self.service.spare_event = self.before
-            self.before = None
-        stream.flush()
-        if stream.paused or self.inbox.first is not None or self._has_unread():
-            self._pause_or_resume()
+        return 0
 
     def eof_received(self):
         """Let the transport close: a WebSocket is not half open."""
@@ -565,7 +579,7 @@ cdef class Session:
         """The next message where nothing comes before it and it is simple to read; else None."""
         cdef object message
         if (
-            self.protocol is None or self.protocol.at == self.protocol.end
+            self.protocol is None or not self.protocol.unread
             or self.inbox.first is not None or self.held is not None
             or self.in_pull or self.disconnect is not None
         ):
@@ -587,7 +601,7 @@ cdef class Session:
             ):
                 if self.held is not None:
                     event, self.held = self.held, None
-                elif self.protocol.at == self.protocol.end:
+                elif not self.protocol.unread:
                     break
                 else:
                     event = self.protocol.read()
@@ -624,10 +638,7 @@ cdef class Session:
         return self.stream.read(not self._is_full() and not self._has_unread())
 
     cdef inline bint _has_unread(self) noexcept:
-        return self.held is not None or (
-            self.protocol is not None
-            and self.protocol.at < self.protocol.end
-        )
+        return self.held is not None or self.protocol is not None and self.protocol.unread > 0
 
     cdef inline int _wake_receivers(self, bint now) except -1:
         while self.receivers.first is not None and (
