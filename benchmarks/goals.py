@@ -30,6 +30,7 @@ GOALS = [
     Goal("field", "10 messages of 1 KB", "peregrine", 1.4),
     Goal("field", "100 KB, 300 connections", "Go net/http", 1.3),
     Goal("field", "100 KB, 300 connections", "nginx", 0.85),
+    Goal("field", "100 KB file", "nginx", 0.85),
     Goal("tls", "TLS hello", "granian", 2),
     Goal("tls", "TLS 100 KB", "granian", 1.1),
     Goal("websocket", "echo 32 B, 32 connections", "peregrine", 1.3),

@@ -1,6 +1,8 @@
-/* Constant bytes for each request over epoll: what the kernel costs, whatever the language. PORT */
+/* Constant bytes for each request over epoll: what the kernel costs, whatever the language. PORT
+   /1k, /10k and /100k have so many KB from memory. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -9,12 +11,30 @@
 #define ANSWER "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 13\r\n\r\nHello, world!"
 enum { LENGTH = sizeof ANSWER - 1, MOST = 1024 };
 
-static char in[1 << 18], out[LENGTH * MOST + 1];
+static char in[1 << 18], out[LENGTH * MOST + 1], bodies[3][1 << 17];
+static size_t lengths[3];
+
+static void fill(void) {
+  for (int i = 0; i < MOST; i++) memcpy(out + i * LENGTH, ANSWER, LENGTH);
+  for (int i = 0, size = 1024; i < 3; i++, size *= 10) {
+    int head = sprintf(bodies[i], "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n", size);
+    memset(bodies[i] + head, 'x', size);
+    lengths[i] = head + size;
+  }
+}
 
 static int requests(const char *data, ssize_t n) {
   int found = 0;
   for (const char *at = data; (at = memmem(at, data + n - at, " HTTP/1.1\r\n", 11)); at++) found++;
   return found;
+}
+
+/* The socket blocks: the client takes all of it. */
+static ssize_t answer(int fd, ssize_t got) {
+  static const char *const large[] = {"GET /1k ", "GET /10k ", "GET /100k "};
+  for (int i = 0; i < 3; i++)
+    if (!memcmp(in, large[i], strlen(large[i]))) return send(fd, bodies[i], lengths[i], MSG_NOSIGNAL);
+  return send(fd, out, requests(in, got) * LENGTH, MSG_NOSIGNAL);
 }
 
 int main(int argc, char **argv) {
@@ -24,16 +44,16 @@ int main(int argc, char **argv) {
   if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1024)) return 1;
   struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[512];
   epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
-  for (int i = 0; i < MOST; i++) memcpy(out + i * LENGTH, ANSWER, LENGTH);
+  fill();
   for (;;)
     for (int i = 0, n = epoll_wait(epoll, events, 512, -1); i < n; i++) {
       int fd = events[i].data.fd;
       if (fd == listener) {
-        event.data.fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+        event.data.fd = accept(listener, NULL, NULL);
         epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
         continue;
       }
       ssize_t got = recv(fd, in, sizeof in, 0);
-      if (got <= 0 || send(fd, out, requests(in, got) * LENGTH, MSG_NOSIGNAL) < 0) close(fd);
+      if (got <= 0 || answer(fd, got) < 0) close(fd);
     }
 }

@@ -5,7 +5,7 @@ from benchmarks.load import Http
 from benchmarks.requests import BROWSER_HEADERS
 from benchmarks.results import Section
 from benchmarks.rounds import Plan, Work, compare
-from benchmarks.servers import ASGI, OTHERS, fleet
+from benchmarks.servers import ASGI, FLOOR_C, OTHERS, fleet
 
 BASELINE = "uvicorn"
 FILE = Http("100 KB file", "/file", 300, expect=BODIES["/100k"])
@@ -25,18 +25,21 @@ LOADS = [
 # Only these send files with sendfile(); the others do not have http.response.pathsend.
 SEND_FILES = ("granian", "fastserve", "nginx")
 PROGRAMS = {each.name for each in OTHERS}  # they have no application
+FROM_MEMORY = ("/", "/1k", "/10k", "/100k")  # what the floor has
 
 
 def run(plan: Plan) -> Section:
     section = Section("field", "The field")
     write_files()
-    chosen = [each for each in [*ASGI, *OTHERS] if plan.wants(each.name)]
+    chosen = [each for each in [*ASGI, *OTHERS, FLOOR_C] if plan.wants(each.name)]
     with fleet(chosen) as (servers, section.left_out):
         section.tables = compare(plan.loads(LOADS), servers, plan, BASELINE, takes_part=takes_part)
     return section
 
 
 def takes_part(load: Work, name: str) -> bool:
+    if name == FLOOR_C.name:
+        return isinstance(load, Http) and load.path in FROM_MEMORY
     if load is FILE:
         return name in SEND_FILES
     if isinstance(load, Http) and load.path in ("/sleep", "/stream", "/echo"):

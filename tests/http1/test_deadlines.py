@@ -217,6 +217,21 @@ def test_lingering(serve, loop, stream):
     assert client.lost
 
 
+def test_lingering_reads_so_much_and_then_waits(serve, loop):
+    """To close earlier would be a reset, which may overtake the answer."""
+    client = serve(hello, **OPTIONS).connect()
+    client.send(sized(10**9, b"x"))
+    loop.settle()
+    assert client.ended
+    for _ in range(40):
+        client.send(b"x" * 65536)
+        loop.settle()
+    assert not client.lost
+    assert 1_000_000 < 40 * 65536 - client.backlog < 1_300_000
+    loop.advance(2 + COARSE)
+    assert client.lost
+
+
 def test_lingering_ends_when_the_client_closes(serve, loop):
     client = serve(hello, **OPTIONS).connect()
     client.send(POST + b"no colon\r\n\r\n")

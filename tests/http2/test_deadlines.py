@@ -484,5 +484,10 @@ def test_lingering_ends(serve, loop):
     peer.settle()
     assert peer.over
     assert not peer.transport.lost
+    for _ in range(40):
+        peer.transport.send(b"x" * 65536)
+        loop.settle()
+    assert not peer.transport.lost
+    assert 1_000_000 < 40 * 65536 - peer.transport.backlog < 1_300_000
     loop.advance(2 + COARSE)
     assert peer.transport.lost

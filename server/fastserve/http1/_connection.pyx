@@ -11,7 +11,7 @@ The state says where the connection is. `decide` says what comes next, after eve
 `timeout_body` without a byte while we read, or less than `min_body_rate`: 408 |
 | RESPONSE | are kept: the next request | the response is complete: IDLE, LINGERING or CLOSED | \
 the app's |
-| LINGERING | are dropped, up to 1 MiB | | 2 s after the last byte was sent: abort |
+| LINGERING | are dropped, up to 1 MiB, then not read | | 2 s after the last byte was sent: abort |
 | CLOSED | are dropped | the transport is closed | `timeout_send`, or 2 s after the last of the \
 bytes that waited was sent: abort |
 
@@ -150,8 +150,9 @@ cdef class Connection(Channel):
         if self.state == LINGERING:
             self.service.count_received(count)
             self.thrown_away += count
-            if self.thrown_away > LINGER_BYTES:
-                self.close()
+            if self.thrown_away > LINGER_BYTES and not self.reading_paused:
+                self.reading_paused = True  # not closed: that would be the reset
+                self.transport.pause_reading()
         elif self.state != CLOSED:
             if self.state == NEW and self.service.http2 is not None:
                 if self.may_be_http2(at, count):

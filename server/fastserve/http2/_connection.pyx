@@ -188,8 +188,9 @@ cdef class Connection(Sink):
         self.service.count_received(count)
         if self.state == LINGERING:
             self.thrown_away += count
-            if self.thrown_away > LINGER_BYTES:
-                self.close()
+            if self.thrown_away > LINGER_BYTES and not self.reading_paused:
+                self.reading_paused = True  # not closed: that would be the reset
+                self.transport.pause_reading()
         elif self.state == OPEN:
             if self.in_turn or self.pending is not None:  # an app runs, or ran, a nested loop
                 self.pending = (self.pending or EMPTY) + at[:count]
@@ -583,8 +584,8 @@ cdef class Connection(Sink):
                 self.deadline = self.service.after(self.service.timeout_keep_alive)
             return
         self.stuck_until = 0
-        if self.reading_paused or self.in_turn:  # a turn follows, or an app runs a nested loop
-            return
+        if self.in_turn or self.reading_paused and self.state == OPEN:
+            return  # an app runs a nested loop, or a turn follows
         if self.state != OPEN:
             if self.deadline and now >= self.deadline:
                 self.abort()
