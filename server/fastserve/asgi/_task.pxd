@@ -113,6 +113,7 @@ cdef class Driver:
     cdef bint yielding  # the app lets others run; the task is parked meanwhile
     cdef bint yielded  # it did so in this request
     cdef bint cancelled  # while stepping by hand
+    cdef object late  # owned: what the task threw meanwhile, in a nested loop of the app
     cdef bint started  # the task has taken its first step
     cdef bint retired
 
@@ -121,5 +122,6 @@ cdef class Driver:
     cdef bint throw_in(self, object error) except -1
     cdef int take_over(self) except -1
     cdef object first_of_task(self)
+    cdef object throw_suspended(self, object error)
     cdef object go_on(self, object error)
     cdef int retire(self) except -1

@@ -728,29 +728,42 @@ cdef class Driver:
 
     def throw(self, kind, value=None, traceback=None):
         cdef object error = kind if value is None else value
-        cdef object awaited = self.awaited
+        cdef object awaited
         self.started = True
         if self.job is None:
             raise error
+        if self.stepping:
+            self.cancelled = True
+            self.late = error
+            return park(self)
+        awaited = self.throw_suspended(error)
+        if awaited is ENDED:
+            raise StopIteration
+        return awaited
+
+    cdef object throw_suspended(self, object error):
+        cdef object awaited = self.awaited
         if self.suspended:
             # A cancel came before the task took over: pass it to what the app awaits.
             self.suspended = self.cancelled = False
             self.awaited = None
             if isinstance(error, CancelledError) and cancel_awaited(awaited):
                 return awaited
-        awaited = self.go_on(error)
-        if awaited is ENDED:
-            raise StopIteration
-        return awaited
+        return self.go_on(error)
 
     cdef object first_of_task(self):
-        cdef object awaited
+        cdef object awaited, error
         cdef bint first = not self.started
         self.started = True
         if self.job is None:
             if self.retired or self.runner.closing:
                 return ENDED
             return park(self)
+        if self.stepping:  # in its first step, by hand, the app runs a nested loop
+            return park(self)
+        if self.late is not None:
+            error, self.late = self.late, None
+            return self.throw_suspended(error)
         if self.suspended:
             self.suspended = self.cancelled = False
             awaited = self.awaited

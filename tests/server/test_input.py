@@ -1,0 +1,146 @@
+"""What has arrived is read where all connections of a loop have theirs: none reads another's."""
+
+import asyncio
+
+import pytest
+from live import Live, client_context
+from serving import HERE, one_loop
+from websocket.cases import BINARY, frame
+from websocket.client import head
+
+B, C = b"b" * 5000, b"c" * 5000
+FLOOD = b"POST /flood HTTP/1.1\r\nhost: h\r\ncontent-length: 60000\r\n\r\n" + b"z" * 60_000
+FILES = {"ssl_certfile": str(HERE / "tls/cert.pem"), "ssl_keyfile": str(HERE / "tls/key.pem")}
+
+
+class App:
+    """`/wait`, and a WebSocket after its first message, wait until all of a flood was received."""
+
+    def __init__(self):
+        self.flooded = False
+        self.waiting = None
+        self.on_wait = self.wait
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "websocket":
+            await self.websocket(receive, send)
+        elif scope["type"] == "http":
+            await self.http(scope["path"], receive, send)
+
+    async def http(self, path, receive, send):
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message["body"], message["more_body"]
+        if path == "/wait":
+            await self.on_wait()
+        elif path == "/flood":
+            self.flooded = True
+            if self.waiting is not None:
+                self.waiting.set()
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def websocket(self, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        await self.on_wait()
+        for _ in range(2):
+            message = await receive()
+            await send({"type": "websocket.send", "bytes": message["bytes"]})
+        await receive()
+
+    async def wait(self):
+        self.waiting = asyncio.Event()
+        await self.waiting.wait()
+
+
+def post(body):
+    return b"POST /echo HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def echoed(client):
+    """The frame of a message of 5,000 bytes."""
+    assert client.take(4) == b"\x82\x7e" + (5000).to_bytes(2, "big")
+    return client.take(5000)
+
+
+@pytest.fixture(params=["plain", "TLS"])
+def connect(request, combination):
+    """`connect(app, *options)`: a server, and what makes clients of it."""
+    servers = []
+
+    def serve(app):
+        secure = request.param == "TLS"
+        server = Live(app, **combination, **(FILES if secure else {}))
+        servers.append(server)
+        return server, lambda: server.connect(client_context() if secure else None)
+
+    yield serve
+    for server in servers:
+        assert server.stop() is None
+
+
+@one_loop
+@pytest.mark.parametrize("cut", [0, 1, 2600])
+def test_requests_that_wait(connect, cut):
+    app = App()
+    server, client = connect(app)
+    requests = b"GET /wait HTTP/1.1\r\nhost: h\r\n\r\n" + post(B) + post(C)
+    with client() as first, client() as second:
+        first.send(requests[: len(requests) - cut])
+        server.turn()
+        second.send(FLOOD)
+        assert second.response("POST").body == b"z" * 60_000
+        first.send(requests[len(requests) - cut :])
+        assert [first.response(method).body for method in ("GET", "POST", "POST")] == [b"", B, C]
+
+
+@one_loop
+@pytest.mark.parametrize("cut", [0, 1, 2600, 5005])
+def test_messages_that_wait(connect, cut):
+    app = App()
+    server, client = connect(app)
+    with client() as first, client() as second:
+        first.send(head())
+        assert first.head().status == 101
+        frames = frame(BINARY, b"a") + frame(BINARY, B) + frame(BINARY, C)
+        first.send(frames[: len(frames) - cut])
+        server.turn()
+        second.send(FLOOD)
+        assert second.response("POST").body == b"z" * 60_000
+        first.send(frames[len(frames) - cut :])
+        assert [echoed(first), echoed(first)] == [B, C]
+
+
+@one_loop
+@pytest.mark.parametrize("kind", ["requests", "messages"])
+def test_an_app_that_runs_a_nested_loop(connect, combination, kind):
+    """The flood is read while what came behind the app's message has yet to be."""
+    if combination["loop"] != "asyncio":
+        pytest.skip("uvloop cannot run within itself")
+    app = App()
+    _, client = connect(app)
+    with client() as first, client() as second:
+
+        async def nest():
+            loop, task = asyncio.get_running_loop(), asyncio.current_task()
+            second.send(FLOOD)
+            asyncio.tasks._leave_task(loop, task)  # as nest_asyncio does
+            while not app.flooded:
+                loop._run_once()
+            asyncio.tasks._enter_task(loop, task)
+
+        app.on_wait = nest
+        if kind == "requests":
+            first.send(b"GET /wait HTTP/1.1\r\nhost: h\r\n\r\n" + post(B) + post(C))
+            answers = [first.response(method).body for method in ("GET", "POST", "POST")]
+            assert answers == [b"", B, C]
+        else:
+            first.send(head())
+            assert first.head().status == 101
+            first.send(frame(BINARY, b"a") + frame(BINARY, B) + frame(BINARY, C))
+            assert [echoed(first), echoed(first)] == [B, C]
+        assert second.response("POST").body == b"z" * 60_000
