@@ -5,12 +5,24 @@ must not do to a transport is not done but noted in `faults`.
 """
 
 import asyncio
+import ctypes
+import sys
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
 LARGEST_READ = 256 * 1024  # bytes, as asyncio reads them
 CLIENT, SERVER = ("127.0.0.1", 50000), ("127.0.0.1", 8000)
+
+
+def lend(data: bytes, protocol: Any) -> None:
+    """Our transports' memory is another connection's afterwards; so is this."""
+    lent = bytes(bytearray(data))
+    try:
+        protocol.data_received(lent)
+    finally:
+        if len(lent) > 1 and sys.getrefcount(lent) <= 2:  # else somebody keeps the object itself
+            ctypes.memset(id(lent) + bytes.__basicsize__ - 1, ord("?"), len(lent))
 
 
 class Transport(asyncio.Transport):
@@ -157,7 +169,7 @@ class Transport(asyncio.Transport):
                 self.incoming.appendleft(segment[LARGEST_READ:])
                 segment = segment[:LARGEST_READ]
             self.delivered += len(segment)
-            self.protocol.data_received(segment)
+            lend(segment, self.protocol)
         except Exception as error:
             self.loop.call_exception_handler(
                 {"message": "a protocol failed", "exception": error, "transport": self}

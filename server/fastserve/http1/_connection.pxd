@@ -55,7 +55,6 @@ cdef class Connection(Channel):
     cdef double stuck_until  # 0: not watched
 
     cdef bint may_be_http2(self, const char *at, size_t count) except -1
-    cdef int add_input(self, const char *at, size_t count) except -1
     cdef int set_pending(self, bytes data) except -1
     cdef object give_way(self)
     cdef int release(self) except -1

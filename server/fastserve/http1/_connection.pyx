@@ -154,20 +154,18 @@ cdef class Connection(Channel):
                 self.reading_paused = True  # not closed: that would be the reset
                 self.transport.pause_reading()
         elif self.state != CLOSED:
-            if self.state == NEW and self.service.http2 is not None:
-                if self.may_be_http2(at, count):
-                    return 0
+            if self.state == NEW and self.service.http2 is not None and self.may_be_http2(at, count):
+                return 0
             self.service.count_received(count)
-            self.add_input(at, count)
-            self.turn()
-        return 0
-
-    cdef int add_input(self, const char *at, size_t count) except -1:
-        """What has arrived, behind what was not parsed."""
-        if self.unread:
-            return self.set_pending(self.input[:self.unread] + at[:count])
-        self.input = at
-        self.unread = count
+            if self.unread:
+                self.set_pending(self.input[:self.unread] + at[:count])
+            else:
+                self.input = at
+                self.unread = count
+            try:
+                self.turn()
+            finally:
+                self.keep_input()
         return 0
 
     cdef int set_pending(self, bytes data) except -1:
@@ -296,7 +294,6 @@ cdef class Connection(Channel):
         finally:
             self.in_turn = False
             self.in_step = nested
-            self.keep_input()
             self.flush()
         return self.decide()
 
@@ -341,13 +338,12 @@ cdef class Connection(Channel):
         if self.unread:  # else a callback has ended the connection
             self.input += consumed
             self.unread -= consumed
-        if self.unread:
-            return self.keep_input()
-        self.pending = None
+        if not self.unread:
+            self.pending = None
         return 0
 
     cdef int keep_input(self) except -1:
-        """What take() was given will not be there much longer."""
+        """The memory that take() was given is another's again."""
         if self.unread and self.pending is None:
             self.set_pending(self.input[:self.unread])
         return 0
