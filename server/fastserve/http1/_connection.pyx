@@ -154,7 +154,7 @@ cdef class Connection(Channel):
                 self.reading_paused = True  # not closed: that would be the reset
                 self.transport.pause_reading()
         elif self.state != CLOSED:
-            if self.state == NEW and self.service.http2 is not None and self.may_be_http2(at, count):
+            if self.state == NEW and self.scheme == "http" and self.may_be_http2(at, count):
                 return 0
             self.service.count_received(count)
             if self.unread:
@@ -180,7 +180,7 @@ cdef class Connection(Channel):
         cdef bytes data
         if self.unread:
             data = self.input[:self.unread] + at[:count]
-        elif at[0] != c'P' or self.scheme != "http":
+        elif at[0] != c'P' or self.service.http2 is None:
             return False
         else:
             data = at[:count]
@@ -318,7 +318,7 @@ cdef class Connection(Channel):
 
     cdef int parse(self) except -1:
         """Up to the end of the input or of a request."""
-        cdef bytes owner = self.pending  # of what is read here, whatever a nested loop does
+        cdef bytes _owner = self.pending  # of what is read here, whatever a nested loop does
         cdef Parser parser
         cdef size_t consumed
         if self.port is None:
