@@ -57,6 +57,15 @@ class App:
         await self.waiting.wait()
 
 
+def run_nested(app):
+    """The loop, as nest_asyncio does it, until all of a flood was received."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    asyncio.tasks._leave_task(loop, task)
+    while not app.flooded:
+        loop._run_once()
+    asyncio.tasks._enter_task(loop, task)
+
+
 def post(body):
     return b"POST /echo HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
@@ -126,12 +135,8 @@ def test_an_app_that_runs_a_nested_loop(connect, combination, kind):
     with client() as first, client() as second:
 
         async def nest():
-            loop, task = asyncio.get_running_loop(), asyncio.current_task()
             second.send(FLOOD)
-            asyncio.tasks._leave_task(loop, task)  # as nest_asyncio does
-            while not app.flooded:
-                loop._run_once()
-            asyncio.tasks._enter_task(loop, task)
+            run_nested(app)
 
         app.on_wait = nest
         if kind == "requests":
@@ -143,4 +148,30 @@ def test_an_app_that_runs_a_nested_loop(connect, combination, kind):
             assert first.head().status == 101
             first.send(frame(BINARY, b"a") + frame(BINARY, B) + frame(BINARY, C))
             assert [echoed(first), echoed(first)] == [B, C]
+        assert second.response("POST").body == b"z" * 60_000
+
+
+@one_loop
+@pytest.mark.parametrize("kind", ["requests", "messages"])
+def test_a_client_that_leaves_while_an_app_runs_a_nested_loop(connect, combination, kind):
+    """Nobody else keeps its connection, which goes on when the app returns: see `make asan`."""
+    if combination["loop"] != "asyncio":
+        pytest.skip("uvloop cannot run within itself")
+    app = App()
+    _, client = connect(app)
+    first = client()
+    with client() as second:
+
+        async def nest():
+            first.reset()
+            second.send(FLOOD)
+            run_nested(app)
+
+        app.on_wait = nest
+        if kind == "requests":
+            first.send(b"GET /wait HTTP/1.1\r\nhost: h\r\n\r\n" + post(B))
+        else:
+            first.send(head())
+            assert first.head().status == 101
+            first.send(frame(BINARY, b"a") + frame(BINARY, B))
         assert second.response("POST").body == b"z" * 60_000
