@@ -736,6 +736,7 @@ cdef class Driver:
             self.cancelled = True
             self.late = error
             return park(self)
+        self.late = None  # cancelled twice before a step: one error, as for any task
         awaited = self.throw_suspended(error)
         if awaited is ENDED:
             raise StopIteration
