@@ -1,6 +1,7 @@
 """What has arrived is read where all connections of a loop have theirs: none reads another's."""
 
 import asyncio
+import logging
 
 import pytest
 from live import Live, client_context
@@ -175,3 +176,24 @@ def test_a_client_that_leaves_while_an_app_runs_a_nested_loop(connect, combinati
             assert first.head().status == 101
             first.send(frame(BINARY, b"a") + frame(BINARY, B))
         assert second.response("POST").body == b"z" * 60_000
+
+
+class Stops(logging.Handler):
+    def handle(self, record):
+        raise SystemExit("the log ends the server")
+
+
+@one_loop
+def test_what_a_websocket_receives_whose_accept_has_failed(combination):
+    """The access log has the server stop between the 101 and the app's first message."""
+    logger, handler = logging.getLogger("fastserve.access"), Stops()
+    logger.addHandler(handler)
+    try:
+        server = Live(App(), **combination, access_log=True)
+        with server.connect() as client:
+            client.send(head() + frame(BINARY, b"early"))
+            assert client.head().status == 101
+            assert client.take(4) == b"\x88\x10\x03\xf3"  # 1011
+            assert isinstance(server.wait(), SystemExit)
+    finally:
+        logger.removeHandler(handler)

@@ -716,6 +716,10 @@ cdef class Session(Sink):
         )
         if answer.channel.gone:
             raise ClientDisconnected("the client disconnected before it was accepted")
+        # First of all: from upgrade() on messages may arrive, whatever fails below.
+        self.protocol = Protocol(
+            max_size=config.ws_max_size, max_fragments=config.ws_max_fragments, deflate=deflate
+        )
         transport, head, early = answer.channel.upgrade(answer, self, fields)
         self.stream.carry(transport)
         self.stream.put(head)
@@ -723,9 +727,6 @@ cdef class Session(Sink):
         self.phase = OPEN
         self.opened_at = coarse_time()
         self.entry = record_websocket(answer, 200 if answer.head.version == "2" else 101)
-        self.protocol = Protocol(
-            max_size=config.ws_max_size, max_fragments=config.ws_max_fragments, deflate=deflate
-        )
         if early:
             self.protocol.feed(early)
             self._pull(self.inbox.max_count)
