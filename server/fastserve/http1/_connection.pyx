@@ -348,8 +348,10 @@ cdef class Connection(Channel):
 
     cdef int keep_input(self) except -1:
         """What take() was given will not be there much longer."""
-        if self.unread and self.pending is None:
-            self.set_pending(self.input[:self.unread])
+        cdef size_t unread = self.unread
+        if unread and self.pending is None:
+            self.unread = 0  # if there is no memory for it
+            self.set_pending(self.input[:unread])
         return 0
 
     cdef int forget_input(self) noexcept:
