@@ -154,6 +154,42 @@ def test_an_app_that_runs_a_nested_loop(connect, combination, kind):
 
 @one_loop
 @pytest.mark.parametrize("kind", ["requests", "messages"])
+def test_what_comes_while_an_app_runs_a_nested_loop(connect, combination, kind):
+    """All before it was read."""
+    if combination["loop"] != "asyncio":
+        pytest.skip("uvloop cannot run within itself")
+    app = App()
+    _, client = connect(app)
+    with client() as first, client() as second:
+        more = []
+
+        async def nest():
+            for piece in more:
+                app.flooded = False
+                first.send(piece)
+                second.send(FLOOD)
+                run_nested(app)
+
+        app.on_wait = nest
+        if kind == "requests":
+            data = post(B) + post(C)
+            more += [data[:5005], data[5005:5100], data[5100:]]
+            first.send(b"GET /wait HTTP/1.1\r\nhost: h\r\n\r\n")
+            answers = [first.response(method).body for method in ("GET", "POST", "POST")]
+            assert answers == [b"", B, C]
+        else:
+            data = frame(BINARY, B) + frame(BINARY, C)
+            more += [data[:5005], data[5005:5100], data[5100:]]
+            first.send(head())
+            assert first.head().status == 101
+            first.send(frame(BINARY, b"a"))
+            assert [echoed(first), echoed(first)] == [B, C]
+        for _ in more:
+            assert second.response("POST").body == b"z" * 60_000
+
+
+@one_loop
+@pytest.mark.parametrize("kind", ["requests", "messages"])
 def test_a_client_that_leaves_while_an_app_runs_a_nested_loop(connect, combination, kind):
     """Nobody else keeps its connection, which goes on when the app returns: see `make asan`."""
     if combination["loop"] != "asyncio":

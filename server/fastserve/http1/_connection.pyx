@@ -275,6 +275,7 @@ cdef class Connection(Channel):
         cdef double end = 0
         cdef bint nested = self.in_step
         if self.in_turn:  # an app runs a nested loop
+            self.keep_input()
             return self.steer_reading()
         self.in_turn = self.in_step = True
         try:
