@@ -9,6 +9,8 @@ from serving import HERE, one_loop
 from websocket.cases import BINARY, frame
 from websocket.client import head
 
+from fastserve.http1.h11 import H11Port
+
 B, C = b"b" * 5000, b"c" * 5000
 FLOOD = b"POST /flood HTTP/1.1\r\nhost: h\r\ncontent-length: 60000\r\n\r\n" + b"z" * 60_000
 FILES = {"ssl_certfile": str(HERE / "tls/cert.pem"), "ssl_keyfile": str(HERE / "tls/key.pem")}
@@ -233,3 +235,20 @@ def test_what_a_websocket_receives_whose_accept_has_failed(combination):
             assert isinstance(server.wait(), SystemExit)
     finally:
         logger.removeHandler(handler)
+
+
+class Greedy(H11Port):
+    """A port that is wrong."""
+
+    def feed(self, data):
+        return super().feed(data) + 1000
+
+
+@one_loop
+def test_a_port_that_consumes_more_than_there_is(caplog):
+    server = Live(App(), http=f"{__name__}:Greedy")
+    with server.connect() as client:
+        client.send(post(B))
+        assert not client.more()
+    assert server.stop() is None
+    assert "has consumed" in caplog.text

@@ -143,7 +143,7 @@ cdef class Connection(Channel):
         if service.draining:
             self.drain()
 
-    def data_received(self, bytes data):
+    def data_received(self, bytes data not None):
         self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     cdef int take(self, const char *at, size_t count) except -1:
@@ -324,14 +324,17 @@ cdef class Connection(Channel):
         """Up to the end of the input or of a request."""
         cdef bytes owner = self.pending  # of what is read here, whatever a nested loop does
         cdef Parser parser
-        cdef size_t consumed
+        cdef size_t consumed, given
         if self.port is None:
             if self.parser is None:
                 self.parser = reader_for(self)
             parser = self.parser
             consumed = parser.execute(self.input, self.unread)
         else:
-            consumed = self.port.feed(self.input[:self.unread])
+            given = self.unread
+            consumed = self.port.feed(self.input[:given])
+            if consumed > given:
+                raise ValueError(f"feed() was given {given} bytes and has consumed {consumed}")
         if self.state <= HEAD:
             self.note_start()
             if self.state != HEAD:
