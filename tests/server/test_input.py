@@ -191,6 +191,28 @@ def test_what_comes_while_an_app_runs_a_nested_loop(connect, combination, kind):
 
 
 @one_loop
+def test_requests_that_wait_while_an_app_runs_a_nested_loop(connect, combination):
+    """All of them in tasks that the loop steps."""
+    if combination["loop"] != "asyncio":
+        pytest.skip("uvloop cannot run within itself")
+    app = App()
+    _, client = connect(app)
+    with client() as first, client() as second:
+
+        async def nest():
+            await asyncio.sleep(0.001)
+            second.send(b"GET /wait HTTP/1.1\r\nhost: h\r\n\r\n" + FLOOD)
+            app.on_wait = lambda: asyncio.sleep(0.001)
+            run_nested(app)
+
+        app.on_wait = nest
+        first.send(b"GET /wait HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert first.response().body == b""
+        assert second.response().body == b""
+        assert second.response("POST").body == b"z" * 60_000
+
+
+@one_loop
 @pytest.mark.parametrize("kind", ["requests", "messages"])
 def test_a_client_that_leaves_while_an_app_runs_a_nested_loop(connect, combination, kind):
     """Nobody else keeps its connection, which goes on when the app returns: see `make asan`."""
