@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import threading
 
 import pytest
 from live import Live, client_context
 from serving import HERE, one_loop
 from websocket.cases import BINARY, frame
 from websocket.client import head
+from wire import WAIT
 
 from fastserve.http1.h11 import H11Port
 
@@ -67,6 +69,23 @@ def run_nested(app):
     while not app.flooded:
         loop._run_once()
     asyncio.tasks._enter_task(loop, task)
+
+
+class Handover:
+    """One thread uses the clients at a time: the test's, the app's, then the test's again."""
+
+    def __init__(self):
+        self.to_app, self.to_test = threading.Event(), threading.Event()
+
+    def __enter__(self):
+        assert self.to_app.wait(WAIT)
+
+    def __exit__(self, *error):
+        self.to_test.set()
+
+    def let_app(self):
+        self.to_app.set()
+        assert self.to_test.wait(WAIT)
 
 
 def post(body):
@@ -163,20 +182,22 @@ def test_what_comes_while_an_app_runs_a_nested_loop(connect, combination, kind):
     app = App()
     _, client = connect(app)
     with client() as first, client() as second:
-        more = []
+        more, handover = [], Handover()
 
         async def nest():
-            for piece in more:
-                app.flooded = False
-                first.send(piece)
-                second.send(FLOOD)
-                run_nested(app)
+            with handover:
+                for piece in more:
+                    app.flooded = False
+                    first.send(piece)
+                    second.send(FLOOD)
+                    run_nested(app)
 
         app.on_wait = nest
         if kind == "requests":
             data = post(B) + post(C)
             more += [data[:5005], data[5005:5100], data[5100:]]
             first.send(b"GET /wait HTTP/1.1\r\nhost: h\r\n\r\n")
+            handover.let_app()
             answers = [first.response(method).body for method in ("GET", "POST", "POST")]
             assert answers == [b"", B, C]
         else:
@@ -185,6 +206,7 @@ def test_what_comes_while_an_app_runs_a_nested_loop(connect, combination, kind):
             first.send(head())
             assert first.head().status == 101
             first.send(frame(BINARY, b"a"))
+            handover.let_app()
             assert [echoed(first), echoed(first)] == [B, C]
         for _ in more:
             assert second.response("POST").body == b"z" * 60_000
@@ -220,13 +242,14 @@ def test_a_client_that_leaves_while_an_app_runs_a_nested_loop(connect, combinati
         pytest.skip("uvloop cannot run within itself")
     app = App()
     _, client = connect(app)
-    first = client()
+    first, handover = client(), Handover()
     with client() as second:
 
         async def nest():
-            first.reset()
-            second.send(FLOOD)
-            run_nested(app)
+            with handover:
+                first.reset()
+                second.send(FLOOD)
+                run_nested(app)
 
         app.on_wait = nest
         if kind == "requests":
@@ -235,6 +258,7 @@ def test_a_client_that_leaves_while_an_app_runs_a_nested_loop(connect, combinati
             first.send(head())
             assert first.head().status == 101
             first.send(frame(BINARY, b"a") + frame(BINARY, B))
+        handover.let_app()
         assert second.response("POST").body == b"z" * 60_000
 
 
