@@ -322,7 +322,7 @@ cdef class Connection(Channel):
 
     cdef int parse(self) except -1:
         """Up to the end of the input or of a request."""
-        cdef bytes owner = self.pending  # of what is read here, whatever a nested loop does
+        cdef bytes kept = self.pending  # no-cython-lint: it is read here, whatever replaces it
         cdef Parser parser
         cdef size_t consumed, given
         if self.port is None:

@@ -117,7 +117,6 @@ cdef enum:
     MAX_PREALLOCATED = 65536  # bytes of a message for which there is room before they have come
 
 
-
 # -- frames ------------------------------------------------------------------------------------
 
 

@@ -722,7 +722,8 @@ cdef class Session(Sink):
         )
         transport, head, early = answer.channel.upgrade(answer, self, fields)
         self.stream.carry(transport)
-        self.stream.put(head)
+        if head:
+            self.stream.put(head)
         self.handshake = None
         self.phase = OPEN
         self.opened_at = coarse_time()
