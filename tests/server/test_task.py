@@ -417,6 +417,19 @@ async def is_cancelled_in_a_nested_loop(outcome, receive):
     outcome.append(task.cancelling())
 
 
+async def is_cancelled_twice_around_a_nested_loop(outcome, receive):
+    task = asyncio.current_task()
+    task.cancel()
+    run_nested(task)
+    task.cancel()
+    for _ in range(3):
+        try:
+            await asyncio.sleep(0)
+            outcome.append("goes on")
+        except asyncio.CancelledError:
+            outcome.append("cancelled")
+
+
 async def many_steps(outcome, receive):
     for _ in range(100):
         await asyncio.sleep(0)
@@ -448,6 +461,7 @@ CLEAN = [
     in_a_thread, callback_of_another, callback_without_suspending, waits_for_itself_in_vain,
     starts_a_task_eagerly, is_found_by_its_loop, no_other_task_may_enter,
     gives_way_to_a_nested_loop, runs_a_nested_loop, is_cancelled_in_a_nested_loop,
+    is_cancelled_twice_around_a_nested_loop,
 ]  # fmt: skip
 ABRUPT = [
     raises_cancelled, raises_cancelled_later, ends_with_a_pending_cancel,

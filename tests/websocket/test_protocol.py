@@ -5,12 +5,15 @@ import struct
 import pytest
 
 from fastserve.websocket import Close, Ping, Pong, Protocol, ProtocolError, encode, negotiate
+from fastserve.websocket._protocol import mask
 from fastserve.websocket.handshake import extensions
 
 from .cases import (
+    BINARY,
     CASES,
     CLOSE,
     HI,
+    KEY,
     MAX_FRAGMENTS,
     MAX_SIZE,
     PING,
@@ -188,3 +191,26 @@ def test_what_cannot_be_sent() -> None:
         wire.close(1006)
     assert not wire.close_sent
     assert wire.ping(b"x" * 125) == encode(PING, b"x" * 125)
+
+
+class FailsAtFirst:
+    """In the place of a Deflate."""
+
+    failed = False
+
+    def inflate(self, data, room, last):
+        if not self.failed:
+            self.failed = True
+            raise MemoryError
+        return data
+
+
+def test_after_an_error_that_is_not_the_peers():
+    protocol = Protocol(deflate=FailsAtFirst())
+    protocol.feed(frame(BINARY, b"a" * 1000, rsv1=True))
+    with pytest.raises(MemoryError):
+        protocol.next_event()
+    protocol.feed(mask(b"b" * 1000, KEY))
+    others = [mask(b"c" * 1000, KEY) for _ in range(1000)]
+    assert protocol.next_event() == b"b" * 1000
+    assert len(others) == 1000

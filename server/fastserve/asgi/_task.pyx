@@ -507,7 +507,9 @@ cdef class Runner:
     cdef Driver make_driver(self):
         cdef Driver driver = Driver.__new__(Driver, self)
         driver.name = PyUnicode_FromString("fastserve-request")  # a new object
-        driver.task = Task(driver, loop=self.loop, name=driver.name, context=self.task_context)
+        # A context of its own: while one is entered, a nested loop could not step the others.
+        context = PyContext_Copy(self.task_context)
+        driver.task = Task(driver, loop=self.loop, name=driver.name, context=context)
         driver.references = PyObject_GET_WEAKREFS_LISTPTR(<PyObject *> driver.task)[0]
         return driver
 
@@ -736,6 +738,7 @@ cdef class Driver:
             self.cancelled = True
             self.late = error
             return park(self)
+        self.late = None  # cancelled twice before a step: one error, as for any task
         awaited = self.throw_suspended(error)
         if awaited is ENDED:
             raise StopIteration

@@ -288,7 +288,7 @@ cdef class TLSTransport(DirectTransport):
         self.direct = direct(transport)
         transport.set_write_buffer_limits(high=0)  # to know of each byte that waits
 
-    def data_received(self, bytes data):
+    def data_received(self, bytes data not None):
         self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     def eof_received(self):

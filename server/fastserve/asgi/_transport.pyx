@@ -33,9 +33,13 @@ cdef class DirectTransport(Sink):
         self.deliver = None if self.sink is not None else protocol.data_received
 
     cdef int give(self, const char *at, size_t count) except -1:
-        """To the protocol, if it is still there."""
-        if self.sink is not None:
-            return self.sink.take(at, count)
+        """To the protocol, if it is still there.
+
+        It may lose the connection meanwhile, in a nested loop of an app, or its place to another.
+        """
+        cdef Sink kept = self.sink  # a call in C alone does not keep it
+        if kept is not None:
+            return kept.take(at, count)
         if self.deliver is not None:
             self.deliver(PyBytes_FromStringAndSize(at, count))
         return 0

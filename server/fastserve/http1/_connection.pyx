@@ -143,7 +143,7 @@ cdef class Connection(Channel):
         if service.draining:
             self.drain()
 
-    def data_received(self, bytes data):
+    def data_received(self, bytes data not None):
         self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     cdef int take(self, const char *at, size_t count) except -1:
@@ -178,12 +178,9 @@ cdef class Connection(Channel):
     cdef bint may_be_http2(self, const char *at, size_t count) except -1:
         """The first bytes are, or may yet be, HTTP/2's preface. RFC 9113 3.3, 3.4"""
         cdef bytes data
-        if self.unread:
-            data = self.input[:self.unread] + at[:count]
-        elif at[0] != c'P' or self.service.http2 is None:
+        if not self.unread and (at[0] != c'P' or self.service.http2 is None):
             return False
-        else:
-            data = at[:count]
+        data = self.input[:self.unread] + at[:count]
         if data.startswith(PREFACE):
             self.give_way().data_received(data)
         elif PREFACE.startswith(data):
@@ -320,14 +317,17 @@ cdef class Connection(Channel):
         """Up to the end of the input or of a request."""
         cdef bytes _owner = self.pending  # of what is read here, whatever a nested loop does
         cdef Parser parser
-        cdef size_t consumed
+        cdef size_t consumed, given
         if self.port is None:
             if self.parser is None:
                 self.parser = reader_for(self)
             parser = self.parser
             consumed = parser.execute(self.input, self.unread)
         else:
-            consumed = self.port.feed(self.input[:self.unread])
+            given = self.unread
+            consumed = self.port.feed(self.input[:given])
+            if consumed > given:
+                raise ValueError(f"feed() was given {given} bytes and has consumed {consumed}")
         if self.state <= HEAD:
             self.note_start()
             if self.state != HEAD:
@@ -344,8 +344,10 @@ cdef class Connection(Channel):
 
     cdef int keep_input(self) except -1:
         """The memory that take() was given is another's again."""
-        if self.unread and self.pending is None:
-            self.set_pending(self.input[:self.unread])
+        cdef size_t unread = self.unread
+        if unread and self.pending is None:
+            self.unread = 0  # if there is no memory for it
+            self.set_pending(self.input[:unread])
         return 0
 
     cdef int forget_input(self) noexcept:

@@ -180,7 +180,7 @@ cdef class Connection(Sink):
         if service.draining:
             self.drain()
 
-    def data_received(self, bytes data):
+    def data_received(self, bytes data not None):
         self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     cdef int take(self, const char *at, size_t count) except -1:

@@ -70,6 +70,7 @@ cdef class Protocol:
         """feed(), for what is there until the caller calls keep()."""
         if self.unread:
             return self.append_input(at, count)
+        self.kept = None
         self.input = <const uint8_t *>at
         self.unread = count
         return 0

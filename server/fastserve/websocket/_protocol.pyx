@@ -354,12 +354,16 @@ cdef class Protocol:
 
     cdef int append_input(self, const char *at, Py_ssize_t count) except -1:
         """Keep what is unread, and this behind it."""
-        cdef bytes kept = new_bytes(self.unread + count)
-        memcpy(PyBytes_AS_STRING(kept), self.input, self.unread)
-        memcpy(PyBytes_AS_STRING(kept) + self.unread, at, count)
+        cdef Py_ssize_t unread = self.unread
+        cdef bytes kept
+        self.unread = 0  # if there is no memory for it: what take() was given is not there for long
+        kept = new_bytes(unread + count)
+        memcpy(PyBytes_AS_STRING(kept), self.input, unread)
+        if count:
+            memcpy(PyBytes_AS_STRING(kept) + unread, at, count)
         self.kept = kept
         self.input = <const uint8_t *>PyBytes_AS_STRING(kept)
-        self.unread += count
+        self.unread = unread + count
         return 0
 
     cdef inline int skip(self, Py_ssize_t count) noexcept:

@@ -351,7 +351,7 @@ cdef class Session(Sink):
 
     # -- the transport's side
 
-    def data_received(self, bytes data):
+    def data_received(self, bytes data not None):
         self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     cdef int take(self, const char *at, size_t count) except -1:
@@ -716,16 +716,18 @@ cdef class Session(Sink):
         )
         if answer.channel.gone:
             raise ClientDisconnected("the client disconnected before it was accepted")
+        # First of all: from upgrade() on messages may arrive, whatever fails below.
+        self.protocol = Protocol(
+            max_size=config.ws_max_size, max_fragments=config.ws_max_fragments, deflate=deflate
+        )
         transport, head, early = answer.channel.upgrade(answer, self, fields)
         self.stream.carry(transport)
-        self.stream.put(head)
+        if head:
+            self.stream.put(head)
         self.handshake = None
         self.phase = OPEN
         self.opened_at = coarse_time()
         self.entry = record_websocket(answer, 200 if answer.head.version == "2" else 101)
-        self.protocol = Protocol(
-            max_size=config.ws_max_size, max_fragments=config.ws_max_fragments, deflate=deflate
-        )
         if early:
             self.protocol.feed(early)
             self._pull(self.inbox.max_count)
