@@ -116,9 +116,10 @@ def nginx_command(port: int, option: str = "", workers: int = 1) -> list[str]:
     return ["nginx", "-c", str(target), "-e", "/dev/null"]
 
 
-def floor(loop: str) -> Contestant:
-    """A protocol that answers constant bytes: what the kernel and this loop cost."""
-    return module(f"floor {loop}", f"benchmarks.apps.loops {{port}} {loop} floor", "uvloop")
+def floor(loop: str, kind: str = "floor") -> Contestant:
+    """A protocol that answers constant bytes: what the kernel, this loop and a transport cost."""
+    name = FLOORS[kind].format(loop)
+    return module(name, f"benchmarks.apps.loops {{port}} {loop} {kind}", "uvloop")
 
 
 def rivals(app: str = HTTP) -> list[Contestant]:
@@ -154,6 +155,8 @@ def with_workers(name: str, number: int) -> Contestant:
     return replace(each, name=f"{name}, {number} worker{'s' * (number > 1)}", pinned=False)
 
 
+# On the loop's transport, and on that of fastserve.
+FLOORS = {"floor": "floor {}", "ours": "floor fastserve {}"}
 FLOOR_C = program("floor epoll in C", "floor.c", "cc")
 ASGI = asgi_servers()
 NGINX = Contestant("nginx", nginx_command, tool="nginx")

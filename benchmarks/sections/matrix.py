@@ -33,7 +33,8 @@ LOADS = [
 
 
 def contestants(plan: Plan) -> list[servers.Contestant]:
-    found = [*servers.MATRIX, *map(servers.floor, servers.LOOPS)]
+    floors = [servers.floor(loop, kind) for kind in servers.FLOORS for loop in servers.LOOPS]
+    found = [*servers.MATRIX, *floors]
     if plan.quick:
         found = [each for each in found if not each.name.startswith("uvicorn h11")]
     return [each for each in found if each.name == BASELINE or plan.wants(each.name)]
@@ -96,7 +97,9 @@ def add_parts(table: Table, key: str, taken_alone: Mapping[str, float]) -> None:
     kernel = table.median(servers.FLOOR_C.name, key)
     for row in table.rows:
         server, _, loop = row.name.rpartition(" ")
-        whole, under = table.median(row.name, key), table.median(f"floor {loop}", key)
+        kind = "ours" if server.startswith("fastserve") else "floor"
+        floor = servers.FLOORS[kind].format(loop)
+        whole, under = table.median(row.name, key), table.median(floor, key)
         parser = PARSERS.get(server, "")
         if whole is None or under is None or parser not in taken_alone:
             continue

@@ -24,7 +24,8 @@ def table(key="cpu_us", **costs):
 
 
 def test_a_row_is_cut_in_parts_whose_sum_is_the_whole():
-    costs = {"fastserve h11 uvloop": 40, "floor uvloop": 7, "floor epoll in C": 6}
+    floors = {"floor uvloop": 9, "floor fastserve uvloop": 7, "floor epoll in C": 6}
+    costs = {"fastserve h11 uvloop": 40, **floors}
     found = table(**costs)
     matrix.add_parts(found, "cpu_us", {"port h11": 18, "app": 1})
     parts = {"kernel": 6, "loop": 1, "parser": 18, "app": 1, "server": 14}
@@ -41,7 +42,7 @@ def test_instructions_have_no_kernel():
 
 
 def test_a_part_is_not_less_than_nothing():
-    found = table(**{"fastserve llhttp uvloop": 8, "floor uvloop": 7})
+    found = table(**{"fastserve llhttp uvloop": 8, "floor fastserve uvloop": 7})
     matrix.add_parts(found, "cpu_us", {"httpparser batch": 2, "app": 1})
     assert found.row("fastserve llhttp uvloop").parts["server"] == 0
 
@@ -196,3 +197,18 @@ def test_servers_are_compared_for_real():
         assert all(server.memory_bytes() > 1e6 for server in running.values())
     (made,) = found
     assert [set(row.figures) for row in made.rows] == [{"cpu_us", "ratio", "rate"}] * 2
+
+
+def test_the_app_alone_is_called_to_its_end():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append((await receive())["more_body"])
+        await send({"type": "http.response.start"})
+        seen.append("end")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alone, "app", app)
+        call = alone.app_call("/")
+        call(), call()
+    assert seen == [False, "end"] * 2
