@@ -102,9 +102,11 @@ def test_a_quick_stop_waits_for_nobody(serve, number):
 
 
 def test_sighup_replaces_the_workers(serve):
-    command = serve("apps:app", "-w", 2)
+    command = serve("apps:lived", "-w", 2)
     port = port_of(command)
     before = {int(command.expect(r"Booting worker with pid: (\d+)")[1]) for _ in range(2)}
+    for _ in before:  # one that is told to stop before it serves says nothing of stopping
+        command.expect("startup", "stdout")
     with Hold() as hold, contextlib.closing(send_get(port, hold.path)) as client:
         hold.wait()
         command.signal(signal.SIGHUP)
