@@ -18,10 +18,11 @@ CLIENT, SERVER = ("127.0.0.1", 50000), ("127.0.0.1", 8000)
 def lend(data: bytes, protocol: Any) -> None:
     """Our transports' memory is another connection's afterwards; so is this."""
     lent = bytes(bytearray(data))
+    alone = sys.getrefcount(lent)
     try:
         protocol.data_received(lent)
     finally:
-        if len(lent) > 1 and sys.getrefcount(lent) <= 2:  # else somebody keeps the object itself
+        if len(lent) > 1 and sys.getrefcount(lent) == alone:  # else somebody keeps the object itself
             ctypes.memset(id(lent) + bytes.__basicsize__ - 1, ord("?"), len(lent))
 
 

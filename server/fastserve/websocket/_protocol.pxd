@@ -58,7 +58,6 @@ cdef class Protocol:
     cdef bytes reply  # owned: a Pong or, once ignoring, a Close; None if nothing is owed
 
     cpdef bint has_unread(self)
-    cpdef feed(self, bytes data)
     cpdef object next_event(self)
     cpdef bytes take_reply(self)
     cpdef bytes encode_text(self, str text)

@@ -347,7 +347,7 @@ cdef class Protocol:
         """Whether next_event() has bytes to read."""
         return self.unread > 0
 
-    cpdef feed(self, bytes data):
+    def feed(self, bytes data not None):
         """Take what arrived; nothing is parsed until next_event()."""
         self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         self.keep()

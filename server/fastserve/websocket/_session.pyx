@@ -708,6 +708,7 @@ cdef class Session(Sink):
 
     def _app_accepts(self, dict message):
         cdef Handshake answer = self.handshake
+        cdef bytes early
         config = self.service.config
         agreed = negotiate(answer.request.extensions) if config.ws_per_message_deflate else None
         deflate, extension = agreed or (None, None)
@@ -729,7 +730,8 @@ cdef class Session(Sink):
         self.opened_at = coarse_time()
         self.entry = record_websocket(answer, 200 if answer.head.version == "2" else 101)
         if early:
-            self.protocol.feed(early)
+            self.protocol.take(PyBytes_AS_STRING(early), PyBytes_GET_SIZE(early))
+            self.protocol.keep()
             self._pull(self.inbox.max_count)
             self._wake_receivers(False)
         self._pause_or_resume()
