@@ -22,7 +22,9 @@ def lend(data: bytes, protocol: Any) -> None:
     try:
         protocol.data_received(lent)
     finally:
-        if len(lent) > 1 and sys.getrefcount(lent) == alone:  # else somebody keeps the object itself
+        if (
+            len(lent) > 1 and sys.getrefcount(lent) == alone
+        ):  # else somebody keeps the object itself
             ctypes.memset(id(lent) + bytes.__basicsize__ - 1, ord("?"), len(lent))
 
 
