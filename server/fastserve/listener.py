@@ -81,6 +81,9 @@ class Listener:
         self._reading: list[tuple[socket.socket, bool]] = []  # and whether it is for TLS
         self._making: set[asyncio.Task[Any]] = set()  # connections: PROXY header, TLS handshake
         self._uncounted = 0  # accepted since descriptors were counted
+        # Each thread accepts without the others, and all have the same descriptors.
+        self._count_every = max(1, COUNT_EVERY // config.threads)
+        self._few = max(1, FEW_CONNECTIONS // config.threads)
         self._closed = False
         self._watch: asyncio.TimerHandle | None = None
         self._resuming: asyncio.Task[None] | None = None
@@ -223,7 +226,7 @@ class Listener:
         self._uncounted += 1
         if self._count() >= self._limit:
             self._pause("limit_connections (%d) is reached", self._limit)
-        elif self._uncounted % COUNT_EVERY == 0:
+        elif self._uncounted % self._count_every == 0:
             self._check_descriptors()
 
     def _count(self) -> int:
@@ -237,7 +240,7 @@ class Listener:
 
     def _reserve(self) -> int:
         """How many descriptors are to be free."""
-        few = self._count() < FEW_CONNECTIONS
+        few = self._count() < self._few
         return min(self._spare, 2 * FEW_CONNECTIONS) if few else self._spare
 
     def _on_watch(self) -> None:

@@ -361,6 +361,8 @@ def test_a_hangup_reopens_the_logs(serve, tmp_path):
         port, fd = listener.getsockname()[1], listener.fileno()
         command = serve("apps:app", "--fd", fd, "--log-config", config, pass_fds=[fd])
     assert get(port) == (200, "hello")
+    while "running on" not in log.read_text():  # a second thread may answer before that is logged
+        assert get(port) == (200, "hello")
     log.rename(tmp_path / "log.1")
     command.signal(signal.SIGHUP)
     while not log.exists():

@@ -234,6 +234,7 @@ def test_workers_end_with_their_supervisor(serve):
     assert command.stderr.count("WARNING: The supervisor is gone; stopping") == 2
 
 
+@one_loop  # one of several that hangs ends when the time for a stop is over
 def test_a_hung_worker_ends_with_its_supervisor(serve):
     """Nothing in its event loop can know of it: a thread does."""
     command = serve()
