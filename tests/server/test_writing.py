@@ -112,9 +112,13 @@ def test_nothing_is_sent_once_a_transport_was_aborted(live_server, loop):
             assert client.socket.recv(1) == b""
 
 
+def of_all_loops(server, kind):
+    return [each for service in server.server._serving.services for each in getattr(service, kind)]
+
+
 async def abort_and_send(server, app):
     """All in one turn: nobody has told the connection yet."""
-    (connection,) = server.server._serving.services[0].connections
+    (connection,) = of_all_loops(server, "connections")
     connection.transport.abort()
     with contextlib.suppress(OSError):
         await app.send({"type": "http.response.body", "body": b"too late"})
@@ -125,7 +129,7 @@ def test_nothing_is_sent_once_it_was_aborted_within_a_read(live_server, loop):
     """The app runs while the transport gives what it has read."""
 
     async def app(scope, receive, send):
-        (connection,) = server.server._serving.services[0].connections
+        (connection,) = of_all_loops(server, "connections")
         connection.abort()
         await send(OK)
         await send({"type": "http.response.body", "body": b"too late"})
@@ -143,7 +147,7 @@ def test_no_message_is_sent_once_a_websocket_was_aborted_within_a_read(live_serv
         await receive()
         await send({"type": "websocket.accept"})
         await receive()
-        (session,) = server.server._serving.services[0].websockets
+        (session,) = of_all_loops(server, "websockets")
         session.abort()
         await send({"type": "websocket.send", "text": "too late"})
 
