@@ -22,9 +22,8 @@ def lend(data: bytes, protocol: Any) -> None:
     try:
         protocol.data_received(lent)
     finally:
-        if (
-            len(lent) > 1 and sys.getrefcount(lent) == alone
-        ):  # else somebody keeps the object itself
+        is_kept = sys.getrefcount(lent) > alone  # the object itself, which is then not lent
+        if len(lent) > 1 and not is_kept:
             ctypes.memset(id(lent) + bytes.__basicsize__ - 1, ord("?"), len(lent))
 
 

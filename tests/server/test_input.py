@@ -114,6 +114,12 @@ def connect(request, combination):
         assert server.stop() is None
 
 
+@pytest.fixture
+def nestable(combination):
+    if combination["loop"] != "asyncio":
+        pytest.skip("uvloop cannot run within itself")
+
+
 @one_loop
 @pytest.mark.parametrize("cut", [0, 1, 2600])
 def test_requests_that_wait(connect, cut):
@@ -148,10 +154,8 @@ def test_messages_that_wait(connect, cut):
 
 @one_loop
 @pytest.mark.parametrize("kind", ["requests", "messages"])
-def test_an_app_that_runs_a_nested_loop(connect, combination, kind):
+def test_an_app_that_runs_a_nested_loop(connect, nestable, kind):
     """The flood is read while what came behind the app's message has yet to be."""
-    if combination["loop"] != "asyncio":
-        pytest.skip("uvloop cannot run within itself")
     app = App()
     _, client = connect(app)
     with client() as first, client() as second:
@@ -175,10 +179,8 @@ def test_an_app_that_runs_a_nested_loop(connect, combination, kind):
 
 @one_loop
 @pytest.mark.parametrize("kind", ["requests", "messages"])
-def test_what_comes_while_an_app_runs_a_nested_loop(connect, combination, kind):
+def test_what_comes_while_an_app_runs_a_nested_loop(connect, nestable, kind):
     """All before it was read."""
-    if combination["loop"] != "asyncio":
-        pytest.skip("uvloop cannot run within itself")
     app = App()
     _, client = connect(app)
     with client() as first, client() as second:
@@ -213,10 +215,8 @@ def test_what_comes_while_an_app_runs_a_nested_loop(connect, combination, kind):
 
 
 @one_loop
-def test_requests_that_wait_while_an_app_runs_a_nested_loop(connect, combination):
+def test_requests_that_wait_while_an_app_runs_a_nested_loop(connect, nestable):
     """All of them in tasks that the loop steps."""
-    if combination["loop"] != "asyncio":
-        pytest.skip("uvloop cannot run within itself")
     app = App()
     _, client = connect(app)
     with client() as first, client() as second:
@@ -236,10 +236,8 @@ def test_requests_that_wait_while_an_app_runs_a_nested_loop(connect, combination
 
 @one_loop
 @pytest.mark.parametrize("kind", ["requests", "messages"])
-def test_a_client_that_leaves_while_an_app_runs_a_nested_loop(connect, combination, kind):
+def test_a_client_that_leaves_while_an_app_runs_a_nested_loop(connect, nestable, kind):
     """Nobody else keeps its connection, which goes on when the app returns: see `make asan`."""
-    if combination["loop"] != "asyncio":
-        pytest.skip("uvloop cannot run within itself")
     app = App()
     _, client = connect(app)
     first, handover = client(), Handover()
