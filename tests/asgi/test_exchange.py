@@ -1,6 +1,7 @@
 """An exchange on a carrier that is not HTTP: what a new protocol has to implement, and no more."""
 
 import asyncio
+import enum
 import importlib.util
 import logging
 import subprocess
@@ -219,6 +220,32 @@ def test_an_app_that_fails(
     notes = play(app, get)
     assert notes[notes.index(STEP) + 1 :] == answer
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+class Kind(enum.StrEnum):
+    START = START["type"]
+    BODY = BODY["type"]
+    OTHER = "http.response.other"
+
+
+def test_a_type_may_be_of_a_subclass_of_str(play: Any) -> None:
+    errors = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for kind in (Kind.OTHER, 5, b"http.response.start", None):
+            try:
+                await send({**START, "type": kind})
+            except (RuntimeError, TypeError) as error:
+                errors.append(str(error))
+        await send({**START, "type": Kind.START})
+        await send({**BODY, "type": Kind.BODY})
+
+    notes = play(app, get)
+    assert errors == [
+        "'http.response.other' is not a message of an HTTP response",
+        *(f"the type of a message is a str, not {kind}" for kind in ("int", "bytes", "NoneType")),
+    ]
+    assert ("body", b"hi", False) in notes
 
 
 def test_the_length_that_the_channel_found_is_kept(play: Any) -> None:

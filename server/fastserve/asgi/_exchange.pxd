@@ -105,6 +105,7 @@ cdef class Exchange(Job):
     cdef bint says_gone(self) noexcept
     cdef object receive(self)
     cdef object send(self, object message)
+    cdef object send_late(self)
     cdef bint has_message(self) noexcept
     cdef dict next_message(self)
     cdef int take_back(self, bytes body) except -1

@@ -50,8 +50,6 @@ cdef enum:
     MOST_SPARES = 64  # callables of a loop that wait for a request
 
 cdef bytes EMPTY = b"", SLASH = b"/"
-# Interned, so that threads do not count references to them: httpparser/_threads.pxd.
-cdef str START = sys.intern("http.response.start"), BODY = sys.intern("http.response.body")
 # What the scope's template says already; httpparser gives these very objects, interned.
 cdef str VERSION_1_1 = sys.intern("1.1"), GET = sys.intern("GET")
 
@@ -322,35 +320,42 @@ cdef class Exchange(Job):
         """ASGI `send`. Raises OSError after a disconnect, RuntimeError for what is out of order,
         ValueError and TypeError for what cannot be sent."""
         cdef Fields fields
-        cdef str kind
         if type(message) is not dict:
             message = dict(message) if isinstance(message, dict) else {**message}
         read_fields(<dict> message, &fields)
-        kind = <object> fields.type if fields.type != NULL else message["type"]
         if self.channel.gone and self.phase != COMPLETE:
-            if self.telling:
-                # A task group is about to cancel this sender: an error would be the group's.
-                task = current_task()
-                if self.told != <void *> task:
-                    self.telling -= 1
-                    return DONE
-            raise ClientDisconnected("the client has disconnected")
-        if is_text(kind, BODY):
+            return self.send_late()
+        if is_text(fields.type, "http.response.body"):
             return self.send_body(&fields)
-        if is_text(kind, START):
+        if is_text(fields.type, "http.response.start"):
             self.start_response(message, &fields)
             return DONE
-        if is_text(kind, "http.response.pathsend"):
+        if is_text(fields.type, "http.response.pathsend"):
             return self.send_file(message, True)
-        if is_text(kind, "http.response.zerocopysend"):
+        if is_text(fields.type, "http.response.zerocopysend"):
             return self.send_file(message, False)
-        if is_text(kind, "http.response.trailers"):
+        if is_text(fields.type, "http.response.trailers"):
             return self.send_trailers(message)
-        if is_text(kind, "http.response.early_hint"):
+        if is_text(fields.type, "http.response.early_hint"):
             if self.phase != EXPECT_START:
                 raise RuntimeError("http.response.early_hint comes before http.response.start")
             return self.channel.send_early_hint(self, message["links"])
+        kind = message["type"]
+        if not isinstance(kind, str):
+            raise TypeError(f"the type of a message is a str, not {type(kind).__name__}")
+        if type(kind) is not str:  # of an enumeration, perhaps
+            return self.send({**message, "type": "".join([kind])})
         raise RuntimeError(f"{kind!r} is not a message of an HTTP response")
+
+    cdef object send_late(self):
+        """The client has gone."""
+        if self.telling:
+            # A task group is about to cancel this sender: an error would be the group's.
+            task = current_task()
+            if self.told != <void *> task:
+                self.telling -= 1
+                return DONE
+        raise ClientDisconnected("the client has disconnected")
 
     cdef int start_response(self, dict message, Fields *fields) except -1:
         cdef object status, headers

@@ -1,12 +1,14 @@
 # What an app gives to `send`.
 from cpython.dict cimport PyDict_GetItemWithError, PyDict_Next
 from cpython.object cimport PyObject
-from libc.string cimport memcmp
+from libc.string cimport memcmp, strlen
 
 cdef extern from "Python.h":
-    bint PyUnicode_IS_COMPACT_ASCII(str)
-    Py_ssize_t PyUnicode_GET_LENGTH(str)
-    const void *PyUnicode_DATA(str)
+    Py_ssize_t PyDict_GET_SIZE(dict)
+    bint PyUnicode_CheckExact(PyObject *)
+    bint PyUnicode_IS_COMPACT_ASCII(PyObject *)
+    Py_ssize_t PyUnicode_GET_LENGTH(PyObject *)
+    const void *PyUnicode_DATA(PyObject *)
 
 # The fields of a message of a response; NULL: missing.
 cdef struct Fields:
@@ -23,7 +25,7 @@ cdef inline int read_fields(dict message, Fields *fields) except -1:
     cdef PyObject *key = NULL
     cdef PyObject *value = NULL
     cdef Py_ssize_t at = 0
-    cdef Py_ssize_t left = len(message)  # a last call, which finds no more, costs as much as any
+    cdef Py_ssize_t left = PyDict_GET_SIZE(message)  # a last call, which finds no more, costs as much as any
     fields.type = fields.status = fields.headers = fields.trailers = NULL
     fields.body = fields.more_body = NULL
     while left and PyDict_Next(message, &at, &key, &value):
@@ -60,9 +62,11 @@ cdef inline bint flag(PyObject *value, str key) except -1:
     raise TypeError(f"{key} is a bool, not {type(<object> value).__name__}")
 
 
-cdef inline bint is_text(str text, str ascii) noexcept:
-    """`text == ascii`, without a call of Python's to compare the two."""
-    return text is ascii or text is not None and PyUnicode_IS_COMPACT_ASCII(text) and (
-        PyUnicode_GET_LENGTH(text) == PyUnicode_GET_LENGTH(ascii)
-        and memcmp(PyUnicode_DATA(text), PyUnicode_DATA(ascii), PyUnicode_GET_LENGTH(ascii)) == 0
+cdef inline bint is_text(PyObject *value, const char *ascii) noexcept:
+    """`value == ascii`, without a call. The compiler interns no text with a dot in it."""
+    cdef size_t length = strlen(ascii)  # of a constant: the C compiler knows it
+    return (
+        value != NULL and PyUnicode_CheckExact(value) and PyUnicode_IS_COMPACT_ASCII(value)
+        and PyUnicode_GET_LENGTH(value) == <Py_ssize_t> length
+        and memcmp(PyUnicode_DATA(value), ascii, length) == 0
     )

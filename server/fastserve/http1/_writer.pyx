@@ -229,33 +229,37 @@ cdef class Writer:
         return 0
 
 
+cdef inline char *put_chunk_size(char *to, size_t size) noexcept:
+    """Its digits and the line's end; `to` has room for 18. Where they end."""
+    cdef int shift = 0
+    while size >> shift > 15:
+        shift += 4
+    while shift >= 0:
+        to[0] = b"0123456789abcdef"[size >> shift & 15]
+        to += 1
+        shift -= 4
+    to[0] = c"\r"
+    to[1] = c"\n"
+    return to + 2
+
+
 cdef int write_chunk_size(Output output, size_t size) except -1:
     """RFC 9112 7.1; never for a size of 0, which would end the body."""
-    cdef char[36] line  # whose end is here, and behind it room to copy a fixed size
-    cdef int at = 16
-    line[16] = c"\r"
-    line[17] = c"\n"
-    while size:
-        at -= 1
-        line[at] = b"0123456789abcdef"[size & 15]
-        size >>= 4
     output.reserve(18)
-    memcpy(output.data + output.length, line + at, 18)
-    output.length += 18 - at
+    output.length = put_chunk_size(output.data + output.length, size) - output.data
     return 0
 
 
 cdef int write_chunk(Output output, const char *at, size_t length) except -1:
     """A whole chunk, of at least 1 byte. RFC 9112 7.1"""
-    cdef char *end
+    cdef char *to
     output.reserve(length + 20)  # with a size of 16 digits and two line ends
-    write_chunk_size(output, length)
-    memcpy(output.data + output.length, at, length)
-    output.length += length
-    end = output.data + output.length
-    end[0] = c"\r"
-    end[1] = c"\n"
-    output.length += 2
+    to = put_chunk_size(output.data + output.length, length)
+    memcpy(to, at, length)
+    to += length
+    to[0] = c"\r"
+    to[1] = c"\n"
+    output.length = to + 2 - output.data
     return 0
 
 

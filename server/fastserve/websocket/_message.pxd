@@ -13,7 +13,7 @@ cdef inline object plain_content(dict message):
         return None
     if <object> key is not "type" or type(<object> value) is not str:
         return None
-    if not is_text(<str> value, "websocket.send"):
+    if not is_text(value, "websocket.send"):
         return None
     PyDict_Next(message, &at, &key, &value)
     if (
