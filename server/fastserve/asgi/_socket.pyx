@@ -51,6 +51,7 @@ cdef extern from *:
     #ifdef __linux__
     #include <sys/epoll.h>
     #include <sys/sendfile.h>
+    #include <sys/syscall.h>
     #define FASTSERVE_EPOLL 1
     #else
     #define FASTSERVE_EPOLL 0
@@ -68,6 +69,16 @@ cdef extern from *:
     /* others' sendfile() is another function; os.sendfile() knows them all */
     #define sendfile(to, from, offset, count) (-1)
     #define MSG_MORE 0
+    #endif
+    #if defined(__linux__) && defined(SYS_recvfrom) && defined(SYS_sendto)
+    /* libc's functions can be cancelled, which costs two locked instructions each once a process
+       has had a second thread. */
+    #define receive_bytes(fd, to, most, flags) \\
+        syscall(SYS_recvfrom, fd, to, most, flags, NULL, NULL)
+    #define send_bytes(fd, at, length, flags) syscall(SYS_sendto, fd, at, length, flags, NULL, 0)
+    #else
+    #define receive_bytes recv
+    #define send_bytes send
     #endif
     #ifndef MSG_NOSIGNAL
     #define MSG_NOSIGNAL 0  /* macOS: Python ignores SIGPIPE */
@@ -104,8 +115,8 @@ cdef extern from *:
     int epoll_create1(int flags) noexcept
     int epoll_wait(int epoll, epoll_event *events, int most, int timeout) noexcept
     int watch_fd(int epoll, int operation, int fd, unsigned events) noexcept
-    Py_ssize_t recv(int fd, void *to, size_t most, int flags) noexcept
-    Py_ssize_t send(int fd, const void *at, size_t length, int flags) noexcept
+    Py_ssize_t recv "receive_bytes"(int fd, void *to, size_t most, int flags) noexcept
+    Py_ssize_t send "send_bytes"(int fd, const void *at, size_t length, int flags) noexcept
     Py_ssize_t send_parts(int fd, iovec *parts, size_t count, int flags) noexcept
     Py_ssize_t sendfile(int to, int source, int64_t *offset, size_t count) noexcept nogil
     int close(int fd) noexcept
