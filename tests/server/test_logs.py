@@ -11,7 +11,7 @@ import signal
 import threading
 
 import pytest
-from serving import HERE, WAIT, Command, fail_to_start, get, wait_for
+from serving import HERE, THREADS, WAIT, Command, fail_to_start, get, wait_for
 
 from fastserve import Config, ConfigError, logs
 from fastserve.formatters import TIME, DefaultFormatter
@@ -39,6 +39,43 @@ def test_lines_in_order(pipe):
     writer.write("three\u20ac\udc80\n")
     assert read_lines(stream, 3) == [b"one\n", b"two\n", b"three\xe2\x82\xac\\udc80\n"]
     writer.close()
+
+
+def test_a_thread_that_has_nothing_to_write_ends(pipe, monkeypatch):
+    stream, fd = pipe
+    monkeypatch.setattr(logs, "IDLE_SECONDS", 0.001)
+    writer = LineWriter(fd, "log")
+    for line in (b"one\n", b"two\n"):
+        writer.write(line.decode())
+        assert read_lines(stream, 1) == [line]
+        wait_for(lambda: writer._thread is None)
+    assert writer.close()
+
+
+def test_without_a_thread_what_the_reader_takes_is_written(pipe, monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    stream, fd = pipe
+    fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)
+    writer = LineWriter(fd, "log")
+    with monkeypatch.context() as context:
+        context.setattr(threading.Thread, "start", start)
+        writer.write("one\n")
+        writer.write("two\n")
+        assert not writer.flush(0)  # the pipe is of one page, which is taken
+        assert read_lines(stream, 1) == [b"one\n"]
+    writer.write("three\n")
+    assert read_lines(stream, 2) == [b"two\n", b"three\n"]
+    assert writer.close()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc")
+@pytest.mark.skipif(bool(THREADS), reason="asks for more threads")
+def test_a_server_that_logs_nothing_has_one_thread():
+    with Command("apps:app", "--port", "0", "--no-access-log") as server:
+        get(server.port())
+        wait_for(lambda: len(os.listdir(f"/proc/{server.process.pid}/task")) == 1)
 
 
 def test_a_stalled_reader(pipe, monkeypatch, caplog):
