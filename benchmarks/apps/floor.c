@@ -1,5 +1,6 @@
 /* Constant bytes for each request over epoll: what the kernel costs, whatever the language. PORT
-   /1k, /10k and /100k have so many KB from memory. */
+   /1k, /10k and /100k have so many KB from memory, /stream ten chunks of one. A WebSocket gets as many bytes in a message as
+   it sends, without a look at them. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -9,10 +10,12 @@
 #include <unistd.h>
 
 #define ANSWER "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 13\r\n\r\nHello, world!"
-enum { LENGTH = sizeof ANSWER - 1, MOST = 1024 };
+#define SWITCH "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n"
+enum { LENGTH = sizeof ANSWER - 1, MOST = 1024, CONNECTIONS = 1 << 16 };
 
-static char in[1 << 18], out[LENGTH * MOST + 1], bodies[3][1 << 17];
-static size_t lengths[3];
+static char in[1 << 18], out[LENGTH * MOST + 1], bodies[4][1 << 17], frames[1 << 18];
+static size_t lengths[4];
+static char websocket[CONNECTIONS]; /* by descriptor */
 
 static void fill(void) {
   for (int i = 0; i < MOST; i++) memcpy(out + i * LENGTH, ANSWER, LENGTH);
@@ -21,6 +24,15 @@ static void fill(void) {
     memset(bodies[i] + head, 'x', size);
     lengths[i] = head + size;
   }
+  char *at = bodies[3] + sprintf(bodies[3], "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 10; i++) {
+    memcpy(at, "400\r\n", 5);
+    memset(at + 5, 'x', 1024);
+    memcpy(at + 1029, "\r\n", 2);
+    at += 1031;
+  }
+  memcpy(at, "0\r\n\r\n", 5);
+  lengths[3] = at + 5 - bodies[3];
 }
 
 static int requests(const char *data, ssize_t n) {
@@ -29,10 +41,30 @@ static int requests(const char *data, ssize_t n) {
   return found;
 }
 
+/* Whole frames of one length, which is what the client sends at a time. RFC 6455 5.2 */
+static ssize_t echo(int fd, ssize_t got) {
+  unsigned char *at = (unsigned char *)in;
+  size_t size = at[1] & 127, head = 2;
+  if (size == 126) size = at[2] << 8 | at[3], head = 4;
+  size_t number = got / (head + 4 + size);
+  for (size_t i = 0; i < number; i++) {
+    char *frame = frames + i * (head + size);
+    memcpy(frame, in, head);
+    frame[1] &= 127;
+    memset(frame + head, 'x', size);
+  }
+  return send(fd, frames, number * (head + size), MSG_NOSIGNAL);
+}
+
 /* The socket blocks: the client takes all of it. */
 static ssize_t answer(int fd, ssize_t got) {
-  static const char *const large[] = {"GET /1k ", "GET /10k ", "GET /100k "};
-  for (int i = 0; i < 3; i++)
+  if (fd < CONNECTIONS && websocket[fd]) return echo(fd, got);
+  if (fd < CONNECTIONS && memmem(in, got, "Upgrade: websocket", 18)) {
+    websocket[fd] = 1;
+    return send(fd, SWITCH, sizeof SWITCH - 1, MSG_NOSIGNAL);
+  }
+  static const char *const large[] = {"GET /1k ", "GET /10k ", "GET /100k ", "GET /stream "};
+  for (int i = 0; i < 4; i++)
     if (!memcmp(in, large[i], strlen(large[i]))) return send(fd, bodies[i], lengths[i], MSG_NOSIGNAL);
   return send(fd, out, requests(in, got) * LENGTH, MSG_NOSIGNAL);
 }
@@ -50,6 +82,7 @@ int main(int argc, char **argv) {
       int fd = events[i].data.fd;
       if (fd == listener) {
         event.data.fd = accept(listener, NULL, NULL);
+        if (event.data.fd < CONNECTIONS) websocket[event.data.fd] = 0;
         epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
         continue;
       }

@@ -25,7 +25,7 @@ LOADS = [
 # Only these send files with sendfile(); the others do not have http.response.pathsend.
 SEND_FILES = ("granian", "fastserve", "nginx")
 PROGRAMS = {each.name for each in OTHERS}  # they have no application
-FROM_MEMORY = ("/", "/1k", "/10k", "/100k")  # what the floor has
+FROM_MEMORY = ("/", "/1k", "/10k", "/100k", "/stream")  # what the floor has
 
 
 def run(plan: Plan) -> Section:

@@ -7,8 +7,8 @@ import zlib
 
 from benchmarks.load import Messages
 from benchmarks.results import Section
-from benchmarks.rounds import Plan, compare
-from benchmarks.servers import WEBSOCKET, asgi, fastserve, fleet, rivals
+from benchmarks.rounds import Plan, Work, compare
+from benchmarks.servers import FLOOR_C, WEBSOCKET, asgi, fastserve, fleet, rivals
 
 SANSIO = asgi(
     "uvicorn sansio", "--loop uvloop --ws websockets-sansio", WEBSOCKET, "uvloop websockets"
@@ -23,10 +23,16 @@ DOCUMENT = json.dumps(
 
 def run(plan: Plan) -> Section:
     section = Section("websocket", "WebSocket")
-    chosen = [each for each in [SANSIO, WSPROTO, *RIVALS, OURS] if plan.wants(each.name)]
+    chosen = [each for each in [SANSIO, WSPROTO, *RIVALS, OURS, FLOOR_C] if plan.wants(each.name)]
     with fleet(chosen) as (servers, section.left_out):
-        section.tables = compare(plan.loads(loads()), servers, plan, SANSIO.name, "message")
+        section.tables = compare(
+            plan.loads(loads()), servers, plan, SANSIO.name, "message", takes_part=takes_part
+        )
     return section
+
+
+def takes_part(load: Work, name: str) -> bool:
+    return name != FLOOR_C.name or "KB JSON" not in load.title and "broadcast" not in load.title
 
 
 def loads() -> list[Messages]:
