@@ -112,6 +112,8 @@ class Listener:
 
     def _listen(self, sock: socket.socket) -> None:
         sock.listen(self._backlog)
+        with contextlib.suppress(OSError):  # a Unix socket has no such option
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # its clients' have it too
         secure = uses_tls(sock, self.context is not None)
         self._loop.add_reader(sock.fileno(), self._accept_some, sock, secure)
         self._reading.append((sock, secure))
@@ -119,7 +121,7 @@ class Listener:
     def close(self) -> None:
         """Accept those who wait already, and nobody any more."""
         for sock, secure in self._reading:
-            self._accept_some(sock, secure, self._backlog)
+            self._accept_some(sock, secure, self._backlog, at_once=False)
         self._closed = True
         if self._watch is not None:
             self._watch.cancel()
@@ -142,28 +144,35 @@ class Listener:
             self._loop.remove_reader(sock.fileno())
         self._reading = []
 
-    def _accept_some(self, sock: socket.socket, secure: bool, most: int = ACCEPTS_PER_TURN) -> None:
-        """The socket has clients waiting."""
+    def _accept_some(
+        self,
+        sock: socket.socket,
+        secure: bool,
+        most: int = ACCEPTS_PER_TURN,
+        at_once: bool = True,
+    ) -> None:
+        """The socket has clients waiting; `at_once`, answer each before the next is accepted."""
         for _ in range(most):
             if self.paused or self._closed:
                 return
             try:
-                client, _ = sock.accept()
-            except (BlockingIOError, InterruptedError):
-                return
+                client = self._transports.accept(sock.fileno())
             except OSError as error:
                 if error.errno in CLIENTS:
                     continue
                 self._pause("no client can be accepted (%s)", error.strerror)
                 return
-            client.setblocking(False)
+            if client < 0:
+                return
             if secure or self._relays is not None:
-                task = self._loop.create_task(self._make(client, secure))
+                made = socket.socket(fileno=client)
+                made.setblocking(False)  # the object does not know it
+                task = self._loop.create_task(self._make(made, secure))
                 self._making.add(task)
                 task.add_done_callback(self._making.discard)
             else:
                 try:
-                    self._transports.make_plain(self._service.connection, client)
+                    self._transports.make_plain(client, self._service.connection, at_once)
                 except OSError as error:
                     self._say_failed(error)
             self._check_room()
@@ -187,7 +196,7 @@ class Listener:
                     assert self.context is not None
                     await self._transports.make_tls(factory, client, self.context, timeout)
                 else:
-                    self._transports.make_plain(factory, client)
+                    self._transports.make_plain(client.detach(), factory, False)
             except NotTLS:
                 await refuse_http(client)
                 logger.debug("A client sent plain HTTP to a TLS port; answered 400")
@@ -224,7 +233,7 @@ class Listener:
     def _check_room(self) -> None:
         """After each client: is there room for the next?"""
         self._uncounted += 1
-        if self._count() >= self._limit:
+        if self._service.open_connections + len(self._making) >= self._limit:
             self._pause("limit_connections (%d) is reached", self._limit)
         elif self._uncounted % self._count_every == 0:
             self._check_descriptors()
@@ -306,7 +315,10 @@ def is_unsent(transport: asyncio.Transport) -> bool:
     """Whether the client has not received all yet."""
     if transport.get_write_buffer_size():
         return True
-    fd = transport.get_extra_info("socket").fileno()
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return False
+    fd = sock.fileno()
     try:  # what the kernel holds; when that is full, asyncio and uvloop hold more below TLS
         return any(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))
     except OSError:

@@ -172,15 +172,15 @@ class Clients:
     def _accept(self, sock: socket.socket) -> None:
         """The socket has a client waiting."""
         try:
-            client, _ = sock.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            client = self._transports.accept(sock.fileno())
+        except ConnectionAbortedError:
             return
         except OSError:  # no descriptor is free
             self._loop.remove_reader(sock.fileno())
             self._loop.call_later(RETRY_SECONDS, self.listen, sock)
             return
-        client.setblocking(False)
-        self._transports.make_plain(self._next, client)
+        if client >= 0:
+            self._transports.make_plain(client, self._next, False)
 
     def _next(self) -> asyncio.BaseProtocol:
         """A connection for one more, for whom another may have to go."""

@@ -35,19 +35,12 @@ class Transports:
         self._loop = loop
         self._direct = Direct() if uses_direct(config) else None
         self._poller = Poller(loop)
+        self.accept = self._poller.accept
+        self.make_plain = self._poller.serve
 
     def close(self) -> None:
         """Leave the loop alone, when the last connection is lost."""
         self._poller.close()
-
-    def make_plain(self, factory: Any, sock: socket.socket) -> None:
-        """A transport and its protocol for a socket that does not block."""
-        try:
-            transport = SocketTransport(self._poller, sock, factory())
-        except BaseException:
-            sock.close()
-            raise
-        transport.begin()
 
     async def make_tls(
         self, factory: Any, sock: socket.socket, context: ssl.SSLContext, timeout: float | None
@@ -64,7 +57,8 @@ class Transports:
             except BaseException:
                 sock.close()
                 raise
-            transport = SocketTransport(self._poller, sock, above)
+            transport = SocketTransport(self._poller, sock.fileno(), above)
+            sock.detach()
             await shake_hands(transport, handshake, timeout)
 
 

@@ -11,7 +11,8 @@ from live import Live
 from serving import one_loop
 from wire import WAIT
 
-from fastserve.sockets import ListeningSocket
+from fastserve import listener
+from fastserve.transports import Transports
 
 GET = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n"
 OK = {"type": "http.response.start", "status": 200, "headers": []}
@@ -45,19 +46,42 @@ def test_an_error_of_accept_keeps_no_loop_busy(start, monkeypatch, number):
     async def app(scope, receive, send):
         await answer(send)
 
-    def accept(sock):
-        calls.append(number)
-        if len(calls) <= 3:
-            raise OSError(number, os.strerror(number))
-        return socket.socket.accept(sock)
+    class Failing(Transports):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.accept_one, self.accept = self.accept, self.fail
+
+        def fail(self, listener):
+            calls.append(number)
+            if len(calls) <= 3:
+                raise OSError(number, os.strerror(number))
+            return self.accept_one(listener)
 
     calls = []
+    monkeypatch.setattr(listener, "Transports", Failing)
     server = start(app)
-    monkeypatch.setattr(ListeningSocket, "accept", accept, raising=False)
     with server.connect() as client:
         client.send(GET % b"/")
         assert client.response().body == b"hello"
-    assert len(calls) < 10
+    assert 3 < len(calls) < 10
+
+
+def test_clients_have_the_options_of_the_listening_socket(start):
+    """Their last packet does not wait for the acknowledgment of the one before."""
+
+    async def app(scope, receive, send):
+        await answer(send)
+
+    server = start(app)
+    with server.connect() as client:
+        client.send(GET % b"/")
+        assert client.response().body == b"hello"
+        services = server.server._serving.services
+        (connection,) = (each for service in services for each in service.connections)
+        sock = connection.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert not sock.getblocking()
+        assert not os.get_inheritable(sock.fileno())
 
 
 @one_loop

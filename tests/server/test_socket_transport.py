@@ -58,7 +58,7 @@ def connect(poller, over):
             client, sock = pair(over)
             undo.enter_context(client)
             protocol = Protocol(**handlers)
-            SocketTransport(poller, sock, protocol).begin()
+            SocketTransport(poller, sock.detach(), protocol).begin()
             return protocol, client
 
         yield start
@@ -504,7 +504,7 @@ def test_a_descriptor_that_was_closed_by_the_app(loop, poller, connect, over):
         os.dup2(sock.detach(), number)
         new = socket.socket(fileno=number)
         new.setblocking(False)
-        SocketTransport(poller, new, after).begin()
+        SocketTransport(poller, new.detach(), after).begin()
         protocol.transport.abort()
         for _ in range(3):
             await asyncio.sleep(0)
@@ -550,8 +550,6 @@ def test_the_rest_of_the_interface(loop, connect, over):
     assert transport.get_extra_info("ssl_object") is None
     assert transport.get_extra_info("sslcontext", 5) == 5
     assert transport.get_protocol() is protocol
-    if over == "TCP":
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     other = Protocol()
     transport.set_protocol(other)
     client.sendall(b"a")
@@ -574,12 +572,96 @@ def test_a_protocol_that_fails_at_once(loop, poller, over):
     client, sock = pair(over)
     protocol = Protocol()
     protocol.connection_made = lambda transport: 1 // 0
-    transport = SocketTransport(poller, sock, protocol)
+    transport = SocketTransport(poller, sock.detach(), protocol)
     with pytest.raises(ZeroDivisionError):
         transport.begin()
     turn(loop)
     assert rest(client) == b""
     client.close()
+
+
+@pytest.fixture(params=["IPv4", "IPv6", "Unix", "abstract"])
+def listener(request, tmp_path):
+    if request.param in ("IPv4", "IPv6"):
+        if request.param == "IPv6" and not socket.has_dualstack_ipv6():
+            pytest.skip("there is no IPv6")
+        host, family = ("127.0.0.1", socket.AF_INET)
+        if request.param == "IPv6":
+            host, family = ("::1", socket.AF_INET6)
+        made = socket.create_server((host, 0), family=family)
+    else:
+        made = socket.socket(socket.AF_UNIX)
+        name = str(tmp_path / "s") if request.param == "Unix" else f"\0fastserve-{os.getpid()}"
+        made.bind(name)
+        made.listen()
+    made.setblocking(False)
+    with made:
+        yield made
+
+
+def test_accepted_clients(loop, poller, listener):
+    """Their addresses are those that Python's sockets have."""
+    assert poller.accept(listener.fileno()) == -1
+    with socket.socket(listener.family) as one, socket.socket(listener.family) as two:
+        for client in (one, two):
+            client.connect(listener.getsockname())
+        made = [Protocol(), Protocol()]
+        descriptors = [poller.accept(listener.fileno()) for _ in made]
+        for fd, protocol in zip(descriptors, made, strict=True):  # the first is not the last
+            poller.serve(fd, lambda protocol=protocol: protocol, False)
+        for client, protocol in zip((one, two), made, strict=True):
+            info = protocol.transport.get_extra_info
+            assert info("peername") == client.getsockname() == info("socket").getpeername()
+            assert info("sockname") == client.getpeername() == info("socket").getsockname()
+            client.sendall(b"a")
+            until(loop, lambda protocol=protocol: protocol.received == b"a")
+            protocol.transport.close()
+            until(loop, lambda protocol=protocol: protocol.calls == ["lost"])
+            assert info("peername") is None
+
+
+def test_what_cannot_accept(poller):
+    with socket.socket() as sock, pytest.raises(OSError, match="Invalid argument"):
+        poller.accept(sock.fileno())
+
+
+def test_what_came_with_a_client_is_read_at_once(poller, listener):
+    """One who wants no more is gone in the same turn, and was never watched."""
+
+    def close(protocol):
+        protocol.transport.write(b"answer")
+        protocol.transport.close()
+
+    with socket.socket(listener.family) as client:
+        client.connect(listener.getsockname())
+        client.sendall(b"a")
+        protocol = Protocol(close)
+        poller.serve(poller.accept(listener.fileno()), lambda: protocol, True)
+        assert protocol.received == b"a"
+        poller.end()
+        assert protocol.calls == ["lost"]
+        assert rest(client) == b"answer"
+
+
+def test_a_client_without_a_protocol_is_let_go(poller, listener):
+    with socket.socket(listener.family) as client:
+        client.connect(listener.getsockname())
+        with pytest.raises(ZeroDivisionError):
+            poller.serve(poller.accept(listener.fileno()), lambda: 1 // 0, True)
+        assert rest(client) == b""
+
+
+def test_a_protocol_that_fails_in_the_end_keeps_nobody(loop, connect):
+    def fail(protocol):
+        raise RuntimeError("in the end")
+
+    ends = [connect(on_lost=handler)[0] for handler in (None, fail, None, None)]
+    for protocol in ends:
+        protocol.transport.abort()
+    turn(loop)
+    assert [protocol.calls for protocol in ends] == [["lost"]] * 4
+    assert [str(error["exception"]) for error in loop.errors] == ["in the end"]
+    loop.errors.clear()
 
 
 @pytest.mark.skipif(not HAS_EPOLL, reason="there is no epoll")
@@ -588,7 +670,7 @@ def test_a_poller_that_is_closed_waits_for_its_last_connection(loop):
     poller = Poller(loop)
     client, sock = pair("TCP")
     protocol = Protocol()
-    SocketTransport(poller, sock, protocol).begin()
+    SocketTransport(poller, sock.detach(), protocol).begin()
     poller.close()
     client.sendall(b"a")
     until(loop, lambda: protocol.received == b"a")
@@ -598,7 +680,7 @@ def test_a_poller_that_is_closed_waits_for_its_last_connection(loop):
     assert len(os.listdir("/proc/self/fd")) == before
     late, sock = pair("TCP")  # a handshake that was in progress
     protocol = Protocol()
-    SocketTransport(poller, sock, protocol).begin()
+    SocketTransport(poller, sock.detach(), protocol).begin()
     late.sendall(b"b")
     until(loop, lambda: protocol.received == b"b")
     reset(late)
@@ -612,7 +694,7 @@ def test_what_belongs_to_a_loop_that_was_closed_is_freed():
         loop = new_loop()
         client, sock = pair("TCP")
         protocol = Protocol()
-        SocketTransport(Poller(loop), sock, protocol).begin()
+        SocketTransport(Poller(loop), sock.detach(), protocol).begin()
         client.sendall(b"a")
         until(loop, lambda protocol=protocol: protocol.received)
         gone = weakref.ref(protocol)

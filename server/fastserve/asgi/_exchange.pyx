@@ -21,6 +21,7 @@ from fastserve.asgi._making cimport may_make, will_make
 from fastserve.asgi._message cimport Fields, flag, is_text, read_fields
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
+from fastserve.asgi._transport cimport DirectTransport, direct, extra
 
 import sys
 from asyncio import CancelledError, current_task
@@ -686,22 +687,23 @@ cdef int admit(Service service, RequestHead head) except -1:
 cdef str describe_carrier(Channel channel, object transport):
     """Fill in what every scope on a connection says; its scheme."""
     cdef Service service = channel.service
+    cdef DirectTransport known = direct(transport)
     cdef str scheme = "http"
-    tls = transport.get_extra_info("ssl_object")
+    tls = extra(transport, known, "ssl_object")
     if tls is not None:
         scheme = "https"
         channel.tls = describe(tls, service.server_certificate)
     server = None
     if channel.endpoints is None:
-        channel.client = address(transport.get_extra_info("peername"))
-        channel.proxied = service.proxies is not None and service.proxies.trust(channel.client)
+        channel.client = address(extra(transport, known, "peername"))
+        channel.proxied = service.proxies is not None and service.trusts(channel.client)
     else:
         channel.client, server = channel.endpoints
         channel.proxied = (
             service.proxies is not None and service.proxies.trust_behind(channel.client)
         )
     if server is None:
-        server = address(transport.get_extra_info("sockname"))
+        server = address(extra(transport, known, "sockname"))
     if type(server) is list:
         channel.server = server
     channel.scope = service.scope_of(server, scheme)
@@ -711,7 +713,7 @@ cdef str describe_carrier(Channel channel, object transport):
 cdef object address(object name):
     """As ASGI wants it: (host, port), or [path, None] for a Unix socket."""
     if isinstance(name, tuple):
-        return name[:2]
+        return name if len(<tuple> name) == 2 else name[:2]
     if isinstance(name, (str, bytes)) and name:
         return [name if isinstance(name, str) else name.decode(), None]
     return None

@@ -68,6 +68,11 @@ cdef class Service:
     cdef dict part_message  # what `receive` gives, but for the body; a copy is half the work
     cdef dict last_message
     cdef dict scopes  # templates by server address and scheme
+    cdef object server  # that of the last template
+    cdef str scheme
+    cdef dict last_scope
+    cdef object host  # that of the last client, and whether it is trusted
+    cdef bint trusts_host
     cdef dict extensions_1_0
     cdef dict extensions_1_1
 
@@ -122,6 +127,7 @@ cdef class Service:
         return 0
 
     cdef dict scope_of(self, object server, str scheme)
+    cdef bint trusts(self, object client) except -1
     cdef int report(self, object peer, object error) except -1
     cdef int remember(self, object connection) except -1
     cdef int forget(self, object connection) except -1

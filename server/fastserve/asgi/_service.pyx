@@ -142,13 +142,25 @@ cdef class Service:
 
     cdef dict scope_of(self, object server, str scheme):
         """The template for connections that came in there; all of them share it."""
+        cdef dict scope
+        if server is not None and server is self.server and scheme is self.scheme:
+            return self.last_scope
         key = (scheme, *server) if server is not None else scheme
-        cdef dict scope = self.scopes.get(key)
+        scope = self.scopes.get(key)
         if scope is None:
             scope = {**self.scope, "server": server, "scheme": scheme}
             if len(self.scopes) < 1000:  # a server may listen on any number of addresses
                 self.scopes[key] = scope
+        self.server, self.scheme, self.last_scope = server, scheme, scope
         return scope
+
+    cdef bint trusts(self, object client) except -1:
+        """Whether the peer is a trusted proxy: most come from where the last one came."""
+        cdef object host = (<tuple> client)[0] if type(client) is tuple else None
+        if host is None or host != self.host:
+            self.trusts_host = self.proxies.trust(client)
+            self.host = host
+        return self.trusts_host
 
     def connection(self, endpoints=None):
         """A new protocol: the factory for `loop.create_server()`.

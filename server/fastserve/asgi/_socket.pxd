@@ -3,6 +3,16 @@ from libc.stdint cimport uint32_t
 
 from fastserve.asgi._transport cimport DirectTransport
 
+cdef extern from "sys/socket.h":
+    struct sockaddr_storage:
+        unsigned short ss_family
+    ctypedef unsigned socklen_t
+
+# An address.
+cdef struct Name:
+    sockaddr_storage name
+    socklen_t length  # 0: none
+
 # Which sockets of one loop have something to read, or room to write.
 cdef class Poller:
     cdef object loop  # owned
@@ -12,20 +22,28 @@ cdef class Poller:
     cdef PyObject **by_fd  # owned; borrowed are those that are watched: they are in `transports`
     cdef int room  # of it
     cdef readonly set transports  # owned: those whose connection is not lost
+    cdef list ended  # owned: transports whose protocols do not know it, each with the error or None
     cdef bint closing  # when the last of them is lost
+    cdef int last  # the descriptor that was accepted last; -1: none, or it is closed
+    cdef Name peer  # of its client
+    cdef Name own  # of the last socket that was asked for its own
+    cdef object address  # owned: the same for Python
 
     cdef int watch(self, SocketTransport transport, uint32_t events) except -1
     cdef int watch_first(self, SocketTransport transport, uint32_t events) except -1
     cdef int tell_loop(self, SocketTransport transport, uint32_t events) except -1
     cdef int serve_ready(self) except -1
+    cdef int read_first(self, SocketTransport transport) except -1
     cdef int handle(self, SocketTransport transport, uint32_t events) except -1
+    cdef int plan_end(self, SocketTransport transport, object error) except -1
     cdef int forget(self, SocketTransport transport) except -1
     cdef int release(self) except -1
 
 cdef class SocketTransport(DirectTransport):
     cdef Poller poller  # owned: that of its loop
-    cdef object sock  # owned: a socket.socket
-    cdef int fd  # the socket's; -1: it is closed
+    cdef int fd  # owned; -1: it is closed
+    cdef object sock  # owned: a socket.socket, for who asks
+    cdef bint has_object  # there is one, which closes the descriptor
     cdef uint32_t watched  # the events that the poller waits for
     cdef object backlog  # owned: a deque of bytes that the socket did not take; None: none
     cdef Py_ssize_t backlog_at  # where the first of them goes on
@@ -40,6 +58,7 @@ cdef class SocketTransport(DirectTransport):
     cdef bint closing
     cdef bint ending  # connection_lost is planned
 
+    cpdef begin(self, bint at_once=*)
     cdef int receive(self, uint32_t events) except -1
     cdef int read(self) except -1
     cdef int read_apart(self) except -1
@@ -57,3 +76,7 @@ cdef class SocketTransport(DirectTransport):
     cdef int shut(self) except -1
     cdef int fail(self, object error) except -1
     cdef int plan_end(self, object error) except -1
+    cdef int end(self, object error) except -1
+    cdef int close_object(self) except -1
+    cdef object object_of(self)
+    cdef object name_of(self, bint of_peer)

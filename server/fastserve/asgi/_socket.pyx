@@ -9,6 +9,9 @@ loop watches each socket.
 Each ready socket is read once, up to 64 KiB or, where more is coming, 256 KiB; then the others have
 their turn, and after at most 128 of them the loop.
 
+A client is read as soon as it is accepted: most have sent their request by then, and one that wants
+no second is never watched.
+
 A socket that reports what nobody wants is no longer watched; so to pause and to resume reading
 within a turn costs no system call.
 """
@@ -20,8 +23,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_XDECREF, Py_XINCREF
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memset
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcmp, memset
 
 from fastserve.asgi._files cimport File
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
@@ -43,7 +46,11 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
+    #include <arpa/inet.h>
     #include <errno.h>
+    #include <fcntl.h>
+    #include <netinet/in.h>
+    #include <netinet/tcp.h>
     #include <string.h>
     #include <sys/socket.h>
     #include <sys/uio.h>
@@ -83,6 +90,28 @@ cdef extern from *:
     #ifndef MSG_NOSIGNAL
     #define MSG_NOSIGNAL 0  /* macOS: Python ignores SIGPIPE */
     #endif
+    /* A descriptor that neither blocks nor goes to other programs. Linux gives it the listening
+       socket's options. */
+    static int accept_fd(int listener, struct sockaddr_storage *peer, socklen_t *length)
+    {
+        *length = sizeof *peer;
+    #ifdef __linux__
+        return accept4(listener, (struct sockaddr *)peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    #else
+        int fd = accept(listener, (struct sockaddr *)peer, length);
+        if (fd >= 0) {
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+            fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+        }
+        return fd;
+    #endif
+    }
+    static int name_fd(int fd, int of_peer, struct sockaddr_storage *name, socklen_t *length)
+    {
+        *length = sizeof *name;
+        return (of_peer ? getpeername : getsockname)(fd, (struct sockaddr *)name, length);
+    }
     static int watch_fd(int epoll, int operation, int fd, unsigned events)
     {
         struct epoll_event event;
@@ -104,6 +133,7 @@ cdef extern from *:
         FASTSERVE_EPOLL, EPOLL_CLOEXEC, EPOLLIN, EPOLLOUT
         EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD
         MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL
+        AF_INET, AF_INET6, AF_UNIX, INET6_ADDRSTRLEN, SHUT_WR
     union epoll_data_t:
         int fd
     struct epoll_event:
@@ -112,6 +142,23 @@ cdef extern from *:
     struct iovec:
         void *iov_base
         size_t iov_len
+    struct in_addr:
+        pass
+    struct in6_addr:
+        pass
+    struct sockaddr_in:
+        uint16_t sin_port
+        in_addr sin_addr
+    struct sockaddr_in6:
+        uint16_t sin6_port
+        uint32_t sin6_flowinfo, sin6_scope_id
+        in6_addr sin6_addr
+    int accept_fd(int listener, sockaddr_storage *peer, socklen_t *length) noexcept
+    int name_fd(int fd, bint of_peer, sockaddr_storage *name, socklen_t *length) noexcept
+    uint16_t ntohs(uint16_t) noexcept
+    uint32_t ntohl(uint32_t) noexcept
+    const char *inet_ntop(int family, const void *at, char *to, unsigned size) noexcept
+    int shutdown(int fd, int how) noexcept
     int epoll_create1(int flags) noexcept
     int epoll_wait(int epoll, epoll_event *events, int most, int timeout) noexcept
     int watch_fd(int epoll, int operation, int fd, unsigned events) noexcept
@@ -133,12 +180,68 @@ cdef enum:
     FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL
 
 HAS_EPOLL = bool(FASTSERVE_EPOLL)
-NO_DELAY = (socket.AF_INET, socket.AF_INET6)
-
 
 cdef object os_error(int number):
     """Of the class that goes with it."""
     return OSError(number, os.strerror(number))
+
+
+cdef object address_of(const Name *found):
+    """As the socket module has it; None: of another kind than most."""
+    cdef const sockaddr_storage *name = &found.name
+    cdef const sockaddr_in *in4 = <const sockaddr_in *> name
+    cdef const sockaddr_in6 *in6 = <const sockaddr_in6 *> name
+    cdef char[INET6_ADDRSTRLEN] text
+    if name.ss_family == AF_INET:
+        return dotted(<const uint8_t *> &in4.sin_addr), ntohs(in4.sin_port)
+    if name.ss_family == AF_INET6:
+        inet_ntop(AF_INET6, &in6.sin6_addr, text, sizeof(text))
+        return (
+            text.decode("ascii"), ntohs(in6.sin6_port), ntohl(in6.sin6_flowinfo),
+            in6.sin6_scope_id,
+        )
+    if name.ss_family == AF_UNIX and found.length == sizeof(name.ss_family):
+        return ""  # a client's, which has no name
+    return None
+
+
+cdef bint is_same(const Name *name, const Name *other) noexcept:
+    return name.length == other.length and memcmp(&name.name, &other.name, name.length) == 0
+
+
+cdef str dotted(const uint8_t *parts):
+    """An IPv4 address; inet_ntop() takes 2,300 instructions."""
+    cdef char[16] text
+    cdef int i, length = 0
+    for i in range(4):
+        if parts[i] >= 100:
+            text[length] = c"0" + parts[i] // 100
+            length += 1
+        if parts[i] >= 10:
+            text[length] = c"0" + parts[i] // 10 % 10
+            length += 1
+        text[length] = c"0" + parts[i] % 10
+        text[length + 1] = c"."
+        length += 2
+    return text[:length - 1].decode("ascii")
+
+
+cdef object leave_context():
+    """The loop's, for asyncio calls in one that cannot be entered twice. An app may run a nested
+    loop, which has to."""
+    cdef PyObject *context = PyThreadState_Get().context
+    if context != NULL:
+        entered = <object> context
+        try:
+            PyContext_Exit(entered)
+        except RuntimeError:  # it is the thread's own
+            return None
+        return entered
+    return None
+
+
+cdef int return_to_context(object entered) except -1:
+    return 0 if entered is None else PyContext_Enter(entered)
 
 
 @cython.final
@@ -147,8 +250,9 @@ cdef class Poller:
 
     def __cinit__(self, loop, bint epoll=HAS_EPOLL):
         self.loop = loop
-        self.epoll = -1
+        self.epoll = self.last = -1
         self.transports = set()
+        self.ended = []
         self.buffer = <char *> PyMem_Malloc(SHARED)
         if self.buffer == NULL:
             raise MemoryError
@@ -164,24 +268,38 @@ cdef class Poller:
         PyMem_Free(self.buffer)
         PyMem_Free(self.by_fd)
 
-    def poll(self):
-        """Something is ready: read and write what is.
+    def accept(self, int listener):
+        """The descriptor of a client's socket, which does not block; -1: none waits.
 
-        asyncio calls this in a context that cannot be entered twice. An app may run a nested loop,
-        which has to: so it is left meanwhile.
+        `listener` is a descriptor. Raises OSError.
         """
-        cdef PyObject *context = PyThreadState_Get().context
-        entered = None if context == NULL else <object> context
-        if entered is not None:
-            try:
-                PyContext_Exit(entered)
-            except RuntimeError:  # it is the thread's own
-                entered = None
+        cdef int fd = accept_fd(listener, &self.peer.name, &self.peer.length)
+        self.last = fd
+        if fd < 0 and errno != EAGAIN and errno != EINTR:
+            raise os_error(errno)
+        return fd
+
+    def serve(self, int fd, factory, bint at_once):
+        """Make a transport and its protocol for an accepted socket, which it closes.
+
+        `at_once`: it reads what has come already; not within a task. Raises OSError.
+        """
+        cdef SocketTransport transport
+        try:
+            transport = SocketTransport.__new__(SocketTransport, self, fd, factory())
+        except BaseException:
+            close(fd)
+            self.last = -1
+            raise
+        transport.begin(at_once)
+
+    def poll(self):
+        """Something is ready: read and write what is."""
+        entered = leave_context()
         try:
             self.serve_ready()
         finally:
-            if entered is not None:
-                PyContext_Enter(entered)
+            return_to_context(entered)
 
     cdef int serve_ready(self) except -1:
         cdef epoll_event events[MOST_EVENTS]
@@ -208,10 +326,24 @@ cdef class Poller:
                 index += 1
         return 0
 
-    cdef int handle(self, SocketTransport transport, uint32_t events) except -1:
-        """SystemExit and KeyboardInterrupt are the loop's affair; the rest ends the connection."""
+    cdef int read_first(self, SocketTransport transport) except -1:
+        entered = leave_context()
         try:
-            transport.receive(events)
+            self.handle(transport, 0)
+        finally:
+            return_to_context(entered)
+        return 0
+
+    cdef int handle(self, SocketTransport transport, uint32_t events) except -1:
+        """It has these events; 0: it is new, and may have something to read.
+
+        SystemExit and KeyboardInterrupt are the loop's affair; the rest ends the connection.
+        """
+        try:
+            if events:
+                transport.receive(events)
+            elif not transport.paused and not transport.closing:
+                transport.read()
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -281,6 +413,27 @@ cdef class Poller:
             if transport.dry or not transport.watched & events & EPOLLIN:
                 break
 
+    cdef int plan_end(self, SocketTransport transport, object error) except -1:
+        """One call of the loop for all that end in a turn."""
+        if not self.ended:
+            self.loop.call_soon(self.end)
+        self.ended.append((transport, error))
+        return 0
+
+    def end(self):
+        """Tell the protocols whose connections are lost."""
+        cdef list ended = self.ended
+        cdef SocketTransport transport
+        self.ended = []
+        ended.reverse()
+        try:
+            while ended:
+                transport, error = ended.pop()
+                transport.end(error)
+        finally:
+            for transport, error in reversed(ended):  # a protocol has failed
+                self.plan_end(transport, error)
+
     cdef int forget(self, SocketTransport transport) except -1:
         self.transports.discard(transport)
         if self.closing and not self.transports:
@@ -306,27 +459,33 @@ cdef class Poller:
 
 @cython.final
 cdef class SocketTransport(DirectTransport):
-    """An asyncio.Transport on an accepted `sock`, which does not block and which it closes.
+    """An asyncio.Transport on `fd`, a socket that was accepted and does not block. It closes it.
 
-    begin() tells the protocol, and reads.
+    begin() tells the protocol.
     """
 
-    def __cinit__(self, Poller poller not None, sock, protocol):
+    def __cinit__(self, Poller poller not None, int fd, protocol):
         self.poller = poller
-        self.sock = sock
-        self.fd = sock.fileno()
+        self.fd = -1
         self.high = DEFAULT_HIGH
         self.low = DEFAULT_HIGH // 4
         self.set_protocol(protocol)
+        self.fd = fd
 
-    def begin(self):
-        """Raises OSError."""
+    def __dealloc__(self):
+        if self.fd >= 0 and not self.has_object:  # its loop was closed
+            close(self.fd)
+
+    cpdef begin(self, bint at_once=False):
+        """Tell the protocol; `at_once`, give it what has come already. Raises OSError.
+
+        A client that closes after one request is then never watched.
+        """
         try:
             self.poller.transports.add(self)
-            if self.sock.family in NO_DELAY:
-                with contextlib.suppress(OSError):  # the client has gone: macOS
-                    self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.protocol.connection_made(self)
+            if at_once and not self.poller.lent:
+                self.poller.read_first(self)
             self.poller.watch(self, self.wanted())
         except BaseException:
             self.abort()
@@ -532,10 +691,8 @@ cdef class SocketTransport(DirectTransport):
 
     cdef int shut(self) except -1:
         """Say that no more comes."""
-        try:
-            self.sock.shutdown(socket.SHUT_WR)
-        except OSError as error:  # the client has reset the connection
-            self.fail(error)
+        if shutdown(self.fd, SHUT_WR) < 0:  # the client has reset the connection
+            self.fail(os_error(errno))
         return 0
 
     cdef int fail(self, object error) except -1:
@@ -553,25 +710,37 @@ cdef class SocketTransport(DirectTransport):
     cdef int plan_end(self, object error) except -1:
         """Tell the protocol, which may be in the middle of something, in the next turn."""
         if not self.ending:
-            self.poller.loop.call_soon(self.end, error)
             self.ending = True
+            self.poller.plan_end(self, error)
         return 0
 
-    def end(self, error):
+    cdef int end(self, object error) except -1:
         protocol = self.protocol
         try:
             protocol.connection_lost(error)
         finally:
             self.forget_protocol()
-            self.fd = -1
+            fd, self.fd = self.fd, -1
+            if self.poller.last == fd:
+                self.poller.last = -1
             self.poller.forget(self)
-            with contextlib.suppress(OSError):  # an app has closed its descriptor
-                self.sock.close()
+            if self.has_object:
+                self.close_object()
+            else:
+                close(fd)
+        return 0
+
+    cdef int close_object(self) except -1:
+        try:
+            self.sock.close()
+        except OSError:  # an app has closed its descriptor
+            pass
+        return 0
 
     # -- asyncio.Transport ---------------------------------------------------------------------
 
     def __repr__(self):
-        return f"<SocketTransport of {self.get_extra_info('peername') or self.sock}>"
+        return f"<SocketTransport of {self.get_extra_info('peername') or self.fd}>"
 
     def write(self, data):
         self.put_bytes(as_bytes(data))
@@ -626,14 +795,40 @@ cdef class SocketTransport(DirectTransport):
         self.low, self.high = write_limits(high, low)
         self.check_full()
 
-    def get_extra_info(self, name, default=None):
-        if name == "socket":
-            return self.sock
-        try:
-            if name == "peername":
-                return self.sock.getpeername()
-            if name == "sockname":
-                return self.sock.getsockname()
-        except OSError:
-            pass
-        return default
+    cdef int limit(self, Py_ssize_t high) except -1:
+        self.low, self.high = high // 4, high
+        return self.check_full()
+
+    cdef object find(self, str name):
+        if name == "peername":
+            return self.name_of(True)
+        if name == "sockname":
+            return self.name_of(False)
+        return self.object_of() if name == "socket" else None
+
+    cdef object object_of(self):
+        """The socket, for who asks; it then closes the descriptor."""
+        if not self.has_object and self.fd >= 0:
+            self.sock = socket.socket(fileno=self.fd)
+            self.has_object = True
+            self.sock.setblocking(False)  # the object does not know it
+        return self.sock
+
+    cdef object name_of(self, bint of_peer):
+        cdef Poller poller = self.poller
+        cdef Name found
+        if self.fd < 0:
+            return None
+        if of_peer and self.fd == poller.last:
+            found = poller.peer
+        elif name_fd(self.fd, of_peer, &found.name, &found.length) < 0:
+            return None
+        if not of_peer and is_same(&found, &poller.own):
+            return poller.address  # as all of a listener have that is bound to one address
+        address = address_of(&found)
+        if address is None:
+            sock = self.object_of()
+            address = sock.getpeername() if of_peer else sock.getsockname()
+        if not of_peer:
+            poller.own, poller.address = found, address
+        return address

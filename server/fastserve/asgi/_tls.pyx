@@ -21,7 +21,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.string cimport memcpy
 
-from fastserve.asgi._transport cimport DirectTransport, as_bytes, direct, write_limits
+from fastserve.asgi._transport cimport DirectTransport, as_bytes, direct, extra, write_limits
 
 import ssl
 from collections import deque
@@ -676,9 +676,13 @@ cdef class TLSTransport(DirectTransport):
         self.low, self.high = write_limits(high, low)
         self.check_full()
 
-    def get_extra_info(self, name, default=None):
+    cdef int limit(self, Py_ssize_t high) except -1:
+        self.low, self.high = high // 4, high
+        return self.check_full()
+
+    cdef object find(self, str name):
         if name == "ssl_object":
-            return default if self.ssl == NULL else negotiated(self.ssl, self.context)
+            return None if self.ssl == NULL else negotiated(self.ssl, self.context)
         if name == "sslcontext":
             return self.context
-        return self.lower.get_extra_info(name, default)
+        return extra(self.lower, self.direct, name)

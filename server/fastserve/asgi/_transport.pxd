@@ -18,8 +18,12 @@ cdef class DirectTransport(Sink):
     cdef int put_bytes(self, bytes data) except -1
     cdef int put_parts(self, list parts) except -1
     cdef Py_ssize_t put_file(self, File file) except -2
+    cdef object find(self, str name)
+    cdef int limit(self, Py_ssize_t high) except -1
 
 cdef DirectTransport direct(object transport)
+cdef object extra(object transport, DirectTransport direct, str name)
+cdef int limit(object transport, DirectTransport direct, Py_ssize_t high) except -1
 cdef int write_output(object transport, DirectTransport direct, Output output) except -1
 cdef int write_bytes(object transport, DirectTransport direct, bytes data) except -1
 cdef int write_parts(object transport, DirectTransport direct, list parts) except -1

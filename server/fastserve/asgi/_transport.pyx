@@ -65,10 +65,34 @@ cdef class DirectTransport(Sink):
         """As much of it as the socket takes at once; 0 or -1: nothing."""
         return -1
 
+    cdef object find(self, str name):
+        """What get_extra_info() gives, or None."""
+        raise NotImplementedError
+
+    cdef int limit(self, Py_ssize_t high) except -1:
+        """The protocol waits when so many bytes wait to be sent, until a quarter is left."""
+        raise NotImplementedError
+
+    def get_extra_info(self, name, default=None):
+        value = self.find(name) if isinstance(name, str) else None
+        return default if value is None else value
+
 
 cdef DirectTransport direct(object transport):
     """The same; None: it is not one of ours."""
     return <DirectTransport> transport if isinstance(transport, DirectTransport) else None
+
+
+cdef object extra(object transport, DirectTransport direct, str name):
+    """What the transport says of itself, or None."""
+    return transport.get_extra_info(name) if direct is None else direct.find(name)
+
+
+cdef int limit(object transport, DirectTransport direct, Py_ssize_t high) except -1:
+    if direct is not None:
+        return direct.limit(high)
+    transport.set_write_buffer_limits(high=high)
+    return 0
 
 
 cdef int write_output(object transport, DirectTransport direct, Output output) except -1:

@@ -39,7 +39,7 @@ from fastserve.asgi._exchange cimport (
 from fastserve.asgi._files cimport File
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
-from fastserve.asgi._transport cimport direct, write_bytes, write_output, write_parts
+from fastserve.asgi._transport cimport direct, extra, limit, write_bytes, write_output, write_parts
 from fastserve.http1._writer cimport (
     CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk, write_chunk_size,
 )
@@ -126,15 +126,14 @@ cdef class Connection(Channel):
     def connection_made(self, transport):
         cdef Service service = self.service
         self.transport = transport
-        if service.counters is not None:
-            service.counters.connected(transport.get_extra_info("ssl_object") is not None)
-        if service.http2 is not None:
-            tls = transport.get_extra_info("ssl_object")
-            if tls is not None and tls.selected_alpn_protocol() == "h2":
-                self.give_way()
-                return
-        transport.set_write_buffer_limits(high=service.write_high_water)
         self.direct = direct(transport)
+        tls = extra(transport, self.direct, "ssl_object")
+        if service.counters is not None:
+            service.counters.connected(tls is not None)
+        if service.http2 is not None and tls is not None and tls.selected_alpn_protocol() == "h2":
+            self.give_way()
+            return
+        limit(transport, self.direct, service.write_high_water)
         self.scheme = describe_carrier(self, transport)
         if service.parser_factory is not None:
             self.port = service.parser_factory(self, service.limits)
