@@ -3,6 +3,7 @@
    client PORT CONNECTIONS SENDERS DEPTH REPLY MESSAGE [HANDSHAKE]
 
    Compiled with -DTLS, it speaks TLS and believes any certificate. Opens CONNECTIONS; the first SENDERS of them send the bytes of file MESSAGE, DEPTH in flight.
+   DEPTH 0: one in flight, and a new connection for the next as soon as the server has closed.
    REPLY is the length of every answer, or 0 when answers are WebSocket frames. HANDSHAKE is sent
    first on each connection; its answer is a head with status 101.
    Prints "ready", then obeys lines on stdin until its end:
@@ -43,7 +44,8 @@ typedef struct {
 } Connection;
 
 static Connection *connections;
-static int count, senders, depth, epoll, running;
+static int count, senders, depth, fresh, epoll, running;
+static struct sockaddr_in address;
 static size_t reply_length, message_length;
 static char *message; /* DEPTH + 1 copies, so that any run of unsent bytes is contiguous */
 static char chunk[CHUNK];
@@ -132,6 +134,24 @@ static void flush(Connection *c) {
   epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
 }
 
+static void open_one(Connection *c) {
+  struct timeval patience = {.tv_sec = 5};
+  int one = 1;
+  c->fd = socket(AF_INET, SOCK_STREAM, 0);
+  check(c->fd >= 0, "socket");
+  setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); /* of connect() too */
+  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  check(!connect(c->fd, (struct sockaddr *)&address, sizeof address), "connect");
+  check(secure(c), "TLS refused");
+}
+
+static void watch(Connection *c) {
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+  fcntl(c->fd, F_SETFL, O_NONBLOCK);
+  epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
+}
+
 static void queue(Connection *c) { c->outstanding++, c->unsent += message_length; }
 
 static void on_reply(Connection *c) {
@@ -163,10 +183,26 @@ static void read_frames(Connection *c, const uint8_t *data, size_t n) {
   }
 }
 
+/* The server has closed, after one whole answer. */
+static void on_end(Connection *c) {
+  if (!fresh || !c->outstanding || c->got != reply_length) { drop(c); return; }
+  c->got = c->at = 0;
+  c->unsent = c->writable_wanted = 0;
+#ifdef TLS
+  SSL_free(c->tls);
+#endif
+  close(c->fd);
+  open_one(c);
+  watch(c);
+  on_reply(c);
+}
+
 static void on_readable(Connection *c) {
   ssize_t n = take(c, chunk, CHUNK);
   if (n < 0 && errno == EAGAIN) return;
-  if (n <= 0) drop(c);
+  if (n < 0) drop(c);
+  else if (!n) on_end(c);
+  else if (fresh) c->got += n;
   else if (reply_length)
     for (c->got += n; c->got >= reply_length; c->got -= reply_length) on_reply(c);
   else
@@ -216,23 +252,11 @@ static int shake_hands(Connection *c, const char *request, size_t length) {
   return 0;
 }
 
-static void connect_all(int port, const char *handshake, size_t handshake_length) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  struct timeval patience = {.tv_sec = 5};
-  int one = 1;
+static void connect_all(const char *handshake, size_t handshake_length) {
   for (Connection *c = connections; c < connections + count; c++) {
-    c->fd = socket(AF_INET, SOCK_STREAM, 0);
-    check(c->fd >= 0, "socket");
-    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); /* of connect() too */
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    check(!connect(c->fd, (struct sockaddr *)&address, sizeof address), "connect");
-    check(secure(c), "TLS refused");
+    open_one(c);
     check(!handshake || shake_hands(c, handshake, handshake_length), "handshake refused");
-    fcntl(c->fd, F_SETFL, O_NONBLOCK);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
+    watch(c);
   }
 }
 
@@ -243,13 +267,16 @@ int main(int argc, char **argv) {
   char *once = read_file(argv[6], &message_length);
   count = atoi(argv[2]), senders = atoi(argv[3]), depth = atoi(argv[4]);
   reply_length = strtoul(argv[5], NULL, 10);
+  fresh = !depth, depth += fresh;
+  address.sin_family = AF_INET, address.sin_port = htons(atoi(argv[1]));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   message = malloc(message_length * (depth + 1));
   for (int i = 0; i <= depth; i++) memcpy(message + i * message_length, once, message_length);
   connections = calloc(count, sizeof *connections);
   epoll = epoll_create1(0);
   signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
   setvbuf(stdout, NULL, _IOLBF, 0);
-  connect_all(atoi(argv[1]), handshake, handshake_length);
+  connect_all(handshake, handshake_length);
   printf("ready\n");
   for (double seconds; scanf("%lf", &seconds) == 1;) phase(seconds);
 }

@@ -60,7 +60,7 @@ class Messages:
     reply: int = 0
     connections: int = 64
     senders: int = 0  # 0: all of the connections
-    depth: int = 1
+    depth: int = 1  # messages in flight; 0: one, and a connection for each
     handshake: bytes = b""
     each: int = 1  # requests in one message
     tls: bool = False
@@ -133,9 +133,11 @@ class Http:
             connection.close()
         if not one or reply != one * self.pipelined:
             raise LoadError(f"{self.pipelined} answers have {reply} bytes, one has {one}")
+        depth = 0 if self.headers.get("Connection") == "close" else 1
         return Messages(
-            self.title, message, reply, self.connections, each=self.pipelined, tls=self.tls
-        )
+            self.title, message, reply, self.connections,
+            depth=depth, each=self.pipelined, tls=self.tls,
+        )  # fmt: skip
 
     def answer_length(self, port: int, request: bytes) -> int:
         """How long the whole answer is, head and body: what arrives until there is a silence."""

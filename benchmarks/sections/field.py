@@ -8,6 +8,7 @@ from benchmarks.rounds import Plan, Work, compare
 from benchmarks.servers import ASGI, FLOOR_C, OTHERS, fleet
 
 BASELINE = "uvicorn"
+ONCE = Http("a connection for each GET", headers={"Connection": "close"})
 FILE = Http("100 KB file", "/file", 300, expect=BODIES["/100k"])
 LOADS = [
     Http("GET hello, 64 connections"),
@@ -18,6 +19,7 @@ LOADS = [
     FILE,
     Http("browser's 14 headers", headers=BROWSER_HEADERS),
     Http("16 pipelined", pipelined=16),
+    ONCE,
     Http("sleep(0)", "/sleep"),
     Http("10 messages of 1 KB", "/stream", expect=b"x" * 10240),
     Http("POST 1 KB, echoed", "/echo", method="POST", body=1024, expect=b"x" * 1024),
@@ -39,7 +41,7 @@ def run(plan: Plan) -> Section:
 
 def takes_part(load: Work, name: str) -> bool:
     if name == FLOOR_C.name:
-        return isinstance(load, Http) and load.path in FROM_MEMORY
+        return isinstance(load, Http) and load.path in FROM_MEMORY and load is not ONCE
     if load is FILE:
         return name in SEND_FILES
     if isinstance(load, Http) and load.path in ("/sleep", "/stream", "/echo"):

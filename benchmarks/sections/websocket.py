@@ -32,7 +32,7 @@ def run(plan: Plan) -> Section:
 
 
 def takes_part(load: Work, name: str) -> bool:
-    return name != FLOOR_C.name or "KB JSON" not in load.title and "broadcast" not in load.title
+    return name != FLOOR_C.name or ("KB JSON" not in load.title and "broadcast" not in load.title)
 
 
 def loads() -> list[Messages]:

@@ -1,6 +1,7 @@
 """What is sent, what counts as the right answer, and the client in C."""
 
 import http.server
+import itertools
 import shutil
 import socket
 import ssl
@@ -17,7 +18,12 @@ needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="the client needs a
 
 class Hello(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    sizes = iter([13] * 100)
+    sizes = itertools.repeat(13)
+    connections = 0
+
+    def setup(self):
+        type(self).connections += 1
+        super().setup()
 
     def do_GET(self):
         body = b"Hello, world!"[: next(self.sizes)]
@@ -103,6 +109,20 @@ def test_the_client_runs_several_times(echo):
     assert more.requests > 0
     assert again.requests > 0, "it still obeys"
     assert (more.errors, again.errors) == (0, 0)
+
+
+@needs_cc
+def test_a_connection_for_each_request(hello):
+    port, handler = hello
+    load = Http("x", connections=2, headers={"Connection": "close"}).checked(port)
+    assert load.depth == 0
+    with load.open(port) as session:
+        before = handler.connections
+        once, more = session.run(0), session.run(0.05)
+    assert (once.requests, once.errors, more.errors) == (2, 0, 0)
+    assert more.requests > 2
+    # Those that were open already had the first two requests.
+    assert handler.connections - before >= once.requests + more.requests - 2
 
 
 @pytest.fixture
