@@ -9,6 +9,7 @@ A worker that does not start in time, or whose event loop hangs, is killed and r
 
 import logging
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class Supervisor:
         self._complete = False  # all of them have been, at the same time
         self._stops = 0
         self._problem: str | None = None
+        self._sockets: list[socket.socket] = []
         self._terminal = Terminal()
         self._reactor = Reactor()
         self._main = MainProcess(config)
@@ -77,24 +79,28 @@ class Supervisor:
         """Return after a clean stop."""
         if threading.current_thread() is not threading.main_thread():
             raise WorkerError("workers and reload need the main thread, where signals arrive")
+        numbers = [number for number in self._on_signal if number != FILES_CHANGED]
+        try:
+            # Around all else: no signal may find us with half of it done or undone.
+            with self._reactor.signals(numbers, self._obey) as wake:
+                self._supervise(wake)
+        finally:
+            self._reactor.close()
+        if self._problem is not None:
+            raise WorkerError(self._problem)
+
+    def _supervise(self, wake: socket.socket) -> None:
         # Once for all workers, so that one line says it.
         self._config = replace(self._config, loop=choose_loop(self._config.loop))
         watch = open_watch(self._config)
         self._retirement = Retirement(self._config)
         privileges.check_python(self._config)
         titles.set_title(self._config, "supervisor")
-        self._sockets = self._main.bind()
-        numbers = [number for number in self._on_signal if number != FILES_CHANGED]
         try:
-            with (
-                self._reactor.signals(numbers, self._obey) as wake,
-                watch(wake),
-                self._monitor.open(self._main, has_workers=True),
-            ):
+            self._sockets = self._main.bind()
+            with watch(wake), self._monitor.open(self._main, has_workers=True):
                 self._main.write_pid_file()  # now that its readers may send signals
-                self._fill()
-                self._watch_workers(time.monotonic())
-                self._retire_workers()
+                self._reactor.call_later(0, self._begin)  # signals that have come are first
                 while self._workers or not self._stops:
                     self._reactor.turn()
         finally:
@@ -105,9 +111,12 @@ class Supervisor:
                 worker.close()
             sockets.close(self._sockets)
             self._main.close()
-            self._reactor.close()
-        if self._problem is not None:
-            raise WorkerError(self._problem)
+
+    def _begin(self) -> None:
+        if not self._stops:
+            self._fill()
+            self._watch_workers(time.monotonic())
+            self._retire_workers()
 
     def _obey(self, number: int) -> None:
         if not self._stops or number in ALWAYS_OBEYED:
@@ -171,6 +180,9 @@ class Supervisor:
     def _on_ready(self, worker: Worker) -> None:
         worker.ready = True
         worker.ready_at = time.monotonic()
+        if worker.stopping:  # it was told to as it began to serve: its clients have their time
+            self._limit_stop(worker)
+            return
         self._failures = 0
         logger.info("Worker %d is ready", worker.pid)
         if not self._served:
@@ -272,9 +284,18 @@ class Supervisor:
     def _stop_worker(self, worker: Worker) -> None:
         """Ask it to stop; kill it when it hangs instead."""
         worker.stop()
-        seconds = patience(self._config) if worker.ready else STARTING_SECONDS
-        if seconds:
+        if worker.ready:
+            self._limit_stop(worker)
+        else:
+            self._reactor.call_later(STARTING_SECONDS, self._kill_unready, worker)
+
+    def _limit_stop(self, worker: Worker) -> None:
+        if seconds := patience(self._config):
             self._reactor.call_later(seconds, self._kill_hanging, worker)
+
+    def _kill_unready(self, worker: Worker) -> None:
+        if not worker.ready:
+            self._kill_hanging(worker)
 
     def _abort(self, worker: Worker) -> None:
         if worker in self._workers:
