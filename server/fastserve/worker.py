@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -206,19 +206,17 @@ class WorkerServer(Server):
     def _how_to_force(self) -> str:
         return f"send SIGTERM again to the main process ({os.getppid()}) to close them now"
 
-    # In a thread of its own, for an event loop that hangs obeys nobody
+    # In a thread of its own, for an event loop that hangs obeys nobody. Handlers of the log may wait
+    # for their reader, so this thread leaves them to others.
 
     def _obey(self) -> None:
         while word := self._receive():
             if word == REOPEN:
-                logs.reopen()
+                start_thread(logs.reopen)
             else:
                 self.should_exit = True
                 self.force_exit = True
-        # In a thread of its own: handlers of the log may wait for their reader, this must not.
-        saying = threading.Thread(target=logger.warning, args=(GONE,), daemon=True)
-        saying.start()
-        saying.join(SAY_SECONDS)
+        start_thread(logger.warning, GONE).join(SAY_SECONDS)
         self.request_stop()
         self._wait_for_end()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -242,6 +240,12 @@ class WorkerServer(Server):
         runs = threading.Event()
         self._call_soon(runs.set)
         return runs.wait(seconds) and (self._serving is None or self._serving.others_run(seconds))
+
+
+def start_thread(action: Callable[..., None], *args: object) -> threading.Thread:
+    thread = threading.Thread(target=action, args=args, name="fastserve log", daemon=True)
+    thread.start()
+    return thread
 
 
 def patience(config: Config) -> float:

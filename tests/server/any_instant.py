@@ -8,6 +8,7 @@ import dataclasses
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -32,6 +33,8 @@ class Step:
 
 
 def start(mode, **variables):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has started us in background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     path = os.pathsep.join([str(STEPS), str(HERE)])
     env = {**os.environ, "PYTHONPATH": path, **variables}
     args = "apps:lived", "--port", 0, *MODES[mode]
@@ -76,7 +79,10 @@ def problems(mode, role, step, number, to):
             if begun or number == signal.SIGHUP:
                 wait_for(lambda: is_ready(command, mode) or process.poll() is not None)
                 command.signal(signal.SIGTERM)
-            status = command.wait()
+            try:
+                status = command.wait()
+            except subprocess.TimeoutExpired:
+                return [f"it goes on: {command.lines}"]
         return list(found(command, status, role, step, number, to, begun))
 
 
