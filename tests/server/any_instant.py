@@ -71,7 +71,8 @@ def problems(mode, role, step, number, to):
     """
     with tempfile.TemporaryDirectory() as folder:
         sent = Path(folder, "sent")
-        variables = {"STEP_AT": f"{role} {step.place}", "STEP_SIGNAL": str(int(number))}
+        at = f"{role} {step.place} {','.join(step.bare)}"
+        variables = {"STEP_AT": at, "STEP_SIGNAL": str(int(number))}
         with start(mode, **variables, STEP_TO=to, STEP_ONCE=str(sent)) as command:
             process = command.process
             wait_for(lambda: sent.exists() or is_ready(command, mode) or process.poll() is not None)

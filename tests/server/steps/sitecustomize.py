@@ -14,7 +14,7 @@ import fastserve.gil
 fastserve.gil.require_off = lambda: None
 
 STEPS = os.environ.get("STEPS", "")  # a folder; each process writes a file ROLE-PID
-AT = os.environ.get("STEP_AT", "")  # ROLE STEP: where to send
+AT = os.environ.get("STEP_AT", "")  # ROLE, STEP and what is bare there: where to send
 SIGNAL = int(os.environ.get("STEP_SIGNAL", signal.SIGTERM))
 TO = os.environ.get("STEP_TO", "")  # self, main, or group
 ONCE = os.environ.get("STEP_ONCE", "")  # a file, made by the first process that comes to the step
@@ -48,7 +48,8 @@ def write(frame, event, argument):
 
 def watch(frame, event, argument):
     path = frame.f_code.co_filename
-    if event == EVENT and frame.f_lineno == LINE and path.endswith(f"/fastserve/{NAME}"):
+    is_here = event == EVENT and frame.f_lineno == LINE and path.endswith(f"/fastserve/{NAME}")
+    if is_here and ",".join(bare()) == BARE:
         sys.setprofile(None)
         send()
 
@@ -85,6 +86,6 @@ if STEPS:
     FILE = os.open(f"{STEPS}/{ROLE}-{os.getpid()}", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     sys.setprofile(write)
 elif AT.startswith(f"{ROLE} "):
-    PLACE, EVENT = AT.split()[1:3]
+    PLACE, EVENT, _, BARE = AT.split(" ")[1:]
     NAME, LINE = PLACE.split(":")[0], int(PLACE.split(":")[1])
     sys.setprofile(watch)
