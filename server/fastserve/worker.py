@@ -206,8 +206,8 @@ class WorkerServer(Server):
     def _how_to_force(self) -> str:
         return f"send SIGTERM again to the main process ({os.getppid()}) to close them now"
 
-    # In a thread of its own, for an event loop that hangs obeys nobody. It leaves the log to others,
-    # since handlers may wait for their reader.
+    # In a thread of its own, for an event loop that hangs obeys nobody. It leaves the log to other
+    # threads, since handlers may wait for their reader.
 
     def _obey(self) -> None:
         while word := self._receive():
