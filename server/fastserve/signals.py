@@ -49,11 +49,6 @@ def held(numbers: Iterable[signal.Signals]) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def hold(numbers: Iterable[signal.Signals]) -> None:
-    """Let these wait."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-
-
 def release(numbers: Iterable[signal.Signals]) -> None:
     """Get those that have waited, and from now on all."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)

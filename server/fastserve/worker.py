@@ -29,7 +29,7 @@ from .errors import AppError, StartError
 from .monitor import Monitor
 from .server import Server, logger
 from .serving import ABORT_SECONDS
-from .signals import held, hold, ignore, release
+from .signals import held, ignore, release
 from .sockets import ListeningSocket
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ ABORT = b"A"
 REOPEN = b"O"
 START_FAILED = 1  # the exit status that says: another try would fail as well
 BEAT_SECONDS = 5.0  # or four times in timeout_worker_healthcheck
-# A terminal, systemd and pkill send them to all processes. A worker without handlers would end, or
-# show a traceback. SIGTERM may end it: nothing has begun.
-HELD = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+# A terminal, systemd and pkill send them to all processes. They wait until a worker has handlers:
+# it would end by them, as if it had crashed, or show a traceback.
+HELD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 GONE = "The supervisor is gone; stopping"
 SAY_SECONDS = 1.0  # what this may take
 ORPHAN_SECONDS = 5.0  # without a supervisor, an event loop that hangs so long ends the process
@@ -265,11 +265,10 @@ def serve(
 ) -> None:
     """Raises StartError."""
     server = WorkerServer(config, channel, counters)
-    hold([signal.SIGTERM])
     # After the server's handlers: what the app does at the end of the process is not cut off.
     signal.signal(signal.SIGTERM, ignore)
     with server.capture_signals():
-        release([signal.SIGTERM, *HELD])
+        release(HELD)
         try:
             prepare(server, config)
             if not server.should_exit:
