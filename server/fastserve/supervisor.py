@@ -404,7 +404,7 @@ class Supervisor:
         self._fill()
 
     def _remove_one(self) -> None:
-        running = [worker for worker in self._workers if not worker.stopping]
+        running = [item for item in self._workers if not item.stopping and item.replaces is None]
         if self._target > 1 and running:
             self._target -= 1
             self._stop_worker(running[-1])

@@ -328,6 +328,16 @@ def test_a_worker_that_is_told_to_stop_as_it_becomes_ready_has_its_full_time():
     assert not supervisor._served
 
 
+def test_a_worker_is_removed_during_a_reload():
+    """Not the successor, whose predecessor stops when it is ready: two would be gone."""
+    supervisor = Supervisor(Config("apps:app", workers=2))
+    old, other, successor = FakeWorker(), FakeWorker(), FakeWorker()
+    successor.replaces = other
+    supervisor._workers += [other, old, successor]
+    supervisor._remove_one()
+    assert [worker.stopping for worker in supervisor._workers] == [False, True, False]
+
+
 @one_loop
 def test_a_worker_that_hangs_is_replaced(serve):
     command = serve("apps:app", "--timeout-worker-healthcheck", "0.5")
