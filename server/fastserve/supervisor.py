@@ -19,16 +19,16 @@ from functools import partial
 from . import logs, privileges, sockets, titles
 from .banner import announce
 from .config import Config
+from .ending import Ending
 from .errors import WorkerError
 from .loops import choose_loop
 from .main_process import UPGRADE_SIGNAL, MainProcess
 from .monitor import Monitor
 from .reactor import Reactor
 from .retirement import Retirement
-from .serving import ABORT_SECONDS
 from .terminal import Terminal
 from .watch import FILES_CHANGED, open_watch
-from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
+from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker
 
 logger = logging.getLogger("fastserve")
 
@@ -37,8 +37,6 @@ MAX_FAILURES = 5  # in a row, with no worker left: a crash loop
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_SECONDS = 10.0  # a worker that lived so long was not part of a crash loop
 RELOAD_SECONDS = 2.0  # what requests in progress have when a file changed
-STARTING_SECONDS = 5.0  # what a worker has to stop that has not started yet
-DUMP_SECONDS = 2.0  # what a worker that hangs has to write down where
 RETRY_SECONDS = 30.0  # until a worker that is to be replaced is replaced after all
 
 
@@ -63,6 +61,7 @@ class Supervisor:
         self._reactor = Reactor()
         self._main = MainProcess(config)
         self._monitor = Monitor(config)
+        self._ending = Ending(config, self._workers, self._reactor.call_later)
         self._on_signal: dict[int, Callable[[], None]] = {
             signal.SIGINT: self._stop,
             signal.SIGTERM: partial(self._monitor.stop, self._reactor.call_later, self._stop),
@@ -180,8 +179,8 @@ class Supervisor:
     def _on_ready(self, worker: Worker) -> None:
         worker.ready = True
         worker.ready_at = time.monotonic()
-        if worker.stopping:  # it was told to as it began to serve: its clients have their time
-            self._limit_stop(worker)
+        if worker.stopping:
+            self._ending.on_ready(worker)
             return
         self._failures = 0
         logger.info("Worker %d is ready", worker.pid)
@@ -192,7 +191,7 @@ class Supervisor:
             announce(self._config, addresses, self._target)
             self._main.on_serving(self._sockets, self._reactor)
         if worker.replaces is not None:
-            self._stop_worker(worker.replaces)
+            self._ending.stop(worker.replaces)
             worker.replaces = None
         if not self._complete and sum(item.ready for item in self._workers) >= self._target:
             self._complete = True
@@ -277,43 +276,9 @@ class Supervisor:
             if self._stops > 2:
                 worker.kill()
             elif self._stops > 1:
-                self._abort(worker)
+                self._ending.abort(worker)
             else:
-                self._stop_worker(worker)
-
-    def _stop_worker(self, worker: Worker) -> None:
-        """Ask it to stop; kill it when it hangs instead."""
-        worker.stop()
-        if worker.ready:
-            self._limit_stop(worker)
-        else:
-            self._reactor.call_later(STARTING_SECONDS, self._kill_unready, worker)
-
-    def _limit_stop(self, worker: Worker) -> None:
-        if seconds := patience(self._config):
-            self._reactor.call_later(seconds, self._kill_hanging, worker)
-
-    def _kill_unready(self, worker: Worker) -> None:
-        if not worker.ready:
-            self._kill_hanging(worker)
-
-    def _abort(self, worker: Worker) -> None:
-        if worker in self._workers:
-            worker.abort()
-            self._reactor.call_later(2 * ABORT_SECONDS, self._kill_hanging, worker)
-
-    def _kill_hanging(self, worker: Worker) -> None:
-        if worker in self._workers and not worker.killed:
-            self._dump_and_kill(worker, "does not stop")
-
-    def _dump_and_kill(self, worker: Worker, problem: str) -> None:
-        logger.error("Worker %d %s; killing it", worker.pid, problem)
-        worker.dump()
-        self._reactor.call_later(DUMP_SECONDS, self._kill, worker)
-
-    def _kill(self, worker: Worker) -> None:
-        if worker in self._workers:
-            worker.kill()
+                self._ending.stop(worker)
 
     def _watch_workers(self, previous: float) -> None:
         """Again and again: has each worker started in time, and does its event loop run?"""
@@ -332,10 +297,10 @@ class Supervisor:
             if worker.ready and hang and now - worker.seen_at > hang:
                 which = "its event loop" if self._config.threads == 1 else "one of its event loops"
                 problem = f"{which} has not run for {hang:g} s (timeout_worker_healthcheck)"
-                self._dump_and_kill(worker, f"hangs: {problem}")
+                self._ending.dump_and_kill(worker, f"hangs: {problem}")
             elif not worker.ready and startup and now - worker.started_at > startup:
                 problem = f"has not started within {startup:g} s (timeout_startup)"
-                self._dump_and_kill(worker, problem)
+                self._ending.dump_and_kill(worker, problem)
         self._reactor.call_later(interval, self._watch_workers, now)
 
     def _hang_up(self) -> None:
@@ -379,7 +344,7 @@ class Supervisor:
         for worker in self._workers:
             if worker.replaces is not None:  # an earlier SIGHUP's, which may hang as it starts
                 worker.replaces = None
-                self._stop_worker(worker)
+                self._ending.stop(worker)
         self._to_replace.clear()
         # Also those that are still starting: they may have imported the old files.
         self._replace([worker for worker in self._workers if not worker.stopping])
@@ -407,7 +372,7 @@ class Supervisor:
         running = [item for item in self._workers if not item.stopping and item.replaces is None]
         if self._target > 1 and running:
             self._target -= 1
-            self._stop_worker(running[-1])
+            self._ending.stop(running[-1])
 
     def _restart_all(self) -> None:
         """The app's files changed: end the old workers, and start anew when they are gone."""
@@ -417,5 +382,5 @@ class Supervisor:
         for worker in list(self._workers):
             if not worker.stopping:
                 worker.stop()
-                self._reactor.call_later(RELOAD_SECONDS, self._abort, worker)
+                self._reactor.call_later(RELOAD_SECONDS, self._ending.abort, worker)
         self._reap()
