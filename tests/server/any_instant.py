@@ -43,7 +43,7 @@ def start(mode, **variables):
 
 def is_ready(command, mode):
     count = 3 if "workers" in mode else 1
-    return sum(bool(READY.search(line)) for line in command.lines["stderr"]) == count
+    return sum(bool(READY.search(line)) for line in command.lines["stderr"]) >= count
 
 
 def steps_of(mode):
