@@ -99,8 +99,10 @@ class MainProcess:
         self._inheritance.complete(self._status)
 
     def on_reload(self) -> None:
-        self._reloading = True
-        self._notifier.reloading()
+        """systemd hears of it if it takes us for ready, and not for stopping."""
+        if self._status and not (self._inheritance or self._stopping):
+            self._reloading = True
+            self._notifier.reloading()
 
     def on_reloaded(self) -> None:
         """The reload is complete, or abandoned."""
@@ -117,6 +119,7 @@ class MainProcess:
     def on_stopping(self) -> None:
         if not self._stopping:
             self._stopping = True
+            self._reloading = False
             self._notifier.stopping()
             self._end_successor()
 

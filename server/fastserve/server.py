@@ -130,10 +130,11 @@ class Server:
         if not self.is_worker:
             in_thread = threading.current_thread() is not threading.main_thread()
             self._main = MainProcess(self.config, embedded=in_thread)
-        with self.capture_signals():  # a module may run a loop of its own when it is imported
+        with self.capture_signals():  # from here to the end: no signal may find us without
+            # A module may run a loop of its own when it is imported.
             self._app = importer.load(self.config)
-        with asyncio.Runner(loop_factory=loop_factory(choose_loop(self.config.loop))) as runner:
-            runner.run(self.serve(sockets))
+            with asyncio.Runner(loop_factory=loop_factory(choose_loop(self.config.loop))) as runner:
+                runner.run(self.serve(sockets))
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve in the running loop, on the given bound sockets or on what the options name.
@@ -332,12 +333,13 @@ class Server:
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A stop signal has come."""
         self._signals.append(sig)
-        loop = self._loop
-        if sig == signal.SIGTERM and loop is not None and self._monitor.delays_stop():
-            begin = self._monitor.begin_delay
-            loop.call_soon_threadsafe(begin, loop.call_later, self._stop_after_delay)
+        if sig == signal.SIGTERM and self._loop is not None and self._monitor.delays_stop():
+            self._call_soon(self._begin_delay)
         else:
             self.request_stop()
+
+    def _begin_delay(self) -> None:
+        self._monitor.begin_delay(asyncio.get_running_loop().call_later, self._stop_after_delay)
 
     def _stop_after_delay(self) -> None:
         self.should_exit = True
@@ -346,11 +348,12 @@ class Server:
         if self._terminal.is_gone():
             self.handle_exit(number, frame)
         elif self._loop is not None:
-            self._loop.call_soon_threadsafe(self._reload)
+            self._call_soon(self._reload)
+        else:  # the app is being imported; all other files are read after that
+            logs.reopen()
 
     def _on_upgrade(self, number: int, frame: FrameType | None) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._upgrade)
+        self._call_soon(self._upgrade)
 
     def _upgrade(self) -> None:
         if self._main is None or self._loop is None:

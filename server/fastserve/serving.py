@@ -47,7 +47,7 @@ class Serving:
         self.sockets: list[socket.socket] = []
         self.service: Service | None = None
         self.abort = asyncio.Event()  # do not wait for what is in progress
-        self._stop = asyncio.Event()  # accept nobody and finish what is in progress
+        self.stop = asyncio.Event()  # accept nobody and finish what is in progress
         self._app = app
         self._config = config
         self._context = context
@@ -57,7 +57,7 @@ class Serving:
 
     def tell(self, stop: bool, abort: bool) -> None:
         """What the server was told."""
-        for event, wanted in ((self._stop, stop), (self.abort, abort)):
+        for event, wanted in ((self.stop, stop), (self.abort, abort)):
             if wanted:
                 event.set()
             else:
@@ -77,13 +77,17 @@ class Serving:
         """Whether every loop has run since the last call."""
         return True
 
+    def others_run(self, seconds: float) -> bool:
+        """Whether the loops besides the first do, within so long. No loop may call this."""
+        return True
+
     async def start(self) -> bool:
         """Start the app; false if told to stop meanwhile. Raises LifespanError."""
         lifespan = Lifespan(self._app, self._config.lifespan)
         self._undo.push_async_callback(lifespan.close)
         # An app that has started is shut down, even if it was told to stop just then.
         self._undo.push_async_callback(self._shut_down, lifespan)
-        if not await first(lifespan.startup(), self._stop):
+        if not await first(lifespan.startup(), self.stop):
             return False
         self.state = lifespan.state
         return True

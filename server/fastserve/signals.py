@@ -1,8 +1,8 @@
-"""Signal handlers for as long as a server runs."""
+"""Signal handlers for as long as a server runs, and signals that wait until there are handlers."""
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -37,3 +37,22 @@ def handled(always: Handlers, otherwise: Handlers) -> Iterator[None]:
             else:
                 if number in always or signal.getsignal(number) == ours[number]:
                     signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def held(numbers: Iterable[signal.Signals]) -> Iterator[None]:
+    """Processes that are started here get none of these before they `release` them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def release(numbers: Iterable[signal.Signals]) -> None:
+    """Get those that have waited, and from now on all."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+
+
+def ignore(number: int, frame: FrameType | None) -> None:
+    """A handler, not SIG_IGN, which the app's own child processes would inherit."""

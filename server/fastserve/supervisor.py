@@ -9,6 +9,7 @@ A worker that does not start in time, or whose event loop hangs, is killed and r
 
 import logging
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -18,16 +19,16 @@ from functools import partial
 from . import logs, privileges, sockets, titles
 from .banner import announce
 from .config import Config
+from .ending import Ending
 from .errors import WorkerError
 from .loops import choose_loop
 from .main_process import UPGRADE_SIGNAL, MainProcess
 from .monitor import Monitor
 from .reactor import Reactor
 from .retirement import Retirement
-from .serving import ABORT_SECONDS
 from .terminal import Terminal
 from .watch import FILES_CHANGED, open_watch
-from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker, patience
+from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker
 
 logger = logging.getLogger("fastserve")
 
@@ -36,8 +37,6 @@ MAX_FAILURES = 5  # in a row, with no worker left: a crash loop
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_SECONDS = 10.0  # a worker that lived so long was not part of a crash loop
 RELOAD_SECONDS = 2.0  # what requests in progress have when a file changed
-STARTING_SECONDS = 5.0  # what a worker has to stop that has not started yet
-DUMP_SECONDS = 2.0  # what a worker that hangs has to write down where
 RETRY_SECONDS = 30.0  # until a worker that is to be replaced is replaced after all
 
 
@@ -57,10 +56,12 @@ class Supervisor:
         self._complete = False  # all of them have been, at the same time
         self._stops = 0
         self._problem: str | None = None
+        self._sockets: list[socket.socket] = []
         self._terminal = Terminal()
         self._reactor = Reactor()
         self._main = MainProcess(config)
         self._monitor = Monitor(config)
+        self._ending = Ending(config, self._workers, self._reactor.call_later)
         self._on_signal: dict[int, Callable[[], None]] = {
             signal.SIGINT: self._stop,
             signal.SIGTERM: partial(self._monitor.stop, self._reactor.call_later, self._stop),
@@ -77,24 +78,28 @@ class Supervisor:
         """Return after a clean stop."""
         if threading.current_thread() is not threading.main_thread():
             raise WorkerError("workers and reload need the main thread, where signals arrive")
+        numbers = [number for number in self._on_signal if number != FILES_CHANGED]
+        try:
+            # Around all else: no signal may find us with half of it done or undone.
+            with self._reactor.signals(numbers, self._obey) as wake:
+                self._supervise(wake)
+        finally:
+            self._reactor.close()
+        if self._problem is not None:
+            raise WorkerError(self._problem)
+
+    def _supervise(self, wake: socket.socket) -> None:
         # Once for all workers, so that one line says it.
         self._config = replace(self._config, loop=choose_loop(self._config.loop))
         watch = open_watch(self._config)
         self._retirement = Retirement(self._config)
         privileges.check_python(self._config)
         titles.set_title(self._config, "supervisor")
-        self._sockets = self._main.bind()
-        numbers = [number for number in self._on_signal if number != FILES_CHANGED]
         try:
-            with (
-                self._reactor.signals(numbers, self._obey) as wake,
-                watch(wake),
-                self._monitor.open(self._main, has_workers=True),
-            ):
+            self._sockets = self._main.bind()
+            with watch(wake), self._monitor.open(self._main, has_workers=True):
                 self._main.write_pid_file()  # now that its readers may send signals
-                self._fill()
-                self._watch_workers(time.monotonic())
-                self._retire_workers()
+                self._reactor.call_later(0, self._begin)  # signals that have come are first
                 while self._workers or not self._stops:
                     self._reactor.turn()
         finally:
@@ -105,9 +110,12 @@ class Supervisor:
                 worker.close()
             sockets.close(self._sockets)
             self._main.close()
-            self._reactor.close()
-        if self._problem is not None:
-            raise WorkerError(self._problem)
+
+    def _begin(self) -> None:
+        if not self._stops:
+            self._fill()
+            self._watch_workers(time.monotonic())
+            self._retire_workers()
 
     def _obey(self, number: int) -> None:
         if not self._stops or number in ALWAYS_OBEYED:
@@ -171,6 +179,9 @@ class Supervisor:
     def _on_ready(self, worker: Worker) -> None:
         worker.ready = True
         worker.ready_at = time.monotonic()
+        if worker.stopping:
+            self._ending.on_ready(worker)
+            return
         self._failures = 0
         logger.info("Worker %d is ready", worker.pid)
         if not self._served:
@@ -180,7 +191,7 @@ class Supervisor:
             announce(self._config, addresses, self._target)
             self._main.on_serving(self._sockets, self._reactor)
         if worker.replaces is not None:
-            self._stop_worker(worker.replaces)
+            self._ending.stop(worker.replaces)
             worker.replaces = None
         if not self._complete and sum(item.ready for item in self._workers) >= self._target:
             self._complete = True
@@ -265,34 +276,9 @@ class Supervisor:
             if self._stops > 2:
                 worker.kill()
             elif self._stops > 1:
-                self._abort(worker)
+                self._ending.abort(worker)
             else:
-                self._stop_worker(worker)
-
-    def _stop_worker(self, worker: Worker) -> None:
-        """Ask it to stop; kill it when it hangs instead."""
-        worker.stop()
-        seconds = patience(self._config) if worker.ready else STARTING_SECONDS
-        if seconds:
-            self._reactor.call_later(seconds, self._kill_hanging, worker)
-
-    def _abort(self, worker: Worker) -> None:
-        if worker in self._workers:
-            worker.abort()
-            self._reactor.call_later(2 * ABORT_SECONDS, self._kill_hanging, worker)
-
-    def _kill_hanging(self, worker: Worker) -> None:
-        if worker in self._workers and not worker.killed:
-            self._dump_and_kill(worker, "does not stop")
-
-    def _dump_and_kill(self, worker: Worker, problem: str) -> None:
-        logger.error("Worker %d %s; killing it", worker.pid, problem)
-        worker.dump()
-        self._reactor.call_later(DUMP_SECONDS, self._kill, worker)
-
-    def _kill(self, worker: Worker) -> None:
-        if worker in self._workers:
-            worker.kill()
+                self._ending.stop(worker)
 
     def _watch_workers(self, previous: float) -> None:
         """Again and again: has each worker started in time, and does its event loop run?"""
@@ -311,10 +297,10 @@ class Supervisor:
             if worker.ready and hang and now - worker.seen_at > hang:
                 which = "its event loop" if self._config.threads == 1 else "one of its event loops"
                 problem = f"{which} has not run for {hang:g} s (timeout_worker_healthcheck)"
-                self._dump_and_kill(worker, f"hangs: {problem}")
+                self._ending.dump_and_kill(worker, f"hangs: {problem}")
             elif not worker.ready and startup and now - worker.started_at > startup:
                 problem = f"has not started within {startup:g} s (timeout_startup)"
-                self._dump_and_kill(worker, problem)
+                self._ending.dump_and_kill(worker, problem)
         self._reactor.call_later(interval, self._watch_workers, now)
 
     def _hang_up(self) -> None:
@@ -358,7 +344,7 @@ class Supervisor:
         for worker in self._workers:
             if worker.replaces is not None:  # an earlier SIGHUP's, which may hang as it starts
                 worker.replaces = None
-                self._stop_worker(worker)
+                self._ending.stop(worker)
         self._to_replace.clear()
         # Also those that are still starting: they may have imported the old files.
         self._replace([worker for worker in self._workers if not worker.stopping])
@@ -383,10 +369,10 @@ class Supervisor:
         self._fill()
 
     def _remove_one(self) -> None:
-        running = [worker for worker in self._workers if not worker.stopping]
+        running = [item for item in self._workers if not item.stopping and item.replaces is None]
         if self._target > 1 and running:
             self._target -= 1
-            self._stop_worker(running[-1])
+            self._ending.stop(running[-1])
 
     def _restart_all(self) -> None:
         """The app's files changed: end the old workers, and start anew when they are gone."""
@@ -396,5 +382,5 @@ class Supervisor:
         for worker in list(self._workers):
             if not worker.stopping:
                 worker.stop()
-                self._reactor.call_later(RELOAD_SECONDS, self._abort, worker)
+                self._reactor.call_later(RELOAD_SECONDS, self._ending.abort, worker)
         self._reap()

@@ -73,12 +73,16 @@ class ThreadedServing:
             thread.post(thread.serving.tell, stop, abort)
 
     def runs(self) -> bool:
-        if not all(thread.has_answered.is_set() for thread in self._threads):
+        serving = [thread for thread in self._threads if not thread.is_over]
+        if not all(thread.has_answered.is_set() for thread in serving):
             return False
-        for thread in self._threads:
+        for thread in serving:
             thread.has_answered.clear()
             thread.post(thread.has_answered.set)
         return True
+
+    def others_run(self, seconds: float) -> bool:
+        return all(thread.runs_within(seconds) for thread in self._threads)
 
     async def start(self) -> bool:
         """In the first loop, then in all others at the same time.
@@ -94,8 +98,8 @@ class ThreadedServing:
             for thread in self._threads:
                 thread.serving.state = self._own.state
             return True
-        started = await self._all(thread.call(thread.serving.start()) for thread in self._threads)
-        return all(started)
+        calls = await self._all(thread.call(thread.serving.start()) for thread in self._threads)
+        return all(map(is_true, calls))
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:
         self.more_sockets = add_sockets(sockets, self._config)
@@ -108,15 +112,24 @@ class ThreadedServing:
         )
         gil.require_off()  # what TLS and the parser need is imported by now
 
-    async def _all(self, works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-        """What they return. If one fails, all have ended when this raises its error."""
-        calls = [asyncio.ensure_future(work) for work in works]
+    async def _all(self, works: Iterable[Coroutine[Any, Any, T]]) -> list[asyncio.Future[T]]:
+        """Until they are done; if the server is to stop, no longer than a loop may take for it.
+
+        Raises the error of one that fails, after all others have had as long to stop.
+        """
+        calls: list[asyncio.Future[T]] = [asyncio.ensure_future(work) for work in works]
         try:
-            return await asyncio.gather(*calls)
-        except BaseException:
-            self.tell(stop=True, abort=False)
-            await asyncio.wait(calls)
-            raise
+            await first(finished(calls, asyncio.FIRST_EXCEPTION), self._own.stop)
+        finally:
+            if not all(call.done() for call in calls):
+                self.tell(stop=True, abort=self._own.abort.is_set())
+                await asyncio.wait(calls, timeout=2 * ABORT_SECONDS)
+            for thread, call in zip(self._threads, calls, strict=True):
+                thread.hangs = not call.done()
+        for call in calls:
+            if call.done():
+                call.result()
+        return calls
 
     @property
     def context(self) -> ssl.SSLContext | None:
@@ -165,8 +178,10 @@ class ThreadedServing:
             await asyncio.wait(calls, timeout=2 * ABORT_SECONDS)
 
 
-async def finished(calls: Iterable[asyncio.Future[Any]]) -> None:
-    await asyncio.wait(calls)
+async def finished(
+    calls: Iterable[asyncio.Future[Any]], until: str = asyncio.ALL_COMPLETED
+) -> None:
+    await asyncio.wait(calls, return_when=until)
 
 
 def is_true(call: asyncio.Future[bool]) -> bool:
@@ -187,6 +202,7 @@ class ServingThread:
         self.serving = serving
         self.ended = asyncio.Event()  # of the loop that calls: nothing is served here any more
         self.hangs = False  # it was waited for long enough
+        self.is_over = False  # the loop closes
         self.has_answered = threading.Event()  # the last time that it was asked to
         self.has_answered.set()
         self._caller = asyncio.get_running_loop()
@@ -194,6 +210,7 @@ class ServingThread:
         self._error: BaseException | None = None
         self._make_loop = make_loop
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._posting = threading.Lock()  # without the GIL a loop may not be closed meanwhile
         self._to_end = asyncio.Event()  # of the thread's loop
         self._thread = threading.Thread(
             target=self._run, name=f"fastserve loop {number}", daemon=True
@@ -214,20 +231,29 @@ class ServingThread:
         if self._loop is None:
             action(*args)
             return
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(action, *args)
+        with self._posting:
+            if not self.is_over:
+                self._loop.call_soon_threadsafe(action, *args)
 
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """What the work returns or raises; if the thread ends meanwhile, the error of that."""
-        if self._error is not None or self._loop is None:
-            work.close()
-            raise self._error or RuntimeError("the thread does not run")
+        with self._posting:
+            if self._error is not None or self._loop is None or self.is_over:
+                work.close()
+                raise self._error or RuntimeError("the thread does not run")
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+            return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             if self._error is not None:
                 raise self._error from None
             raise
+
+    def runs_within(self, seconds: float) -> bool:
+        """Whether the loop does, or is over. Waits, so no loop may call this."""
+        answered = threading.Event()
+        self.post(answered.set)
+        return self.is_over or answered.wait(seconds) or self.is_over
 
     def end(self) -> None:
         """Begin to; `ended` says when nothing is served any more."""
@@ -257,6 +283,8 @@ class ServingThread:
                 try:
                     runner.run(self.serving.end())
                 finally:
+                    with self._posting:
+                        self.is_over = True
                     self._tell(self.ended.set)
 
     async def _until_end(self) -> None:

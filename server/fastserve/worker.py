@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -29,6 +29,7 @@ from .errors import AppError, StartError
 from .monitor import Monitor
 from .server import Server, logger
 from .serving import ABORT_SECONDS
+from .signals import held, ignore, release
 from .sockets import ListeningSocket
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ ABORT = b"A"
 REOPEN = b"O"
 START_FAILED = 1  # the exit status that says: another try would fail as well
 BEAT_SECONDS = 5.0  # or four times in timeout_worker_healthcheck
+# A terminal, systemd and pkill send them to all processes. They wait until a worker has handlers:
+# it would end by them, as if it had crashed, or show a traceback.
+HELD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+GONE = "The supervisor is gone; stopping"
+SAY_SECONDS = 1.0  # what this may take
 ORPHAN_SECONDS = 5.0  # without a supervisor, an event loop that hangs so long ends the process
 
 
@@ -72,7 +78,8 @@ class Worker:
                 passed.append(counts)
             # -P: a file in the current folder is not a module of the standard library.
             command = [sys.executable, "-P", "-m", "fastserve.worker", *map(str, passed)]
-            self._process = subprocess.Popen(command, pass_fds=[*fds, *passed])
+            with held(HELD):
+                self._process = subprocess.Popen(command, pass_fds=[*fds, *passed])
             undo.pop_all()
         remote.close()
         if self.counters:
@@ -199,16 +206,17 @@ class WorkerServer(Server):
     def _how_to_force(self) -> str:
         return f"send SIGTERM again to the main process ({os.getppid()}) to close them now"
 
-    # In a thread of its own, for an event loop that hangs obeys nobody
+    # In a thread of its own, for an event loop that hangs obeys nobody. It leaves the log to other
+    # threads, since handlers may wait for their reader.
 
     def _obey(self) -> None:
         while word := self._receive():
             if word == REOPEN:
-                logs.reopen()
+                start_thread(logs.reopen)
             else:
                 self.should_exit = True
                 self.force_exit = True
-        logger.warning("The supervisor is gone; stopping")
+        start_thread(logger.warning, GONE).join(SAY_SECONDS)
         self.request_stop()
         self._wait_for_end()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -223,13 +231,21 @@ class WorkerServer(Server):
         """Return when this process should have ended by itself but hangs."""
         began = time.monotonic()
         while time.monotonic() - began < (patience(self.config) or float("inf")):
-            runs = threading.Event()
-            if self._loop is not None:
-                with contextlib.suppress(RuntimeError):  # the loop is closed, the process ends
-                    self._loop.call_soon_threadsafe(runs.set)
-            if not runs.wait(ORPHAN_SECONDS):
+            if not self._all_run(ORPHAN_SECONDS):
                 return
             time.sleep(1)
+
+    def _all_run(self, seconds: float) -> bool:
+        """Whether all event loops do, within so long."""
+        runs = threading.Event()
+        self._call_soon(runs.set)
+        return runs.wait(seconds) and (self._serving is None or self._serving.others_run(seconds))
+
+
+def start_thread(action: Callable[..., None], *args: object) -> threading.Thread:
+    thread = threading.Thread(target=action, args=args, name="fastserve log", daemon=True)
+    thread.start()
+    return thread
 
 
 def patience(config: Config) -> float:
@@ -249,6 +265,19 @@ def serve(
 ) -> None:
     """Raises StartError."""
     server = WorkerServer(config, channel, counters)
+    # After the server's handlers: what the app does at the end of the process is not cut off.
+    signal.signal(signal.SIGTERM, ignore)
+    with server.capture_signals():
+        release(HELD)
+        try:
+            prepare(server, config)
+            if not server.should_exit:
+                server.run(list(sockets))
+        finally:
+            signal.signal(signal.SIGHUP, ignore)
+
+
+def prepare(server: WorkerServer, config: Config) -> None:
     try:
         if privileges.identity(config) is not None:
             server.load_certificate()  # while we may still read the key
@@ -256,13 +285,11 @@ def serve(
     finally:
         logs.configure(config)  # now, so that files of the log belong to the user
     titles.set_title(config, "worker")
-    server.run(list(sockets))
 
 
 def main() -> int:
-    # A handler, not SIG_IGN, which the app's own child processes would inherit.
     for number in (signal.SIGINT, signal.SIGUSR2):  # meant for the supervisor
-        signal.signal(number, lambda number, frame: None)
+        signal.signal(number, ignore)
     signal.signal(signal.SIGUSR1, logs.reopen_on_signal)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
@@ -273,7 +300,7 @@ def main() -> int:
     try:
         with channel.makefile("rb") as stream:
             config, fds, addresses, secret = pickle.load(stream)
-    except EOFError:
+    except (EOFError, ConnectionError, pickle.UnpicklingError):
         return START_FAILED  # the supervisor has ended already
     counters: Sequence[Counters] = ()
     if len(sys.argv) > 3:

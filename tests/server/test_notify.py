@@ -8,6 +8,8 @@ import pytest
 from serving import WAIT, Command, get
 from test_upgrade import Lineage
 
+from fastserve import Config
+from fastserve.main_process import MainProcess
 from fastserve.notify import Notifier, watchdog_seconds
 
 
@@ -59,6 +61,24 @@ def test_start_reload_and_stop(systemd, workers):
         command.signal(signal.SIGTERM)
         systemd.expect("STOPPING", STOPPING="1")
         assert command.wait() == 0
+
+
+def test_a_reload_before_the_start_is_none(systemd):
+    """READY would end the start that systemd waits for, and after STOPPING is not true."""
+    main = MainProcess(Config("apps:app"))
+    main._notifier = Notifier(systemd.environment)
+    main.on_reload()
+    main.on_reloaded()
+    main.on_serving([], None)
+    assert systemd.expect("READY")["STATUS"] == "Serving on "
+    main.on_reload()
+    systemd.expect("RELOADING")
+    main.on_stopping()
+    main.on_reloaded()
+    main.on_reload()
+    main.on_draining()
+    systemd.expect("STOPPING")
+    assert systemd.expect("STATUS") == {"STATUS": "Serving until drain_delay is over"}
 
 
 def test_an_abstract_socket_and_the_watchdog():

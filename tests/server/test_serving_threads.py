@@ -613,6 +613,51 @@ def test_a_worker_with_a_loop_that_hangs_is_replaced(serve):
             client.sock.close()
 
 
+def test_a_worker_with_a_loop_that_hangs_ends_with_its_supervisor(serve):
+    command = serve("--workers", 2)
+    port = command.port()
+    with Blocks() as blocks:
+        clients = block_another(port, blocks)
+        command.signal(signal.SIGKILL)
+        assert command.wait() == -signal.SIGKILL  # and waits for the workers' output to end
+        for client in clients:
+            client.sock.close()
+
+
+def test_a_loop_that_has_ended_does_not_hang(allowed):
+    """As while the first one runs the shutdown of the app."""
+    live = Live(threads_app.app, threads=2)
+    serving = live.server._serving
+
+    async def runs():
+        (thread,) = serving._threads
+        thread.end()
+        await thread.ended.wait()
+        return [serving.runs(), serving.runs()]
+
+    answer = asyncio.run_coroutine_threadsafe(runs(), live.server._loop)
+    assert answer.result(WAIT) == [True, True]
+    assert serving.others_run(0)
+    assert live.stop() is None
+
+
+def test_a_start_that_hangs_in_one_thread_does_not_keep_the_process(allowed, monkeypatch, caplog):
+    monkeypatch.setattr(threads, "ABORT_SECONDS", 0.1)
+    server = fastserve.Server(Config(threads_app.hangs_in_the_second, threads=3, port=0))
+    threads_app.GO_ON.clear()
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        assert threads_app.HANGS.wait(WAIT)
+        server.request_stop()
+        thread.join(WAIT)
+        assert not thread.is_alive()
+    finally:
+        threads_app.GO_ON.set()
+    assert "Stopped before the application had started" in caplog.messages
+    assert [line for line in caplog.messages if line.endswith("hangs; ending without it")]
+
+
 def test_a_loop_that_hangs_does_not_keep_the_process(allowed, monkeypatch, caplog):
     monkeypatch.setattr(threads, "ABORT_SECONDS", 0.1)
     server = Live(threads_app.app, threads=3)

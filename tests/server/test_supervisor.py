@@ -3,11 +3,16 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from serving import HERE, PYTHON, Command, Hold, fail_to_start, get, one_loop, send_get, wait_for
+
+from fastserve import Config
+from fastserve.supervisor import Supervisor
 
 # Workers do not import from the current folder.
 WITH_APPS = {**os.environ, "PYTHONPATH": str(HERE)}
@@ -234,7 +239,6 @@ def test_workers_end_with_their_supervisor(serve):
     assert command.stderr.count("WARNING: The supervisor is gone; stopping") == 2
 
 
-@one_loop  # one of several that hangs ends when the time for a stop is over
 def test_a_hung_worker_ends_with_its_supervisor(serve):
     """Nothing in its event loop can know of it: a thread does."""
     command = serve()
@@ -244,6 +248,94 @@ def test_a_hung_worker_ends_with_its_supervisor(serve):
     command.signal(signal.SIGKILL)
     assert command.wait() == -signal.SIGKILL
     connection.close()
+
+
+LOG_CONFIG = """
+version = 1
+handlers.stderr.class = "logging.StreamHandler"
+loggers.fastserve = {level = "INFO", handlers = ["stderr"]}
+"""
+
+
+def test_a_worker_whose_log_nobody_reads_ends_with_its_supervisor(tmp_path):
+    """Its event loop waits within logging, and so would whoever says something."""
+    app, file = tmp_path / "talks.py", tmp_path / "log.toml"
+    app.write_text("""
+import logging, os
+import apps
+
+async def app(scope, receive, send):
+    if scope["path"] == "/talk":
+        apps.say("talking")
+        logging.getLogger("fastserve").error("x" * (1 << 20))
+    await apps.app(scope, receive, send)
+""")
+    file.write_text(LOG_CONFIG)
+    read, write = os.pipe()
+    with socket.create_server(("127.0.0.1", 0)) as sock, open(read), open(write, "w") as stderr:
+        port, fd = sock.getsockname()[1], sock.fileno()
+        args = "talks:app", "--app-dir", tmp_path, "--fd", fd, "--workers", 2
+        process = subprocess.Popen(
+            [*PYTHON, *map(str, args), "--log-config", str(file)],
+            env=WITH_APPS,
+            pass_fds=[fd],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+        with process, process.stdout as stdout:
+            connection = send_get(port, "/talk")
+            assert stdout.readline() == b"talking\n"
+            process.kill()
+            assert stdout.read() == b""  # when all workers have ended
+            connection.close()
+
+
+def ready_late(config):
+    """A supervisor that is stopping, and its worker that only now becomes ready."""
+    supervisor, worker = Supervisor(config), FakeWorker()
+    supervisor._workers.append(worker)
+    supervisor._sockets.append(socket.socket())
+    supervisor._stop()
+    worker.ready = False
+    supervisor._on_ready(worker)
+    return supervisor, worker
+
+
+class FakeWorker:
+    pid = 1
+    ready = stopping = killed = False
+    replaces = None
+
+    def stop(self):
+        self.stopping = True
+
+    def dump(self):
+        self.killed = True
+
+
+def test_a_worker_that_is_told_to_stop_as_it_becomes_ready_has_its_full_time():
+    """It has accepted clients."""
+    supervisor, worker = ready_late(Config("apps:app", workers=2, timeout_graceful_shutdown=30))
+    now = time.monotonic()
+    timers = sorted(supervisor._reactor._timers, key=lambda timer: timer[0])
+    (starting, kill_unready), (stopping, kill_hanging) = timers
+    assert starting < now + 6
+    assert stopping > now + 60
+    kill_unready()
+    assert not worker.killed
+    kill_hanging()
+    assert worker.killed
+    assert not supervisor._served
+
+
+def test_a_worker_is_removed_during_a_reload():
+    """Not the successor, whose predecessor stops when it is ready: two would be gone."""
+    supervisor = Supervisor(Config("apps:app", workers=2))
+    old, other, successor = FakeWorker(), FakeWorker(), FakeWorker()
+    successor.replaces = other
+    supervisor._workers += [other, old, successor]
+    supervisor._remove_one()
+    assert [worker.stopping for worker in supervisor._workers] == [False, True, False]
 
 
 @one_loop

@@ -9,7 +9,7 @@ import threading
 import apps
 from apps import respond, say
 
-HELD = []  # connections to a test, which hold up a whole loop
+HANGS, GO_ON = threading.Event(), threading.Event()  # a startup that holds up a whole loop
 
 
 def thread():
@@ -85,4 +85,11 @@ async def starts_never_in_the_second(scope, receive, send):
         await receive()
         say("starting")
         await asyncio.Event().wait()
+    return await app(scope, receive, send)
+
+
+async def hangs_in_the_second(scope, receive, send):
+    if scope["type"] == "lifespan" and thread() == 2:
+        HANGS.set()
+        GO_ON.wait()
     return await app(scope, receive, send)
