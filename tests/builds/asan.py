@@ -4,6 +4,9 @@ Everything compiled is built with gcc's sanitizers in build/asan, and every find
 the process that had it and stays in a file of its own, so that also a finding in a server's worker
 fails the run. Python's own allocator is off, so that each object has its own guarded place.
 
+The sanitizer is loaded before Python, and before no other program that a test runs: curl's second
+setlocale() would wait for ever. So each Python forgets LD_PRELOAD, and starts others by a script.
+
 Leaks are not looked for here: CPython itself lets go of its interned and static objects only by
 ending. The tests of memory and reference counts see to ours (tests/httpparser/soak.py).
 """
@@ -28,6 +31,18 @@ LEFT_OUT = {
     "tests/server/test_websocket.py::test_a_client_that_does_not_read": "likewise",
 }
 
+PYTHON = """\
+#!/bin/sh
+LD_PRELOAD={library} exec {python} "$@"
+"""
+SITE = """\
+import os
+import sys
+
+os.environ.pop("LD_PRELOAD", None)
+sys.executable = {script!r}
+"""
+
 
 def library(name: str) -> str:
     if shutil.which("gcc") is None:
@@ -42,9 +57,17 @@ def environment_of(copy: Path, environment: dict[str, str]) -> dict[str, str]:
     reports = copy / "reports" / "finding"
     shutil.rmtree(reports.parent, ignore_errors=True)
     reports.parent.mkdir()
+    runtime = library("libasan.so")
+    site = copy / "site"
+    site.mkdir(exist_ok=True)
+    script = site / "python"
+    script.write_text(PYTHON.format(library=runtime, python=sys.executable))
+    script.chmod(0o755)
+    (site / "sitecustomize.py").write_text(SITE.format(script=str(script)))
     return {
         **environment,
-        "LD_PRELOAD": library("libasan.so"),  # Python itself is not linked with it
+        "PYTHONPATH": f"{environment['PYTHONPATH']}:{site}",
+        "LD_PRELOAD": runtime,  # Python itself is not linked with it
         "PYTHONMALLOC": "malloc",
         "ASAN_OPTIONS": f"detect_leaks=0:log_path={reports}",
         "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:log_path={reports}",

@@ -608,9 +608,7 @@ cdef class Session(Sink):
                 if event is None:
                     break
                 if type(event) is str or type(event) is bytes:
-                    if self.disconnect is None or (
-                        self.stream.transport is None and not self.protocol.close_sent
-                    ):
+                    if not self.protocol.close_sent:
                         self.inbox.put(event)
                         if self.counters is not None:
                             self.counters.counts.totals.messages_received += 1
