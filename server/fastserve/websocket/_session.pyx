@@ -166,6 +166,8 @@ cdef class Stream:
         """Let the transport read, or not."""
         if on == self.paused and self.transport is not None:
             self.paused = not on
+            if self.transport.is_closing():
+                return 0  # the asyncio loop's TLS cannot resume then
             if on:
                 self.transport.resume_reading()
             else:
