@@ -9,13 +9,13 @@ import threading
 import pytest
 from live import Live, client_context
 from serving import HERE, one_loop
-from test_input import FLOOD, Handover
+from test_input import FLOOD, Handover, nested_loop
 from websocket.cases import BINARY, close, frame
 from websocket.client import head
 from wire import WAIT
 
 from httpparser.http2 import ClientSession
-from httpparser.http2.events import Data, Response
+from httpparser.http2.events import Response
 
 FILES = {"ssl_certfile": str(HERE / "tls/cert.pem"), "ssl_keyfile": str(HERE / "tls/key.pem")}
 TURNS = 20  # of the nested loop, in which everything that is there is read
@@ -86,23 +86,19 @@ class App:
 
 
 def run_nested():
-    """The loop, as nest_asyncio does it, until everything that is there was read."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    asyncio.tasks._leave_task(loop, task)
-    for _ in range(TURNS):
-        loop.call_soon(lambda: None)
-        loop._run_once()
-    asyncio.tasks._enter_task(loop, task)
+    """The loop, until everything that is there was read."""
+    with nested_loop() as loop:
+        for _ in range(TURNS):
+            loop.call_soon(int)
+            loop._run_once()
 
 
 def complete_nested(coroutine):
     """The same until the coroutine has returned."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    asyncio.tasks._leave_task(loop, task)
-    other = loop.create_task(coroutine)
-    while not other.done():
-        loop._run_once()
-    asyncio.tasks._enter_task(loop, task)
+    with nested_loop() as loop:
+        other = loop.create_task(coroutine)
+        while not other.done():
+            loop._run_once()
     other.result()
 
 
@@ -320,67 +316,4 @@ def test_an_app_receives_all_before_the_end(loop, kind, where, carrier, cut):
     received = app.received if is_websocket else [b"".join(app.received)]
     assert app.end.get("code") == ((1000 if cut else 1006) if is_websocket else None)
     assert received == (PIECES if is_websocket else [b"".join(PIECES)])
-    assert server.stop() is None
-
-
-@one_loop
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("carrier", ["plain", "direct"])
-def test_an_app_receives_within_a_nested_loop(kind, carrier):
-    """What it waits for is read, however much that is, while its first step has yet to end."""
-    app = App("receives")
-    secure = {} if carrier == "plain" else {**FILES, "ssl_transport": carrier}
-    server = Live(app, loop="asyncio", write_high_water=2000, ws_max_queue=2, **secure)
-    with Talker(server.server.ports[0], kind.kind, secure) as talker:
-        client = kind(talker)
-        client.begin(PIECES[:1])
-        for piece in PIECES[1:-1]:
-            client.send([piece])
-            server.turn()
-        client.end(PIECES[-1:])
-        assert app.is_over.wait(WAIT)
-    assert b"".join(app.received) == b"".join(PIECES)
-    assert server.stop() is None
-
-
-@one_loop
-def test_an_app_waits_within_a_nested_loop_for_another_stream():
-    """Of its own connection: for one that came with it, and one that came later."""
-    called = []
-
-    async def app(scope, receive, send):
-        called.append(scope["path"])
-        if scope["path"] == "/waits":
-            loop, task = asyncio.get_running_loop(), asyncio.current_task()
-            asyncio.tasks._leave_task(loop, task)
-            while len(called) < 3:
-                loop._run_once()
-            asyncio.tasks._enter_task(loop, task)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": scope["path"].encode()})
-
-    server = Live(app, loop="asyncio")
-    with Talker(server.server.ports[0], "h2", False) as talker:
-        bodies = {}
-
-        def ask(path):
-            fields = [(b":method", b"GET"), (b":scheme", b"http")]
-            fields += [(b":authority", b"h"), (b":path", path)]
-            bodies[talker.h2.request(fields)] = b""
-
-        def read(count):
-            while sum(map(bool, bodies.values())) < count:
-                for event in talker.h2.feed(talker.read()):
-                    if isinstance(event, Data):
-                        bodies[event.stream_id] += event.data
-
-        ask(b"/waits")
-        ask(b"/second")
-        talker.send(talker.h2.take())
-        read(1)
-        assert called == ["/waits", "/second"]
-        ask(b"/third")
-        talker.send(talker.h2.take())
-        read(3)
-    assert list(bodies.values()) == [b"/waits", b"/second", b"/third"]
     assert server.stop() is None

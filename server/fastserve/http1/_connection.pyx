@@ -827,6 +827,8 @@ cdef class Connection(Channel):
     def sweep(self):
         """Once a second: deadlines."""
         cdef Exchange exchange = self.exchange
+        if self.in_step:
+            self.flush()  # the app runs a nested loop, and has sent something there
         if self.congested or self.state >= LINGERING and self.transport.get_write_buffer_size():
             self.check_stuck()
             if self.state <= HEAD:
