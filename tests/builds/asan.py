@@ -31,8 +31,9 @@ LEFT_OUT = {
     "tests/server/test_websocket.py::test_a_client_that_does_not_read": "likewise",
 }
 
-PYTHON = """\
+SCRIPT = """\
 #!/bin/sh
+{settings}
 LD_PRELOAD={library} exec {python} "$@"
 """
 SITE = """\
@@ -57,21 +58,27 @@ def environment_of(copy: Path, environment: dict[str, str]) -> dict[str, str]:
     reports = copy / "reports" / "finding"
     shutil.rmtree(reports.parent, ignore_errors=True)
     reports.parent.mkdir()
-    runtime = library("libasan.so")
     site = copy / "site"
     site.mkdir(exist_ok=True)
-    script = site / "python"
-    script.write_text(PYTHON.format(library=runtime, python=sys.executable))
-    script.chmod(0o755)
-    (site / "sitecustomize.py").write_text(SITE.format(script=str(script)))
-    return {
-        **environment,
+    settings = {
         "PYTHONPATH": f"{environment['PYTHONPATH']}:{site}",
-        "LD_PRELOAD": runtime,  # Python itself is not linked with it
         "PYTHONMALLOC": "malloc",
         "ASAN_OPTIONS": f"detect_leaks=0:log_path={reports}",
         "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:log_path={reports}",
     }
+    runtime = library("libasan.so")  # Python itself is not linked with it
+    write_python(site, settings, runtime)
+    return {**environment, **settings, "LD_PRELOAD": runtime}
+
+
+def write_python(site: Path, settings: dict[str, str], runtime: str) -> None:
+    """What starts Python with these settings, also from a program that passes none of them on."""
+    script = site / "python"
+    lines = [f'export {name}="${{{name}-{value}}}"' for name, value in settings.items()]
+    text = SCRIPT.format(settings="\n".join(lines), library=runtime, python=sys.executable)
+    script.write_text(text)
+    script.chmod(0o755)
+    (site / "sitecustomize.py").write_text(SITE.format(script=str(script)))
 
 
 def sanitized() -> tuple[Path, dict[str, str]]:
