@@ -4,9 +4,6 @@ Everything compiled is built with gcc's sanitizers in build/asan, and every find
 the process that had it and stays in a file of its own, so that also a finding in a server's worker
 fails the run. Python's own allocator is off, so that each object has its own guarded place.
 
-The sanitizer is loaded before Python, and before no other program that a test runs: curl's second
-setlocale() would wait for ever. So each Python forgets LD_PRELOAD, and starts others by a script.
-
 Leaks are not looked for here: CPython itself lets go of its interned and static objects only by
 ending. The tests of memory and reference counts see to ours (tests/httpparser/soak.py).
 """
@@ -31,19 +28,6 @@ LEFT_OUT = {
     "tests/server/test_websocket.py::test_a_client_that_does_not_read": "likewise",
 }
 
-SCRIPT = """\
-#!/bin/sh
-{settings}
-LD_PRELOAD={library} exec {python} "$@"
-"""
-SITE = """\
-import os
-import sys
-
-os.environ.pop("LD_PRELOAD", None)
-sys.executable = {script!r}
-"""
-
 
 def library(name: str) -> str:
     if shutil.which("gcc") is None:
@@ -58,27 +42,13 @@ def environment_of(copy: Path, environment: dict[str, str]) -> dict[str, str]:
     reports = copy / "reports" / "finding"
     shutil.rmtree(reports.parent, ignore_errors=True)
     reports.parent.mkdir()
-    site = copy / "site"
-    site.mkdir(exist_ok=True)
-    settings = {
-        "PYTHONPATH": f"{environment['PYTHONPATH']}:{site}",
+    return {
+        **environment,
+        "LD_PRELOAD": library("libasan.so"),  # Python itself is not linked with it
         "PYTHONMALLOC": "malloc",
         "ASAN_OPTIONS": f"detect_leaks=0:log_path={reports}",
         "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:log_path={reports}",
     }
-    runtime = library("libasan.so")  # Python itself is not linked with it
-    write_python(site, settings, runtime)
-    return {**environment, **settings, "LD_PRELOAD": runtime}
-
-
-def write_python(site: Path, settings: dict[str, str], runtime: str) -> None:
-    """What starts Python with these settings, also from a program that passes none of them on."""
-    script = site / "python"
-    lines = [f'export {name}="${{{name}-{value}}}"' for name, value in settings.items()]
-    text = SCRIPT.format(settings="\n".join(lines), library=runtime, python=sys.executable)
-    script.write_text(text)
-    script.chmod(0o755)
-    (site / "sitecustomize.py").write_text(SITE.format(script=str(script)))
 
 
 def sanitized() -> tuple[Path, dict[str, str]]:
@@ -100,7 +70,9 @@ def main() -> None:
     left_out = [f"--deselect={test}" for test in LEFT_OUT]
     for test, reason in LEFT_OUT.items():
         print(f"left out: {test}: {reason}", flush=True)
-    command = [sys.executable, "-m", "pytest", "-o", "timeout=600", *left_out]
+    environment["PYTHONPATH"] += f":{copy / 'tests' / 'builds'}"
+    plugin = ["-p", "foreign_programs"]
+    command = [sys.executable, "-m", "pytest", *plugin, "-o", "timeout=600", *left_out]
     failed = subprocess.run(
         [*command, *(sys.argv[1:] or TESTS)], cwd=copy, env=environment
     ).returncode
