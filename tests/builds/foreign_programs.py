@@ -20,7 +20,7 @@ class Popen(subprocess.Popen[Any]):
         ):
             env = dict(os.environ if env is None else env)
             env.pop("LD_PRELOAD", None)
-        super().__init__(args, *more, env=env, **options)
+        super().__init__(args, *more, env=env, **options)  # type: ignore[call-overload]
 
 
 subprocess.Popen = Popen  # type: ignore[misc]
