@@ -356,8 +356,10 @@ cdef class RequestParser(BatchParser):
                  bint any_method=False, bint pause=False, bint hold=False,
                  bint chunk_extensions=False):
         self.configure(False, strict, limits, lenient, pause, chunk_extensions)
+        self.enter()
         self.any_method = any_method
         self.hold = hold
+        self.leave()
 
     def switch(self):
         """Accept the upgrade of the held head: the body, if any, still comes, then `END`."""
@@ -403,7 +405,9 @@ cdef class WholeRequestParser(BatchParser):
                  bint any_method=False, bint pause=False):
         self.configure(False, strict, WHOLE_DEFAULTS if limits is None else limits, lenient, pause,
                        False)
+        self.enter()
         self.any_method = any_method
+        self.leave()
 
     def __dealloc__(self):
         free(self.body.buffer)

@@ -304,8 +304,9 @@ class Behaviour:
     async def nesting(self, call: Call) -> None:
         """Runs the loop from within its step, as nest_asyncio lets it."""
         await call.start()
-        for peer in call.peer.play.peers:
-            peer.link.deliver()
+        for _ in range(self.chance.randrange(4)):
+            for peer in call.peer.play.peers:
+                peer.link.deliver()
         await call.body(self.some())
 
     async def websocket(self, call: Call) -> None:

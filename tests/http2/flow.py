@@ -11,6 +11,7 @@ from .cases import (
     resize,
     tell,
     until_acknowledged,
+    until_app,
     until_head,
     until_over,
     until_settings,
@@ -365,8 +366,8 @@ SENDING = [
 ]
 
 
-def upload(size, step=8000):
-    """A body as the server's windows allow it."""
+def upload(size, step=8000, *, more=False):
+    """A body as the server's windows allow it; `more` of it follows."""
 
     def sends(talk):
         wire = talk.wire
@@ -377,7 +378,7 @@ def upload(size, step=8000):
                 return
             count = min(step, wire.room(1, talk.sent), size - talk.sent)
             talk.sent += count
-            wire.send(data(1, b"y" * count, end=talk.sent == size))
+            wire.send(data(1, b"y" * count, end=talk.sent == size and not more))
 
     return sends
 
@@ -429,8 +430,14 @@ RECEIVING = [
     Case(
         id="rfc9113-6.9.1-upload-parts",
         asks="the app may take it in parts",
-        script=[("take", 200_000), ("wait", "go"), ("read",), ("reply",)],
-        sends=[BODY, until_settings, tell("go"), upload(400_000)],
+        script=[("take", 200_000), ("tell", "taken"), ("read",), ("reply",)],
+        sends=[
+            BODY,
+            until_settings,
+            upload(200_000, more=True),
+            until_app("taken"),
+            upload(400_000),
+        ],
     ),
     Case(
         id="rfc9113-6.9.1-upload-several",

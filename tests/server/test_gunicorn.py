@@ -158,8 +158,8 @@ def test_tls(serve):
 
 def test_a_unix_socket(serve, tmp_path):
     path = tmp_path / "socket"
-    command = serve("apps:app", bind=f"unix:{path}")
-    command.expect("Booting worker")
+    command = serve("apps:lived", bind=f"unix:{path}")
+    command.expect("startup", "stdout")
     assert path.exists()
     command.signal(signal.SIGTERM)
     assert command.wait() == 0

@@ -1,6 +1,7 @@
 """What has arrived is read where all connections of a loop have theirs: none reads another's."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 
@@ -62,13 +63,22 @@ class App:
         await self.waiting.wait()
 
 
-def run_nested(app):
-    """The loop, as nest_asyncio does it, until all of a flood was received."""
+@contextlib.contextmanager
+def nested_loop():
+    """The loop of the current task, which may be run, as nest_asyncio does it."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     asyncio.tasks._leave_task(loop, task)
-    while not app.flooded:
-        loop._run_once()
+    yield loop
     asyncio.tasks._enter_task(loop, task)
+    for _ in range(100):
+        loop.call_soon(int)  # the turn around it has counted what was ready, and will take as many
+
+
+def run_nested(app):
+    """The loop, until all of a flood was received."""
+    with nested_loop() as loop:
+        while not app.flooded:
+            loop._run_once()
 
 
 class Handover:

@@ -24,7 +24,8 @@ from fastserve import Config, ConfigError, cpus, gil, spreading, threads
 from fastserve.sockets import ListeningSocket
 
 FREE = not gil.is_on()
-WITH_GIL = {**os.environ, "PYTHONPATH": str(HERE / "with_gil")}
+FOLDERS = [str(HERE / "with_gil"), *filter(None, [os.environ.get("PYTHONPATH")])]
+WITH_GIL = {**os.environ, "PYTHONPATH": os.pathsep.join(FOLDERS)}
 CERT, KEY, CERT2, KEY2 = (HERE / "tls" / f"{n}.pem" for n in ("cert", "key", "cert2", "key2"))
 TLS = "--ssl-certfile", CERT, "--ssl-keyfile", KEY
 
@@ -147,8 +148,8 @@ def test_wrong_numbers(value):
 def test_auto_is_the_number_of_usable_cpus(allowed, monkeypatch):
     monkeypatch.setattr(cpus, "usable_cpus", lambda: 5)
     assert Config("a:b", threads="auto").threads == 5
-    monkeypatch.setenv("FASTSERVE_THREADS", "Auto")
-    with Command("check", "a:b", start=PYTHON, env={**WITH_GIL, **os.environ}) as command:
+    env = {**WITH_GIL, "FASTSERVE_THREADS": "Auto"}
+    with Command("check", "a:b", start=PYTHON, env=env) as command:
         command.expect(r"--threads +\d+ +FASTSERVE_THREADS in the environment", "stdout")
 
 

@@ -342,8 +342,8 @@ def test_without_the_functions_of_openssl(monkeypatch, caplog):
 def test_another_layout_is_noticed(monkeypatch):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     assert library.pointer_of(context)
-    real = library.read_memory
-    for address in (0, 8, 0x1234, id(object()), id(context)):
+    real, other = library.read_memory, object()
+    for address in (0, 8, 0x1234, id(other), id(context)):
         data = address.to_bytes(library.WORD, sys.byteorder)
         wrong = lambda at, count, data=data: data if count == library.WORD else real(at, count)  # noqa: E731
         monkeypatch.setattr(library, "read_memory", wrong)

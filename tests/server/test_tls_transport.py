@@ -704,6 +704,38 @@ def test_a_client_that_says_close_notify(session):
     session.client.unwrap()  # it has our close_notify
 
 
+@pytest.mark.parametrize("pauses_again", [False, True])
+def test_a_protocol_that_does_not_read_hears_of_no_end(session, pauses_again):
+    """It may have yet to read what came before; when it reads again, that was all."""
+    session.protocol.on_data = lambda data: session.transport.pause_reading()
+    session.client.write(b"last")
+    with pytest.raises(ssl.SSLWantReadError):
+        session.client.unwrap()
+    session.to_server()
+    assert session.protocol.received == [b"last"]
+    session.transport.resume_reading()
+    if pauses_again:
+        session.transport.pause_reading()
+        session.loop.run_until_complete(asyncio.sleep(0))
+        assert session.protocol.calls == []
+        session.transport.resume_reading()
+    assert session.protocol.calls == []  # it is in the middle of something
+    session.loop.run_until_complete(asyncio.sleep(0))
+    assert session.protocol.calls == ["eof"]
+    assert session.lower.calls == ["close"]
+
+
+def test_a_protocol_that_is_lost_hears_of_no_end_afterwards(session):
+    session.transport.pause_reading()
+    with pytest.raises(ssl.SSLWantReadError):
+        session.client.unwrap()
+    session.to_server()
+    session.transport.resume_reading()
+    session.transport.connection_lost(None)
+    session.loop.run_until_complete(asyncio.sleep(0))
+    assert session.protocol.calls == ["lost"]
+
+
 def test_a_client_that_ends_without_close_notify(session):
     """Nothing says that this was all: the connection is over, without an end of the input."""
     session.lower.takes = 0

@@ -21,6 +21,7 @@ cdef class TLSTransport(DirectTransport):
     cdef object context  # owned: OpenSSL calls back into it; the tls extension asks for it
     cdef object factory  # owned until the handshake is complete
     cdef object handshake  # owned: a future, until the handshake is complete
+    cdef object loop  # owned
     cdef object lower  # owned: the transport of the records; None before it is there
     cdef DirectTransport direct  # owned: the same, if it is ours
     cdef object backlog  # owned: a deque of bytes that are not encrypted yet; None: there are none
@@ -31,6 +32,8 @@ cdef class TLSTransport(DirectTransport):
     cdef object error  # owned: what ended the session
     cdef bint congested  # bytes wait below that the socket did not take
     cdef bint full  # the protocol knows that more waits than `high`
+    cdef bint paused  # the protocol does not want to read
+    cdef bint input_ended  # the client has said that it sends no more
     cdef bint closing
     cdef bint eof  # we write no more
     cdef bint notified  # close_notify is sent

@@ -262,6 +262,7 @@ cdef class TLSTransport(DirectTransport):
         self.context = context
         self.factory = factory
         self.handshake = handshake
+        self.loop = handshake.get_loop()
         self.high = DEFAULT_HIGH
         self.low = DEFAULT_HIGH // 4
         self.ssl = openssl.SSL_new(<void *> pointer)
@@ -466,10 +467,16 @@ cdef class TLSTransport(DirectTransport):
     cdef int end_input(self) except -1:
         """close_notify, or an error. RFC 8446 6"""
         if self.error is None and openssl.SSL_get_shutdown(self.ssl) & SSL_RECEIVED_SHUTDOWN:
-            self.protocol.eof_received()
-            self.close()
+            self.input_ended = True
+            self.tell_end()
             return 0
         return self.fail(self.error or last_error())
+
+    def tell_end(self):
+        """The end comes after the rest: a protocol that has yet to read that pauses reading."""
+        if not (self.paused or self.closing):
+            self.protocol.eof_received()
+            self.close()
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -660,10 +667,14 @@ cdef class TLSTransport(DirectTransport):
         return self.lower.is_reading()
 
     def pause_reading(self):
+        self.paused = True
         self.lower.pause_reading()
 
     def resume_reading(self):
-        if not self.closing:
+        self.paused = False
+        if self.input_ended:
+            self.loop.call_soon(self.tell_end)  # the protocol is in the middle of something
+        elif not self.closing:
             self.lower.resume_reading()
 
     def get_write_buffer_size(self):

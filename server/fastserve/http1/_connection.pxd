@@ -59,6 +59,7 @@ cdef class Connection(Channel):
     cdef object give_way(self)
     cdef int release(self) except -1
     cdef int turn(self) except -1
+    cdef int read_on(self) except -1
     cdef bint can_parse(self) noexcept
     cdef bint wants_body(self) noexcept
     cdef int parse(self) except -1

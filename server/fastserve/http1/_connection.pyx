@@ -205,6 +205,7 @@ cdef class Connection(Channel):
     def eof_received(self):
         """A half-closed client still gets its answers; True keeps the transport open for them."""
         self.eof = True
+        self.read_on()
         if self.scheme == "http":
             if self.state == REQUEST:
                 self.exchange.disconnect()  # its body will never be complete
@@ -269,6 +270,7 @@ cdef class Connection(Channel):
         cdef double end = 0
         cdef bint nested = self.in_step
         if self.in_turn:  # an app runs a nested loop
+            self.read_on()
             return self.steer_reading()
         self.in_turn = self.in_step = True
         try:
@@ -292,6 +294,16 @@ cdef class Connection(Channel):
             self.in_step = nested
             self.flush()
         return self.decide()
+
+    cdef int read_on(self) except -1:
+        """The rest of a request whose app runs a nested loop, or whose client has ended."""
+        try:
+            if self.state == REQUEST and self.unread:
+                self.parse()
+        except (HttpParserError, Refusal) as error:
+            self.refuse(error)
+            self.flush()
+        return 0
 
     def resume(self):
         """The rest of a turn, or one that could not be taken at once."""
@@ -673,7 +685,8 @@ cdef class Connection(Channel):
 
     cdef int taken(self, Exchange exchange) except -1:
         if self.exchange is exchange and (self.reading_paused or self.unread):
-            return self.decide()
+            # Within a turn, it decides; but a nested loop that waits for more holds it up.
+            return self.plan_turn() if self.in_turn else self.decide()
         return 0
 
     cdef int end_step(self) except -1:
@@ -813,6 +826,8 @@ cdef class Connection(Channel):
     def sweep(self):
         """Once a second: deadlines."""
         cdef Exchange exchange = self.exchange
+        if self.in_step:
+            self.flush()  # the app runs a nested loop, and has sent something there
         if self.congested or self.state >= LINGERING and self.transport.get_write_buffer_size():
             self.check_stuck()
             if self.state <= HEAD:

@@ -62,13 +62,12 @@ cdef class Connection(Sink):
     cdef bint congested  # the client does not read: the transport's buffer is full
     cdef bint reading_paused
     cdef double paused_since
-    cdef bint in_turn
+    cdef bint in_turn  # which writes at its end what is made now
     cdef bint turn_planned
-    cdef bytes pending  # owned: what arrived while an app ran a nested loop
     cdef size_t thrown_away
 
     cdef int turn(self, const char *at, size_t count) except -1
-    cdef int turn_on(self) except -1
+    cdef int leave_turn(self) noexcept
     cdef bint may_call(self) noexcept
     cdef int call_apps(self) except -1
     cdef int deliver(self) except -1

@@ -23,6 +23,8 @@ Rules:
   are refused. One that goes on after its response is complete lets later ones wait, if so many run.
 - What could not arrive while we did not read is not late: pausing reading moves the deadlines.
 - A turn calls apps for a few milliseconds, then the loop goes on.
+- An app that runs a nested loop holds up no other: what arrives meanwhile, and its end, has a turn
+  within that turn.
 - The window of a stream opens as its app takes the body, that of the connection as it arrives: an
   app that does not read holds up nobody else, and its stream's window bounds what it can hold.
 """
@@ -192,19 +194,13 @@ cdef class Connection(Sink):
                 self.reading_paused = True  # not closed: that would be the reset
                 self.transport.pause_reading()
         elif self.state == OPEN:
-            if self.in_turn or self.pending is not None:  # an app runs, or ran, a nested loop
-                self.pending = (self.pending or EMPTY) + at[:count]
-                self.steer_reading()
-            else:
-                self.turn(at, count)
+            self.turn(at, count)
         return 0
 
     def eof_received(self):
         """A half-closed client still gets its answers; True keeps the transport open for them."""
         cdef Stream stream
         cdef StreamChannel channel
-        if self.pending is not None and not self.in_turn:
-            self.turn_on()
         self.eof = True
         if self.state == OPEN and self.session.streams and self.origin.tls is None:
             for stream in self.session.in_order():
@@ -217,6 +213,7 @@ cdef class Connection(Sink):
                         stream.reset(NO_ERROR)
                 if channel is not None:
                     channel.end_input()
+            self.leave_turn()
             self.plan_turn()
             return True
         self.close()
@@ -230,7 +227,6 @@ cdef class Connection(Sink):
         self.deliver()
         self.begun.clear()
         self.called = 0
-        self.pending = None
         if self.service.counters is not None:
             self.service.counters.counts.levels.http2_connections -= 1
         self.service.forget(self)
@@ -243,6 +239,7 @@ cdef class Connection(Sink):
     def resume_writing(self):
         """The client has read."""
         self.congested = False
+        self.leave_turn()
         self.plan_turn()
 
     # -- requests ------------------------------------------------------------------------------
@@ -262,17 +259,17 @@ cdef class Connection(Sink):
             self.decide()
         return 0
 
-    cdef int turn_on(self) except -1:
-        """With what has arrived meanwhile."""
-        cdef bytes data = self.pending or EMPTY
-        self.pending = None
-        return self.turn(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    cdef int leave_turn(self) noexcept:
+        """The loop has called us. A turn that has not ended is held up by an app, which runs a
+        nested loop: what is written from now on must not wait for it."""
+        self.in_turn = False
+        return 0
 
     def resume(self):
         """The rest of a turn, or what was written between two."""
         self.turn_planned = False
-        if self.state == OPEN and not self.in_turn:
-            self.turn_on()
+        if self.state == OPEN:
+            self.turn(NULL, 0)
 
     cdef int plan_turn(self) except -1:
         if not self.turn_planned and not self.in_turn and self.state == OPEN:
@@ -449,7 +446,7 @@ cdef class Connection(Sink):
 
     cdef int decide(self) except -1:
         """After every turn: end what is over, go on with what can, read or not."""
-        if self.state != OPEN or self.in_turn:
+        if self.state != OPEN:
             return 0
         if self.session.is_over():
             if self.session.reason is not None:
@@ -467,16 +464,13 @@ cdef class Connection(Sink):
             self.plan_turn()
         elif self.deadline == 0:
             self.deadline = self.service.after(self.service.timeout_keep_alive)
-        if self.may_call() or self.pending is not None or self.fed:
+        if self.may_call() or self.fed:
             self.plan_turn()
         return self.steer_reading()
 
     cdef int steer_reading(self) except -1:
         """Read while what arrives makes nothing grow that waits for the client."""
-        cdef bint wanted = (
-            not self.congested and self.session.queued() < QUEUED_FRAMES
-            and (self.pending is None or PyBytes_GET_SIZE(self.pending) <= WRITE_SIZE)
-        )
+        cdef bint wanted = not self.congested and self.session.queued() < QUEUED_FRAMES
         if wanted == self.reading_paused:
             self.reading_paused = not wanted
             if wanted:
@@ -584,8 +578,11 @@ cdef class Connection(Sink):
                 self.deadline = self.service.after(self.service.timeout_keep_alive)
             return
         self.stuck_until = 0
-        if self.in_turn or self.reading_paused and self.state == OPEN:
-            return  # an app runs a nested loop, or a turn follows
+        if self.in_turn:
+            self.leave_turn()
+            self.plan_turn()
+        if self.reading_paused and self.state == OPEN:
+            return  # a turn follows
         if self.state != OPEN:
             if self.deadline and now >= self.deadline:
                 self.abort()

@@ -503,7 +503,7 @@ cdef class Protocol:
         else:
             used = read_head(at, left, &self.head)
         if not used:
-            if not before:
+            if left and not before:  # `at` is NULL until something has arrived
                 memcpy(self.partial_head, at, left)
             self.partial_size += left
             self.drop()

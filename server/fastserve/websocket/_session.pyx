@@ -166,6 +166,8 @@ cdef class Stream:
         """Let the transport read, or not."""
         if on == self.paused and self.transport is not None:
             self.paused = not on
+            if self.transport.is_closing():
+                return 0  # the asyncio loop's TLS cannot resume then
             if on:
                 self.transport.resume_reading()
             else:
@@ -608,9 +610,7 @@ cdef class Session(Sink):
                 if event is None:
                     break
                 if type(event) is str or type(event) is bytes:
-                    if self.disconnect is None or (
-                        self.stream.transport is None and not self.protocol.close_sent
-                    ):
+                    if not self.protocol.close_sent:
                         self.inbox.put(event)
                         if self.counters is not None:
                             self.counters.counts.totals.messages_received += 1
