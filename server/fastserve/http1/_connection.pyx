@@ -768,7 +768,7 @@ cdef class Connection(Channel):
         if self.state != HEAD:
             self.start = b""
         if PyBytes_GET_SIZE(self.start) < START:
-            self.start = (self.start + self.input[:min(self.unread, START)]).lstrip(b"\r\n")
+            self.start = (self.start + self.input[:min(self.unread, <size_t> START)]).lstrip(b"\r\n")
         self.is_head = self.start.startswith(b"HEAD ")
         return 0
 
