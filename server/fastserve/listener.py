@@ -20,6 +20,7 @@ from .errors import BindError
 from .first_bytes import NotTLS, Refused, expect_tls, read_endpoints, refuse_http
 from .proxy import Proxies
 from .proxy_protocol import NotProxyProtocol
+from .repeats import MAY_REPEAT
 from .service import Service
 from .sockets import bind_error, uses_tls
 from .transports import Transports
@@ -87,7 +88,7 @@ class Listener:
         self._closed = False
         self._watch: asyncio.TimerHandle | None = None
         self._resuming: asyncio.Task[None] | None = None
-        self._say_after = self._say_refused_after = self._say_failed_after = 0.0
+        self._say_after = 0.0
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._soft = soft if soft > 0 else sys.maxsize  # RLIM_INFINITY is -1
         self._spare = min(SPARE_DESCRIPTORS, self._soft // 4)
@@ -174,7 +175,8 @@ class Listener:
                 try:
                     self._transports.make_plain(client, self._service.connection, at_once)
                 except OSError as error:
-                    self._say_failed(error)
+                    # The system's limit of what epoll may watch, for example.
+                    logger.warning("A client could not be served: %s", error, extra=MAY_REPEAT)
             self._check_room()
 
     async def _make(self, client: socket.socket, secure: bool) -> None:
@@ -201,27 +203,12 @@ class Listener:
                 await refuse_http(client)
                 logger.debug("A client sent plain HTTP to a TLS port; answered 400")
             except (NotProxyProtocol, Refused) as error:
-                self._say_refused(error)
+                # A scanner may cause it for ever, a wrong setting for all clients.
+                logger.warning("Refused a connection (proxy_protocol): %s", error, extra=MAY_REPEAT)
             except TimeoutError:
                 logger.debug("A connection failed: its first bytes did not come in time")
             except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
                 logger.debug("A connection failed before its first request: %s", error)
-
-    def _say_failed(self, error: OSError) -> None:
-        """The system's limit of what epoll may watch, for example."""
-        level = logging.DEBUG
-        if time.monotonic() >= self._say_failed_after:
-            self._say_failed_after = time.monotonic() + LOG_SECONDS
-            level = logging.WARNING
-        logger.log(level, "A client could not be served: %s", error)
-
-    def _say_refused(self, error: Exception) -> None:
-        """A scanner may cause it for ever; a wrong setting causes it for all clients."""
-        level = logging.DEBUG
-        if time.monotonic() >= self._say_refused_after:
-            self._say_refused_after = time.monotonic() + LOG_SECONDS
-            level = logging.WARNING
-        logger.log(level, "Refused a connection (proxy_protocol): %s", error)
 
     # Room
 
