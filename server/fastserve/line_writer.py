@@ -65,8 +65,9 @@ class LineWriter:
                 return
             if self._waiting < QUEUE_BYTES:
                 added = list(pieces(data, self._most))
+                size = sum(map(len, added))
                 self._queue.extend(added)
-                self._waiting += sum(map(len, added))
+                self._waiting += size  # no call in here: a signal handler's write would be undone
                 self._changed.notify_all()
             else:
                 self._dropped += data.count(b"\n")

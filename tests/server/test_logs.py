@@ -113,6 +113,26 @@ def test_a_signal_handler_that_logs_starts_no_second_thread(pipe, monkeypatch):
     assert writer.close()
 
 
+def test_a_signal_handler_that_logs_while_a_line_is_counted(pipe, monkeypatch):
+    """Else it is never known again that all is written, and each message waits for that."""
+    interrupted = []
+
+    def count(sizes):
+        if not interrupted:
+            interrupted.append(True)
+            writer.write("from the handler\n")
+        return sum(sizes)
+
+    stream, fd = pipe
+    monkeypatch.setattr(line_writer, "sum", count, raising=False)
+    monkeypatch.setattr(line_writer, "IDLE_SECONDS", 0.001)
+    writer = LineWriter(fd, "log")
+    writer.write("interrupted\n")
+    assert sorted(read_lines(stream, 2)) == [b"from the handler\n", b"interrupted\n"]
+    wait_for(lambda: writer._thread is None)
+    assert writer.close()
+
+
 def test_nothing_is_written_once_closed(pipe, monkeypatch):
     stream, fd = pipe
     monkeypatch.setattr(line_writer, "IDLE_SECONDS", 0.001)
