@@ -12,8 +12,9 @@ from . import logs
 from .access_format import Format, make_format
 from .config import Config
 from .formatters import wants_colors
+from .line_writer import LineWriter
 from .log_file import LogFile
-from .logs import LineWriter, is_file, is_standard
+from .logs import is_file, is_standard
 
 if TYPE_CHECKING:
     from .asgi._entry import Entry

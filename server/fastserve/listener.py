@@ -80,6 +80,8 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._transports = Transports(config, self._loop)
         self._reading: list[tuple[socket.socket, bool]] = []  # and whether it is for TLS
+        # Those on which clients may wait that came before TCP_NODELAY was set: systemd's, for one.
+        self._listened: set[socket.socket] = set()
         self._making: set[asyncio.Task[Any]] = set()  # connections: PROXY header, TLS handshake
         self._uncounted = 0  # accepted since descriptors were counted
         # Each thread accepts without the others, and all have the same descriptors.
@@ -112,9 +114,11 @@ class Listener:
             self._watch = self._loop.call_later(WATCH_SECONDS, self._on_watch)
 
     def _listen(self, sock: socket.socket) -> None:
-        sock.listen(self._backlog)
         with contextlib.suppress(OSError):  # a Unix socket has no such option
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # its clients' have it too
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                self._listened.add(sock)
+        sock.listen(self._backlog)
         secure = uses_tls(sock, self.context is not None)
         self._loop.add_reader(sock.fileno(), self._accept_some, sock, secure)
         self._reading.append((sock, secure))
@@ -164,7 +168,10 @@ class Listener:
                 self._pause("no client can be accepted (%s)", error.strerror)
                 return
             if client < 0:
+                self._listened.discard(sock)
                 return
+            if sock in self._listened:
+                set_no_delay(client)
             if secure or self._relays is not None:
                 made = socket.socket(fileno=client)
                 made.setblocking(False)  # the object does not know it
@@ -290,6 +297,14 @@ class Listener:
                 elif now - since.setdefault(transport, now) >= CLOSE_NOTIFY_SECONDS:
                     transport.abort()
             await asyncio.sleep(RETRY_SECONDS)
+
+
+def set_no_delay(fd: int) -> None:
+    """Send the last packet without waiting for the acknowledgment of the one before."""
+    sock = socket.socket(fileno=fd)
+    with contextlib.suppress(OSError):  # the client has gone: macOS
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.detach()
 
 
 def left(deadline: asyncio.Timeout) -> float | None:

@@ -25,11 +25,11 @@ async def answer(send):
 
 @pytest.fixture(params=["uvloop", "asyncio"])
 def start(request):
-    """`start(app)`: a server for one test."""
+    """`start(app, **options)`: a server for one test."""
     with contextlib.ExitStack() as undo:
 
-        def make(app):
-            server = Live(app, lifespan="off", loop=request.param)
+        def make(app, **options):
+            server = Live(app, lifespan="off", loop=request.param, **options)
             undo.callback(server.stop)
             return server
 
@@ -76,12 +76,38 @@ def test_clients_have_the_options_of_the_listening_socket(start):
     with server.connect() as client:
         client.send(GET % b"/")
         assert client.response().body == b"hello"
-        services = server.server._serving.services
-        (connection,) = (each for service in services for each in service.connections)
-        sock = connection.transport.get_extra_info("socket")
+        (sock,) = sockets_of(server)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert not sock.getblocking()
         assert not os.get_inheritable(sock.fileno())
+
+
+def sockets_of(server):
+    """Those of its clients."""
+    services = server.server._serving.services
+    connections = [each for service in services for each in service.connections]
+    return [each.transport.get_extra_info("socket") for each in connections]
+
+
+def test_so_have_clients_that_came_before_the_server(start):
+    """To a socket of systemd's, or of a program that listens while it starts."""
+
+    async def app(scope, receive, send):
+        await answer(send)
+
+    with contextlib.ExitStack() as undo:
+        listening = undo.enter_context(socket.create_server(("127.0.0.1", 0)))
+        address = listening.getsockname()
+        early = [undo.enter_context(socket.create_connection(address, WAIT)) for _ in range(9)]
+        server = start(app, fd=os.dup(listening.fileno()))
+        late = undo.enter_context(socket.create_connection(address, WAIT))
+        for client in (*early, late):
+            client.sendall(GET % b"/")
+            assert client.recv(1000)
+        made = sockets_of(server)
+        assert len(made) == 10
+        assert all(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in made)
+        assert not any(each.getblocking() for each in made)
 
 
 @one_loop

@@ -8,15 +8,18 @@ import logging
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 from serving import HERE, THREADS, WAIT, Command, fail_to_start, get, wait_for
 
-from fastserve import Config, ConfigError, logs
+from fastserve import Config, ConfigError, line_writer, logs
 from fastserve.formatters import TIME, DefaultFormatter
+from fastserve.line_writer import LineWriter, pieces
 from fastserve.log_file import FILES, LogFile
-from fastserve.logs import FORMAT, MESSAGE_CHARACTERS, LineHandler, LineWriter, pieces, printable
+from fastserve.logs import FORMAT, MESSAGE_CHARACTERS, LineHandler, printable
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def test_lines_in_order(pipe):
 
 def test_a_thread_that_has_nothing_to_write_ends(pipe, monkeypatch):
     stream, fd = pipe
-    monkeypatch.setattr(logs, "IDLE_SECONDS", 0.001)
+    monkeypatch.setattr(line_writer, "IDLE_SECONDS", 0.001)
     writer = LineWriter(fd, "log")
     for line in (b"one\n", b"two\n"):
         writer.write(line.decode())
@@ -70,6 +73,107 @@ def test_without_a_thread_what_the_reader_takes_is_written(pipe, monkeypatch):
     assert writer.close()
 
 
+def test_a_full_queue_is_written_once_there_is_a_thread(pipe, monkeypatch):
+    """A stalled reader and no thread at first: later lines are not lost for ever."""
+
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    stream, fd = pipe
+    monkeypatch.setattr(line_writer, "QUEUE_BYTES", 10_000)
+    fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)
+    writer = LineWriter(fd, "log")
+    with monkeypatch.context() as context:
+        context.setattr(threading.Thread, "start", start)
+        while not writer._dropped:
+            writer.write("x" * 99 + "\n")
+    writer.write("dropped, but starts the thread\n")
+    assert read_lines(stream, 101) == [b"x" * 99 + b"\n"] * 101
+    assert writer.flush(WAIT)
+    writer.write("last\n")
+    assert read_lines(stream, 1) == [b"last\n"]
+    assert writer.close()
+
+
+def test_a_signal_handler_that_logs_starts_no_second_thread(pipe, monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def interrupted(thread):
+        started.append(thread)
+        if len(started) == 1:
+            writer.write("from the handler\n")
+        start(thread)
+
+    stream, fd = pipe
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    writer = LineWriter(fd, "log")
+    writer.write("interrupted\n")
+    assert read_lines(stream, 2) == [b"interrupted\n", b"from the handler\n"]
+    assert started == [writer._thread]
+    assert writer.close()
+
+
+def test_a_signal_handler_that_logs_while_a_line_is_counted(pipe, monkeypatch):
+    """Else it is never known again that all is written, and each message waits for that."""
+    interrupted = []
+
+    def count(sizes):
+        if not interrupted:
+            interrupted.append(True)
+            writer.write("from the handler\n")
+        return sum(sizes)
+
+    stream, fd = pipe
+    monkeypatch.setattr(line_writer, "sum", count, raising=False)
+    monkeypatch.setattr(line_writer, "IDLE_SECONDS", 0.001)
+    writer = LineWriter(fd, "log")
+    writer.write("interrupted\n")
+    assert sorted(read_lines(stream, 2)) == [b"from the handler\n", b"interrupted\n"]
+    wait_for(lambda: writer._thread is None)
+    assert writer.close()
+
+
+def test_nothing_is_written_once_closed(pipe, monkeypatch):
+    stream, fd = pipe
+    monkeypatch.setattr(line_writer, "IDLE_SECONDS", 0.001)
+    writer = LineWriter(fd, "log")
+    writer.write("one\n")
+    wait_for(lambda: writer._thread is None)
+    assert writer.close()
+    writer.write("late\n")
+    assert writer.flush(0)
+    assert writer._thread is None
+    os.close(fd)
+    assert stream.read() == b"one\n"
+
+
+LATE = """\
+import builtins, logging, threading
+from fastserve import line_writer, logs
+
+class Late:
+    def __del__(self, logger=logging.getLogger("late")):
+        logger.warning("late")
+
+line_writer.IDLE_SECONDS = 0.001
+logger = logging.getLogger("late")
+logger.addHandler(logs.LineHandler(2))
+logger.warning("early")
+while {idle} and threading.active_count() > 1:
+    pass
+builtins.late = Late()
+builtins.late.itself = builtins.late
+"""
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_line_from_the_end_of_the_interpreter_is_written(idle):
+    """asyncio tells of a pending task there, for example, when no other thread runs any more."""
+    program = [sys.executable, "-c", LATE.format(idle=idle)]
+    done = subprocess.run(program, stderr=subprocess.PIPE, timeout=WAIT, check=True)
+    assert done.stderr == b"early\nlate\n"
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc")
 @pytest.mark.skipif(bool(THREADS), reason="asks for more threads")
 def test_a_server_that_logs_nothing_has_one_thread():
@@ -80,7 +184,7 @@ def test_a_server_that_logs_nothing_has_one_thread():
 
 def test_a_stalled_reader(pipe, monkeypatch, caplog):
     stream, fd = pipe
-    monkeypatch.setattr(logs, "QUEUE_BYTES", 10_000)
+    monkeypatch.setattr(line_writer, "QUEUE_BYTES", 10_000)
     fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)
     writer = LineWriter(fd, "log")
     line = "x" * 99 + "\n"

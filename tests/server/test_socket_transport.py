@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import enum
 import gc
 import os
 import random
@@ -549,6 +550,9 @@ def test_the_rest_of_the_interface(loop, connect, over):
     assert transport.get_extra_info("sockname") == client.getpeername()
     assert transport.get_extra_info("ssl_object") is None
     assert transport.get_extra_info("sslcontext", 5) == 5
+    assert transport.get_extra_info(None, 6) == 6
+    name = enum.StrEnum("Name", {"PEER": "peername"}).PEER
+    assert transport.get_extra_info(name) == client.getsockname()
     assert transport.get_protocol() is protocol
     other = Protocol()
     transport.set_protocol(other)

@@ -25,7 +25,8 @@ cdef inline int read_fields(dict message, Fields *fields) except -1:
     cdef PyObject *key = NULL
     cdef PyObject *value = NULL
     cdef Py_ssize_t at = 0
-    cdef Py_ssize_t left = PyDict_GET_SIZE(message)  # a last call, which finds no more, costs as much as any
+    # A last call, which finds no more, costs as much as any.
+    cdef Py_ssize_t left = PyDict_GET_SIZE(message)
     fields.type = fields.status = fields.headers = fields.trailers = NULL
     fields.body = fields.more_body = NULL
     while left and PyDict_Next(message, &at, &key, &value):

@@ -799,7 +799,7 @@ cdef class SocketTransport(DirectTransport):
         self.low, self.high = high // 4, high
         return self.check_full()
 
-    cdef object find(self, str name):
+    cdef object find(self, object name):
         if name == "peername":
             return self.name_of(True)
         if name == "sockname":

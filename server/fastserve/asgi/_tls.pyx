@@ -691,7 +691,7 @@ cdef class TLSTransport(DirectTransport):
         self.low, self.high = high // 4, high
         return self.check_full()
 
-    cdef object find(self, str name):
+    cdef object find(self, object name):
         if name == "ssl_object":
             return None if self.ssl == NULL else negotiated(self.ssl, self.context)
         if name == "sslcontext":

@@ -65,7 +65,7 @@ cdef class DirectTransport(Sink):
         """As much of it as the socket takes at once; 0 or -1: nothing."""
         return -1
 
-    cdef object find(self, str name):
+    cdef object find(self, object name):
         """What get_extra_info() gives, or None."""
         raise NotImplementedError
 
@@ -74,7 +74,7 @@ cdef class DirectTransport(Sink):
         raise NotImplementedError
 
     def get_extra_info(self, name, default=None):
-        value = self.find(name) if isinstance(name, str) else None
+        value = self.find(name)
         return default if value is None else value
 
 
