@@ -642,7 +642,7 @@ def test_what_came_with_a_client_is_read_at_once(poller, listener):
         protocol = Protocol(close)
         poller.serve(poller.accept(listener.fileno()), lambda: protocol, True)
         assert protocol.received == b"a"
-        poller.end()
+        poller.turn()
         assert protocol.calls == ["lost"]
         assert rest(client) == b"answer"
 

@@ -22,7 +22,9 @@ cdef class Poller:
     cdef PyObject **by_fd  # owned; borrowed are those that are watched: they are in `transports`
     cdef int room  # of it
     cdef readonly set transports  # owned: those whose connection is not lost
+    cdef list beginning  # owned: transports that are being read for the first time
     cdef list ended  # owned: transports whose protocols do not know it, each with the error or None
+    cdef bint turn_planned
     cdef bint closing  # when the last of them is lost
     cdef int last  # the descriptor that was accepted last; -1: none, or it is closed
     cdef Name peer  # of its client
@@ -36,6 +38,7 @@ cdef class Poller:
     cdef int read_first(self, SocketTransport transport) except -1
     cdef int handle(self, SocketTransport transport, uint32_t events) except -1
     cdef int plan_end(self, SocketTransport transport, object error) except -1
+    cdef int plan_turn(self) except -1
     cdef int forget(self, SocketTransport transport) except -1
     cdef int release(self) except -1
 

@@ -253,6 +253,7 @@ cdef class Poller:
         self.epoll = self.last = -1
         self.transports = set()
         self.ended = []
+        self.beginning = []
         self.buffer = <char *> PyMem_Malloc(SHARED)
         if self.buffer == NULL:
             raise MemoryError
@@ -327,10 +328,14 @@ cdef class Poller:
         return 0
 
     cdef int read_first(self, SocketTransport transport) except -1:
+        """Before it is watched: if the app runs a nested loop, that loop is the first to watch."""
         entered = leave_context()
+        self.beginning.append(transport)
+        self.plan_turn()
         try:
             self.handle(transport, 0)
         finally:
+            self.beginning.remove(transport)
             return_to_context(entered)
         return 0
 
@@ -415,15 +420,22 @@ cdef class Poller:
 
     cdef int plan_end(self, SocketTransport transport, object error) except -1:
         """One call of the loop for all that end in a turn."""
-        if not self.ended:
-            self.loop.call_soon(self.end)
         self.ended.append((transport, error))
+        return self.plan_turn()
+
+    cdef int plan_turn(self) except -1:
+        if not self.turn_planned:
+            self.loop.call_soon(self.turn)
+            self.turn_planned = True
         return 0
 
-    def end(self):
+    def turn(self):
         """Tell the protocols whose connections are lost."""
         cdef list ended = self.ended
         cdef SocketTransport transport
+        self.turn_planned = False
+        for transport in tuple(self.beginning):
+            transport.watch()
         self.ended = []
         ended.reverse()
         try:
