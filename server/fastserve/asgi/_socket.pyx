@@ -639,6 +639,8 @@ cdef class SocketTransport(DirectTransport):
     cdef int keep(self, bytes data, Py_ssize_t at) except -1:
         """The rest of it, from `at` on, until the socket takes more; `at` is 0 behind others."""
         cdef bint first = self.backlog is None
+        if self.ending:  # the protocol has aborted it between two parts
+            return 0
         if first:
             self.backlog = deque()
             self.backlog_at = at
