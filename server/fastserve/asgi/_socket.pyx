@@ -29,7 +29,6 @@ from libc.string cimport memcmp, memset
 from fastserve.asgi._files cimport File
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
-import contextlib
 import os
 import socket
 from collections import deque
