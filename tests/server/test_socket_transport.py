@@ -324,6 +324,18 @@ def test_abort_drops_what_waits(loop, connect):
     assert len(rest(client)) < 8_000_000
 
 
+def test_abort_between_two_parts_of_a_write(loop, connect):
+    """Nothing is kept for a socket that is about to be closed, nor is it watched again."""
+    protocol, client = connect()
+    transport = protocol.transport
+    protocol.pause_writing = transport.abort
+    transport.writelines([bytes(8_000_000)] * 3)
+    assert transport.get_write_buffer_size() == 0
+    turn(loop)
+    assert protocol.calls == ["lost"]
+    assert len(rest(client)) < 8_000_000
+
+
 @pytest.mark.parametrize("sent", [b"", b"a", bytes(100_000)])
 @pytest.mark.parametrize("writes", [0, 10, 8_000_000])
 def test_a_client_that_resets(loop, connect, over, sent, writes):

@@ -29,7 +29,6 @@ from libc.string cimport memcmp, memset
 from fastserve.asgi._files cimport File
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
-import contextlib
 import os
 import socket
 from collections import deque
@@ -651,6 +650,8 @@ cdef class SocketTransport(DirectTransport):
     cdef int keep(self, bytes data, Py_ssize_t at) except -1:
         """The rest of it, from `at` on, until the socket takes more; `at` is 0 behind others."""
         cdef bint first = self.backlog is None
+        if self.ending:  # the protocol has aborted it between two parts
+            return 0
         if first:
             self.backlog = deque()
             self.backlog_at = at
