@@ -126,6 +126,7 @@ class Listener:
     def close(self) -> None:
         """Accept those who wait already, and nobody any more."""
         for sock, secure in self._reading:
+            # Not at once: this is called in a task, and they may be many.
             self._accept_some(sock, secure, self._backlog, at_once=False)
         self._closed = True
         if self._watch is not None:
@@ -173,7 +174,7 @@ class Listener:
             if sock in self._listened:
                 set_no_delay(client)
             if secure or self._relays is not None:
-                made = socket.socket(fileno=client)
+                made = socket.socket(sock.family, socket.SOCK_STREAM, sock.proto, client)
                 made.setblocking(False)  # the object does not know it
                 task = self._loop.create_task(self._make(made, secure))
                 self._making.add(task)

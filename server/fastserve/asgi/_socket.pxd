@@ -8,8 +8,8 @@ cdef extern from "sys/socket.h":
         unsigned short ss_family
     ctypedef unsigned socklen_t
 
-# An address.
-cdef struct Name:
+# As getsockname(2) gives it.
+cdef struct Address:
     sockaddr_storage name
     socklen_t length  # 0: none
 
@@ -26,10 +26,10 @@ cdef class Poller:
     cdef list ended  # owned: transports whose protocols do not know it, each with the error or None
     cdef bint turn_planned
     cdef bint closing  # when the last of them is lost
-    cdef int last  # the descriptor that was accepted last; -1: none, or it is closed
-    cdef Name peer  # of its client
-    cdef Name own  # of the last socket that was asked for its own
-    cdef object address  # owned: the same for Python
+    cdef int last_accepted  # the descriptor that was accepted last; -1: none, or it is closed
+    cdef Address peer  # of its client
+    cdef Address own  # of the last socket that was asked for its own
+    cdef object own_address  # owned: the same for Python
 
     cdef int watch(self, SocketTransport transport, uint32_t events) except -1
     cdef int watch_first(self, SocketTransport transport, uint32_t events) except -1
@@ -46,7 +46,7 @@ cdef class SocketTransport(DirectTransport):
     cdef Poller poller  # owned: that of its loop
     cdef int fd  # owned; -1: it is closed
     cdef object sock  # owned: a socket.socket, for who asks
-    cdef bint has_object  # there is one, which closes the descriptor
+    cdef bint has_object  # it closes the descriptor; `sock` is cleared first by a collection
     cdef uint32_t watched  # the events that the poller waits for
     cdef object backlog  # owned: a deque of bytes that the socket did not take; None: none
     cdef Py_ssize_t backlog_at  # where the first of them goes on

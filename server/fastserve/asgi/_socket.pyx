@@ -152,7 +152,7 @@ cdef extern from *:
         uint16_t sin6_port
         uint32_t sin6_flowinfo, sin6_scope_id
         in6_addr sin6_addr
-    int accept_fd(int listener, sockaddr_storage *peer, socklen_t *length) noexcept
+    int accept_fd(int listener, sockaddr_storage *peer, socklen_t *length) noexcept nogil
     int name_fd(int fd, bint of_peer, sockaddr_storage *name, socklen_t *length) noexcept
     uint16_t ntohs(uint16_t) noexcept
     uint32_t ntohl(uint32_t) noexcept
@@ -185,7 +185,7 @@ cdef object os_error(int number):
     return OSError(number, os.strerror(number))
 
 
-cdef object address_of(const Name *found):
+cdef object address_of(const Address *found):
     """As the socket module has it; None: of another kind than most."""
     cdef const sockaddr_storage *name = &found.name
     cdef const sockaddr_in *in4 = <const sockaddr_in *> name
@@ -204,7 +204,7 @@ cdef object address_of(const Name *found):
     return None
 
 
-cdef bint is_same(const Name *name, const Name *other) noexcept:
+cdef bint is_same(const Address *name, const Address *other) noexcept:
     return name.length == other.length and memcmp(&name.name, &other.name, name.length) == 0
 
 
@@ -249,7 +249,7 @@ cdef class Poller:
 
     def __cinit__(self, loop, bint epoll=HAS_EPOLL):
         self.loop = loop
-        self.epoll = self.last = -1
+        self.epoll = self.last_accepted = -1
         self.transports = set()
         self.ended = []
         self.beginning = []
@@ -273,8 +273,10 @@ cdef class Poller:
 
         `listener` is a descriptor. Raises OSError.
         """
-        cdef int fd = accept_fd(listener, &self.peer.name, &self.peer.length)
-        self.last = fd
+        cdef int fd
+        with nogil:  # another process may have made the socket block
+            fd = accept_fd(listener, &self.peer.name, &self.peer.length)
+        self.last_accepted = fd
         if fd < 0 and errno != EAGAIN and errno != EINTR:
             raise os_error(errno)
         return fd
@@ -289,7 +291,7 @@ cdef class Poller:
             transport = SocketTransport.__new__(SocketTransport, self, fd, factory())
         except BaseException:
             close(fd)
-            self.last = -1
+            self.last_accepted = -1
             raise
         transport.begin(at_once)
 
@@ -488,10 +490,7 @@ cdef class SocketTransport(DirectTransport):
             close(self.fd)
 
     cpdef begin(self, bint at_once=False):
-        """Tell the protocol; `at_once`, give it what has come already. Raises OSError.
-
-        A client that closes after one request is then never watched.
-        """
+        """Tell the protocol; `at_once`, give it what has come already. Raises OSError."""
         try:
             self.poller.transports.add(self)
             self.protocol.connection_made(self)
@@ -734,8 +733,8 @@ cdef class SocketTransport(DirectTransport):
         finally:
             self.forget_protocol()
             fd, self.fd = self.fd, -1
-            if self.poller.last == fd:
-                self.poller.last = -1
+            if self.poller.last_accepted == fd:
+                self.poller.last_accepted = -1
             self.poller.forget(self)
             if self.has_object:
                 self.close_object()
@@ -829,19 +828,19 @@ cdef class SocketTransport(DirectTransport):
 
     cdef object name_of(self, bint of_peer):
         cdef Poller poller = self.poller
-        cdef Name found
+        cdef Address found
         if self.fd < 0:
             return None
-        if of_peer and self.fd == poller.last:
+        if of_peer and self.fd == poller.last_accepted:
             found = poller.peer
         elif name_fd(self.fd, of_peer, &found.name, &found.length) < 0:
             return None
         if not of_peer and is_same(&found, &poller.own):
-            return poller.address  # as all of a listener have that is bound to one address
+            return poller.own_address  # as all of a listener have that is bound to one address
         address = address_of(&found)
         if address is None:
             sock = self.object_of()
             address = sock.getpeername() if of_peer else sock.getsockname()
         if not of_peer:
-            poller.own, poller.address = found, address
+            poller.own, poller.own_address = found, address
         return address
