@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Coroutine
 
-from fastserve.asgi._socket import Poller, SocketTransport
+from fastserve.asgi._socket import Poller
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 13\r\n\r\n"
 ANSWER = HEAD + b"Hello, world!"
@@ -44,7 +44,7 @@ async def serve_ours(port: int) -> None:
         listener.setblocking(False)
         while True:
             sock, _ = await loop.sock_accept(listener)
-            SocketTransport(poller, sock, Floor()).begin()
+            poller.serve(sock.detach(), Floor, False)
 
 
 async def serve(port: int, kind: str) -> None:

@@ -11,11 +11,11 @@ import pytest
 import fastserve
 from benchmarks import alone, machine, servers
 from benchmarks.apps.bodies import write_files
-from benchmarks.load import LoadError
+from benchmarks.load import Http, LoadError
 from benchmarks.parsers import MAKERS
 from benchmarks.requests import NAMED
 from benchmarks.results import Figure, Row, Table
-from benchmarks.sections import apps, counts, field, loop, matrix
+from benchmarks.sections import apps, counts, field, loop, matrix, websocket
 
 
 def table(key="cpu_us", **costs):
@@ -179,6 +179,29 @@ def test_what_is_not_installed_is_left_out():
         "absent": "no_such_package is not installed",
         "tool": "no-such-tool is not installed",
     }
+
+
+@pytest.mark.parametrize("kind", servers.FLOORS)
+@pytest.mark.parametrize("name", servers.LOOPS)
+def test_each_floor_answers(name, kind):
+    pytest.importorskip("uvloop")
+    with servers.fleet([servers.floor(name, kind)]) as (running, left_out):
+        assert left_out == {}
+        ((_, server),) = running.items()
+        server.resume()
+        Http("x").checked(server.port)
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+def test_the_floor_in_c_has_what_it_is_asked_for():
+    chosen = [load for load in field.LOADS if field.takes_part(load, servers.FLOOR_C.name)]
+    assert len(chosen) > 4
+    with servers.fleet([servers.FLOOR_C]) as (running, left_out):
+        assert left_out == {}
+        ((_, server),) = running.items()
+        server.resume()
+        for load in (*chosen, websocket.echo_load(32), websocket.echo_load(4096, depth=3)):
+            load.checked(server.port)
 
 
 def test_a_server_that_ends_at_once_is_left_out_with_its_words():
