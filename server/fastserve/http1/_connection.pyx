@@ -768,7 +768,8 @@ cdef class Connection(Channel):
         if self.state != HEAD:
             self.start = b""
         if PyBytes_GET_SIZE(self.start) < START:
-            self.start = (self.start + self.input[:min(self.unread, <size_t> START)]).lstrip(b"\r\n")
+            known = self.start + self.input[:min(self.unread, <size_t> START)]
+            self.start = known.lstrip(b"\r\n")
         self.is_head = self.start.startswith(b"HEAD ")
         return 0
 
