@@ -431,7 +431,7 @@ cdef class Poller:
         return 0
 
     def turn(self):
-        """Tell the protocols whose connections are lost."""
+        """The next turn of the loop: watch who is new, tell the protocols whose client is gone."""
         cdef list ended = self.ended
         cdef SocketTransport transport
         self.turn_planned = False
