@@ -106,6 +106,7 @@ MODULES = [
     extension("httpparser.http2._events"),
     extension("fastserve.asgi._current"),
     extension("fastserve.asgi._task"),
+    extension("fastserve.asgi._address"),
     extension("fastserve.asgi._counters"),
     extension("fastserve.asgi._entry"),
     extension("fastserve.asgi._files"),

@@ -12,6 +12,12 @@ their turn, and after at most 128 of them the loop.
 A client is read as soon as it is accepted: most have sent their request by then, and one that wants
 no second is never watched.
 
+To send wakes the client, and where that runs on another core of the same machine, as a proxy does,
+this may take longer than to answer. So what is written while several sockets are ready is held, and
+leaves together: after a quarter of the turn, at most 1 ms, and at the turn's end. Only small
+answers are, and only where each takes between 10 us, for then clients are awake, and 200 us. What
+is held leaves before anything but more writing is done to its transport, or asked of it.
+
 A socket that reports what nobody wants is no longer watched; so to pause and to resume reading
 within a turn costs no system call.
 """
@@ -23,9 +29,10 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_XDECREF, Py_XINCREF
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memcmp, memset
+from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport memset
 
+from fastserve.asgi._address cimport address_of, is_same, read_name
 from fastserve.asgi._files cimport File
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
@@ -45,7 +52,6 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    #include <arpa/inet.h>
     #include <errno.h>
     #include <fcntl.h>
     #include <netinet/in.h>
@@ -53,6 +59,7 @@ cdef extern from *:
     #include <string.h>
     #include <sys/socket.h>
     #include <sys/uio.h>
+    #include <time.h>
     #include <unistd.h>
     #ifdef __linux__
     #include <sys/epoll.h>
@@ -106,11 +113,6 @@ cdef extern from *:
         return fd;
     #endif
     }
-    static int name_fd(int fd, int of_peer, struct sockaddr_storage *name, socklen_t *length)
-    {
-        *length = sizeof *name;
-        return (of_peer ? getpeername : getsockname)(fd, (struct sockaddr *)name, length);
-    }
     static int watch_fd(int epoll, int operation, int fd, unsigned events)
     {
         struct epoll_event event;
@@ -118,6 +120,12 @@ cdef extern from *:
         event.events = events;
         event.data.fd = fd;
         return epoll_ctl(epoll, operation, fd, &event);
+    }
+    static int64_t clock_now(void)
+    {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
     }
     static Py_ssize_t send_parts(int fd, struct iovec *parts, size_t count, int flags)
     {
@@ -132,7 +140,7 @@ cdef extern from *:
         FASTSERVE_EPOLL, EPOLL_CLOEXEC, EPOLLIN, EPOLLOUT
         EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD
         MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL
-        AF_INET, AF_INET6, AF_UNIX, INET6_ADDRSTRLEN, SHUT_WR
+        SHUT_WR
     union epoll_data_t:
         int fd
     struct epoll_event:
@@ -141,28 +149,14 @@ cdef extern from *:
     struct iovec:
         void *iov_base
         size_t iov_len
-    struct in_addr:
-        pass
-    struct in6_addr:
-        pass
-    struct sockaddr_in:
-        uint16_t sin_port
-        in_addr sin_addr
-    struct sockaddr_in6:
-        uint16_t sin6_port
-        uint32_t sin6_flowinfo, sin6_scope_id
-        in6_addr sin6_addr
     int accept_fd(int listener, sockaddr_storage *peer, socklen_t *length) noexcept nogil
-    int name_fd(int fd, bint of_peer, sockaddr_storage *name, socklen_t *length) noexcept
-    uint16_t ntohs(uint16_t) noexcept
-    uint32_t ntohl(uint32_t) noexcept
-    const char *inet_ntop(int family, const void *at, char *to, unsigned size) noexcept
     int shutdown(int fd, int how) noexcept
     int epoll_create1(int flags) noexcept
     int epoll_wait(int epoll, epoll_event *events, int most, int timeout) noexcept
     int watch_fd(int epoll, int operation, int fd, unsigned events) noexcept
     Py_ssize_t recv "receive_bytes"(int fd, void *to, size_t most, int flags) noexcept
     Py_ssize_t send "send_bytes"(int fd, const void *at, size_t length, int flags) noexcept
+    int64_t clock_now() noexcept  # nanoseconds
     Py_ssize_t send_parts(int fd, iovec *parts, size_t count, int flags) noexcept
     Py_ssize_t sendfile(int to, int source, int64_t *offset, size_t count) noexcept nogil
     int close(int fd) noexcept
@@ -176,6 +170,10 @@ cdef enum:
     MOST_OF_A_FILE = 1 << 20  # bytes for one call, so that other connections have their turn
     DEFAULT_HIGH = 65536
     PIECE = 64  # bytes of memory for each object that waits, besides its own
+    MOST_HELD = 16384  # bytes of one socket
+    LONGEST_HOLD = 1_000_000  # nanoseconds
+    QUICK = 10_000  # for one socket: with less, clients are awake
+    SLOW = 200_000  # with more, to wake one is little beside it
     FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL
 
 HAS_EPOLL = bool(FASTSERVE_EPOLL)
@@ -183,46 +181,6 @@ HAS_EPOLL = bool(FASTSERVE_EPOLL)
 cdef object os_error(int number):
     """Of the class that goes with it."""
     return OSError(number, os.strerror(number))
-
-
-cdef object address_of(const Address *found):
-    """As the socket module has it; None: of another kind than most."""
-    cdef const sockaddr_storage *name = &found.name
-    cdef const sockaddr_in *in4 = <const sockaddr_in *> name
-    cdef const sockaddr_in6 *in6 = <const sockaddr_in6 *> name
-    cdef char[INET6_ADDRSTRLEN] text
-    if name.ss_family == AF_INET:
-        return dotted(<const uint8_t *> &in4.sin_addr), ntohs(in4.sin_port)
-    if name.ss_family == AF_INET6:
-        inet_ntop(AF_INET6, &in6.sin6_addr, text, sizeof(text))
-        return (
-            text.decode("ascii"), ntohs(in6.sin6_port), ntohl(in6.sin6_flowinfo),
-            in6.sin6_scope_id,
-        )
-    if name.ss_family == AF_UNIX and found.length == sizeof(name.ss_family):
-        return ""  # a client's, which has no name
-    return None
-
-
-cdef bint is_same(const Address *name, const Address *other) noexcept:
-    return name.length == other.length and memcmp(&name.name, &other.name, name.length) == 0
-
-
-cdef str dotted(const uint8_t *parts):
-    """An IPv4 address; inet_ntop() takes 2,300 instructions."""
-    cdef char[16] text
-    cdef int i, length = 0
-    for i in range(4):
-        if parts[i] >= 100:
-            text[length] = c"0" + parts[i] // 100
-            length += 1
-        if parts[i] >= 10:
-            text[length] = c"0" + parts[i] // 10 % 10
-            length += 1
-        text[length] = c"0" + parts[i] % 10
-        text[length + 1] = c"."
-        length += 2
-    return text[:length - 1].decode("ascii")
 
 
 cdef object leave_context():
@@ -253,6 +211,7 @@ cdef class Poller:
         self.transports = set()
         self.ended = []
         self.beginning = []
+        self.held = []
         self.buffer = <char *> PyMem_Malloc(SHARED)
         if self.buffer == NULL:
             raise MemoryError
@@ -307,9 +266,14 @@ cdef class Poller:
         cdef epoll_event events[MOST_EVENTS]
         cdef PyObject *ready[MOST_EVENTS]
         cdef int count, index
+        cdef int64_t before = 0, now, longest = 0
+        self.send_held()  # of the turn within which an app runs a nested loop
         if self.epoll < 0:
             return 0
         count = epoll_wait(self.epoll, events, MOST_EVENTS, 0)
+        if count > 1:
+            before = clock_now()
+            longest = min(LONGEST_HOLD, self.took * count // 4)
         # One may close another, or an app run a nested loop: keep them until it is their turn.
         for index in range(count):
             ready[index] = self.by_fd[events[index].data.fd]
@@ -321,11 +285,44 @@ cdef class Poller:
                 if ready[index - 1] != NULL:  # else an app has closed a descriptor that is ours
                     transport = <SocketTransport> ready[index - 1]
                     Py_DECREF(transport)
+                    self.holding = count > 1 and QUICK <= self.took < SLOW
                     self.handle(transport, events[index - 1].events)
+                    if count > 1:
+                        now = clock_now()
+                        self.took += (now - before - self.took) // 4
+                        before = now
+                        if self.held and now - self.held_since >= longest:
+                            self.send_held()
         finally:
+            self.holding = False
+            self.send_held()
             while index < count:
                 Py_XDECREF(ready[index])
                 index += 1
+        return 0
+
+    cdef int hold(self, SocketTransport transport) except -1:
+        """What it is given from now on leaves at the end of the turn, or somewhat before."""
+        if not self.held:
+            self.held_since = clock_now()
+            self.plan_turn()  # if an app runs a nested loop, that loop is the next to come by
+        self.held.append(transport)
+        transport.held = True
+        return 0
+
+    cdef int send_held(self) except -1:
+        """No protocol is called: nobody's is full, and none is closing."""
+        cdef list held = self.held
+        cdef SocketTransport transport
+        if not held:
+            return 0
+        self.held = []
+        for transport in held:
+            transport.held = False
+            try:
+                transport.send_backlog()
+            except BaseException as error:
+                transport.fail(error)
         return 0
 
     cdef int read_first(self, SocketTransport transport) except -1:
@@ -435,6 +432,7 @@ cdef class Poller:
         cdef list ended = self.ended
         cdef SocketTransport transport
         self.turn_planned = False
+        self.send_held()
         for transport in tuple(self.beginning):
             transport.watch()
         self.ended = []
@@ -558,7 +556,7 @@ cdef class SocketTransport(DirectTransport):
         cdef uint32_t events = 0
         if not (self.paused or self.closing or self.eof_read):
             events |= EPOLLIN
-        if self.backlog is not None:
+        if self.backlog is not None and not self.held:
             events |= EPOLLOUT
         return events
 
@@ -582,11 +580,33 @@ cdef class SocketTransport(DirectTransport):
             self.fail(os_error(error))
         return 0
 
+    cdef bint must_wait(self, Py_ssize_t length) except -1:
+        """Whether bytes that are written now wait: behind others, or for the end of the turn."""
+        cdef Poller poller = self.poller
+        if self.backlog is not None and not self.held:
+            return True
+        if poller.holding and self.may_hold(length):
+            if not self.held:
+                poller.hold(self)
+            return True
+        if self.held:
+            poller.send_held()
+        return self.backlog is not None
+
+    cdef bint may_hold(self, Py_ssize_t length) except -1:
+        """So little that the protocol need not know."""
+        cdef Py_ssize_t pieces = 0 if self.backlog is None else len(self.backlog)
+        length += self.backlog_size
+        return (
+            not self.more and pieces < MAX_PARTS
+            and length <= MOST_HELD and length + PIECE * (pieces + 1) <= self.high
+        )
+
     cdef int put(self, const char *at, Py_ssize_t length) except -1:
         cdef Py_ssize_t sent = 0
         if self.closing or self.eof or length == 0:
             return 0
-        if self.backlog is None:
+        if not self.must_wait(length):
             sent = self.send_some(at, length)
             if sent == length or self.closing:
                 return 0
@@ -596,7 +616,7 @@ cdef class SocketTransport(DirectTransport):
         cdef Py_ssize_t sent = 0
         if self.closing or self.eof or PyBytes_GET_SIZE(data) == 0:
             return 0
-        if self.backlog is None:
+        if not self.must_wait(PyBytes_GET_SIZE(data)):
             sent = self.send_some(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
             if sent == PyBytes_GET_SIZE(data) or self.closing:
                 return 0
@@ -607,6 +627,7 @@ cdef class SocketTransport(DirectTransport):
         cdef bytes data
         if self.closing or self.eof:
             return 0
+        self.let_go()
         if self.backlog is None and parts:
             sent = self.send_first(parts)
             if self.closing:
@@ -640,11 +661,18 @@ cdef class SocketTransport(DirectTransport):
         cdef size_t count = min(file.count, <int64_t> MOST_OF_A_FILE)
         cdef Py_ssize_t sent
         cdef int source = file.fd, to = self.fd
-        if self.closing or self.eof or self.backlog is not None:
+        if self.closing or self.eof:
+            return 0
+        self.let_go()
+        if self.backlog is not None:
             return 0
         with nogil:  # other threads go on while a disk is slow
             sent = sendfile(to, source, &offset, count)
         return sent
+
+    cdef int let_go(self) except -1:
+        """What is held is sent before anything else is done or asked."""
+        return self.poller.send_held() if self.held else 0
 
     cdef int keep(self, bytes data, Py_ssize_t at) except -1:
         """The rest of it, from `at` on, until the socket takes more; `at` is 0 behind others."""
@@ -666,8 +694,8 @@ cdef class SocketTransport(DirectTransport):
         if self.full and self.cost() <= self.low and not self.closing:
             self.full = False
             self.protocol.resume_writing()
+        self.watch()
         if self.backlog is None:
-            self.watch()
             if self.closing:
                 self.plan_end(None)
             elif self.eof:
@@ -709,6 +737,7 @@ cdef class SocketTransport(DirectTransport):
 
     cdef int fail(self, object error) except -1:
         """Nothing more can be read or written."""
+        self.let_go()
         self.backlog = None
         self.backlog_size = self.backlog_at = 0
         self.closing = True
@@ -766,6 +795,7 @@ cdef class SocketTransport(DirectTransport):
     def write_eof(self):
         """After what was written: the end. The client may go on."""
         if not (self.eof or self.closing):
+            self.let_go()
             self.eof = True
             if self.backlog is None:
                 self.shut()
@@ -773,6 +803,7 @@ cdef class SocketTransport(DirectTransport):
     def close(self):
         """Close when all is sent."""
         if not self.closing:
+            self.let_go()
             self.closing = True
             self.watch()
             if self.backlog is None:
@@ -798,16 +829,19 @@ cdef class SocketTransport(DirectTransport):
                 self.watch()
 
     def get_write_buffer_size(self):
+        self.let_go()
         return self.backlog_size
 
     def get_write_buffer_limits(self):
         return self.low, self.high
 
     def set_write_buffer_limits(self, high=None, low=None):
+        self.let_go()
         self.low, self.high = write_limits(high, low)
         self.check_full()
 
     cdef int limit(self, Py_ssize_t high) except -1:
+        self.let_go()
         self.low, self.high = high // 4, high
         return self.check_full()
 
@@ -833,7 +867,7 @@ cdef class SocketTransport(DirectTransport):
             return None
         if of_peer and self.fd == poller.last_accepted:
             found = poller.peer
-        elif name_fd(self.fd, of_peer, &found.name, &found.length) < 0:
+        elif read_name(self.fd, of_peer, &found) < 0:
             return None
         if not of_peer and is_same(&found, &poller.own):
             return poller.own_address  # as all of a listener have that is bound to one address
