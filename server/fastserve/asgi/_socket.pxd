@@ -16,6 +16,7 @@ cdef class Poller:
     cdef list beginning  # owned: transports that are being read for the first time
     cdef list ended  # owned: transports whose protocols do not know it, each with the error or None
     cdef list held  # owned: transports whose bytes leave together; then a turn is planned
+    cdef bint by_clock, always  # when to hold
     cdef bint holding  # what is written now may be held
     cdef int64_t held_since
     cdef int64_t took  # nanoseconds: what one socket of several takes, on average

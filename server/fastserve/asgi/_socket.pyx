@@ -203,10 +203,16 @@ cdef int return_to_context(object entered) except -1:
 
 @cython.final
 cdef class Poller:
-    """One for each loop. `epoll` false: as where there is no epoll(7). Raises OSError."""
+    """One for each loop. Raises OSError.
 
-    def __cinit__(self, loop, bint epoll=HAS_EPOLL):
+    `epoll` false: as where there is no epoll(7). `hold`: whether small answers wait for the end of
+    the turn; None: where that pays.
+    """
+
+    def __cinit__(self, loop, bint epoll=HAS_EPOLL, hold=None):
         self.loop = loop
+        self.by_clock = hold is None
+        self.always = bool(hold)
         self.epoll = self.last_accepted = -1
         self.transports = set()
         self.ended = []
@@ -266,12 +272,14 @@ cdef class Poller:
         cdef epoll_event events[MOST_EVENTS]
         cdef PyObject *ready[MOST_EVENTS]
         cdef int count, index
+        cdef bint clocked
         cdef int64_t before = 0, now, longest = 0
         self.send_held()  # of the turn within which an app runs a nested loop
         if self.epoll < 0:
             return 0
         count = epoll_wait(self.epoll, events, MOST_EVENTS, 0)
-        if count > 1:
+        clocked = self.by_clock and count > 1
+        if clocked:
             before = clock_now()
             longest = min(LONGEST_HOLD, self.took * count // 4)
         # One may close another, or an app run a nested loop: keep them until it is their turn.
@@ -285,9 +293,9 @@ cdef class Poller:
                 if ready[index - 1] != NULL:  # else an app has closed a descriptor that is ours
                     transport = <SocketTransport> ready[index - 1]
                     Py_DECREF(transport)
-                    self.holding = count > 1 and QUICK <= self.took < SLOW
+                    self.holding = clocked and QUICK <= self.took < SLOW or self.always
                     self.handle(transport, events[index - 1].events)
-                    if count > 1:
+                    if clocked:
                         now = clock_now()
                         self.took += (now - before - self.took) // 4
                         before = now
