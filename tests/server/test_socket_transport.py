@@ -32,11 +32,12 @@ def loop(request):
     assert made.errors == []
 
 
-@pytest.fixture(params=[True, False], ids=["epoll", "loop"])
+@pytest.fixture(params=["epoll", "epoll, held", "loop"])
 def poller(request, loop):
-    if request.param and not HAS_EPOLL:
+    """What is written in a turn is held, or not; or the loop watches each socket."""
+    if request.param != "loop" and not HAS_EPOLL:
         pytest.skip("there is no epoll")
-    made = Poller(loop, request.param)
+    made = Poller(loop, request.param != "loop", hold=request.param == "epoll, held")
     yield made
     for transport in tuple(made.transports):
         transport.abort()

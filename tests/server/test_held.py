@@ -1,0 +1,309 @@
+"""Small answers of one turn leave together: what is held is seen by nobody but the client, later."""
+
+import asyncio
+import contextlib
+import random
+import socket
+import time
+
+import pytest
+import uvloop
+from test_socket_transport import Protocol, pair, reset, rest
+from wire import WAIT
+
+from fastserve.asgi._socket import HAS_EPOLL, Poller, SocketTransport
+
+pytestmark = pytest.mark.skipif(not HAS_EPOLL, reason="there is no epoll")
+
+LARGE = bytes(20_000)  # more than is held
+
+
+@pytest.fixture(params=[uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
+def loop(request):
+    made = request.param()
+    made.errors = []
+    made.set_exception_handler(lambda loop, context: made.errors.append(context))
+    yield made
+    made.close()
+
+
+class Play:
+    """Connections of one poller, all of them told by one call of poll()."""
+
+    def __init__(self, loop, hold):
+        self.loop, self.poller = loop, Poller(loop, hold=hold)
+        self.clients, self.protocols = [], []
+
+    def add(self, on_data=None):
+        client, sock = pair("TCP")
+        protocol = Protocol(on_data)
+        SocketTransport(self.poller, sock.detach(), protocol).begin()
+        self.clients.append(client)
+        self.protocols.append(protocol)
+        return protocol, client
+
+    def poll(self):
+        """In one turn, in the order in which they were added."""
+        for client in self.clients:
+            client.sendall(b"?")
+        self.poller.poll()
+
+    def turn(self):
+        """Of the loop: those whose end is planned are told."""
+
+        async def rest():
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(rest())
+
+    def end(self):
+        for protocol in self.protocols:
+            protocol.transport.abort()
+        self.turn()
+        self.poller.close()
+        for client in self.clients:
+            client.close()
+        assert not self.poller.transports
+
+
+@pytest.fixture
+def play(loop):
+    made = Play(loop, hold=True)
+    yield made
+    made.end()
+
+
+def has(client):
+    """What has arrived."""
+    with contextlib.suppress(BlockingIOError):
+        return client.recv(1 << 20, socket.MSG_DONTWAIT)
+    return b""
+
+
+def write(data):
+    return lambda protocol: protocol.transport.write(data)
+
+
+def test_what_is_held_leaves_at_the_end_of_the_turn(play):
+    arrived = []
+    _, first = play.add(write(b"first"))
+    _, second = play.add(lambda protocol: arrived.append(has(first)) or write(b"second")(protocol))
+    play.poll()
+    assert arrived == [b""]
+    assert (has(first), has(second)) == (b"first", b"second")
+    play.protocols[0].transport.write(b"outside of a turn")
+    assert has(first) == b"outside of a turn"
+
+
+OTHERS = {
+    "write_eof": lambda transport: transport.write_eof(),
+    "close": lambda transport: transport.close(),
+    "abort": lambda transport: transport.abort(),
+    "limits": lambda transport: transport.set_write_buffer_limits(100),
+    "size": lambda transport: transport.get_write_buffer_size(),
+    "parts": lambda transport: transport.writelines([b"", b""]),
+    "large": lambda transport: transport.write(LARGE),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_what_is_held_leaves_before_anything_else_is_done(play, other):
+    def answer(protocol):
+        protocol.transport.write(b"held")
+        arrived.append(has(client))
+        OTHERS[other](protocol.transport)
+        arrived.append(has(client)[:4])
+
+    arrived = []
+    _, client = play.add(answer)
+    play.poll()
+    assert arrived == [b"", b"held"]
+
+
+def test_nothing_but_the_answer_is_held(play):
+    """Reading goes on, and is paused, as it would."""
+
+    def answer(protocol):
+        protocol.transport.write(b"held")
+        protocol.transport.pause_reading()
+
+    protocol, client = play.add(answer)
+    play.poll()
+    assert has(client) == b"held"
+    client.sendall(b"more")
+    play.poller.poll()
+    assert bytes(protocol.received) == b"?"
+    protocol.transport.resume_reading()
+    play.poller.poll()
+    assert bytes(protocol.received) == b"?more"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_order_of_what_is_written(play, seed):
+    rng = random.Random(seed)
+    sent = {}
+
+    def answer(protocol):
+        for _ in range(rng.randrange(40)):
+            size = rng.choice((0, 1, 1, 7, 300, 9000, 20_000, 400_000))
+            data = rng.randbytes(size)
+            transport = rng.choice(play.protocols).transport
+            sent[transport] += data
+            kind = rng.randrange(20)
+            if kind < 14:
+                transport.write(data)
+            elif kind < 18:
+                transport.writelines([data[:100], data[100:], b""])
+            else:
+                transport.write(data)
+                OTHERS[rng.choice(("limits", "size"))](transport)
+
+    for _ in range(4):
+        protocol, _ = play.add(answer)
+        sent[protocol.transport] = b""
+    for _ in range(5):
+        play.poll()
+    got = dict.fromkeys(sent, b"")
+    while any(len(got[transport]) < len(data) for transport, data in sent.items()):
+        play.turn()
+        for protocol, client in zip(play.protocols, play.clients, strict=True):
+            got[protocol.transport] += has(client)
+    assert got == sent
+    assert all(transport.get_write_buffer_size() == 0 for transport in sent)
+
+
+def test_the_protocol_is_not_paused_for_what_is_held(play):
+    """Its mark is lower than the least that could be held: nothing is."""
+
+    def answer(protocol):
+        protocol.transport.write(b"a" * 90)
+        arrived.append(has(client))
+
+    arrived = []
+    protocol, client = play.add(answer)
+    protocol.transport.set_write_buffer_limits(100)
+    play.poll()
+    assert arrived == [b"a" * 90]
+    assert protocol.calls == []
+
+
+def test_many_small_pieces_are_not_held(play):
+    """They would leave in more than one call."""
+
+    def answer(protocol):
+        for _ in range(40):
+            protocol.transport.write(b"a")
+        arrived.append(has(client))
+
+    arrived = []
+    _, client = play.add(answer)
+    play.poll()
+    assert 16 <= len(arrived[0]) < 40
+    assert len(arrived[0] + has(client)) == 40
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, KeyboardInterrupt])
+def test_a_protocol_that_fails_loses_no_answer(play, kind):
+    def fail(protocol):
+        protocol.transport.write(b"its own")
+        raise kind
+
+    _, first = play.add(write(b"first"))
+    _, second = play.add(fail)
+    _, third = play.add(write(b"third"))
+    with contextlib.suppress(KeyboardInterrupt):
+        play.poll()
+    assert (has(first), has(second)) == (b"first", b"its own")
+    play.poller.poll()
+    assert has(third) == b"third"
+
+
+def test_a_client_that_has_gone_costs_no_other_its_answer(play):
+    def forget(protocol):
+        reset(clients[1])
+        protocol.transport.write(b"first")
+
+    clients = [play.add(forget)[1], play.add(write(b"lost"))[1], play.add(write(b"third"))[1]]
+    play.poll()
+    del play.clients[1]
+    assert (has(clients[0]), has(clients[2])) == (b"first", b"third")
+    play.turn()
+    assert play.protocols[1].calls == ["lost"]
+    assert play.loop.errors == []
+
+
+def test_what_is_held_leaves_when_an_app_runs_a_nested_loop(play):
+    if not isinstance(play.loop, asyncio.SelectorEventLoop):
+        pytest.skip("uvloop cannot run within itself")
+
+    def nest(protocol):
+        protocol.transport.write(b"own")
+        play.loop._run_once()
+        arrived.extend((has(first), has(second)))
+        protocol.transport.write(b"after")
+        play.loop._run_once()
+        arrived.append(has(second))
+
+    arrived = []
+    _, first = play.add(write(b"first"))
+    _, second = play.add(nest)
+    play.loop.call_soon(play.poll)
+    play.turn()
+    assert arrived == [b"first", b"own", b"after"]
+
+
+@pytest.mark.parametrize("seconds", [30e-6, 1e-3])
+def test_those_are_held_that_take_some_time(loop, seconds):
+    """Measured by the clock, so another process can disturb it: until it is so once, or never."""
+    play = Play(loop, hold=None)
+
+    def answer(protocol):
+        arrived.append(has(play.clients[0]))
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            pass
+        protocol.transport.write(b"answer")
+
+    for _ in range(4):
+        play.add(answer)
+    held = 0
+    for _ in range(200):
+        arrived = []
+        play.poll()
+        held += arrived[1] == b""
+        for client in play.clients:
+            answers = has(client)
+            assert answers in (b"answer", b"")  # one may have been read in `answer`
+        if held:
+            break
+    play.end()
+    assert held == (seconds < 200e-6)
+
+
+def test_one_alone_is_never_held(loop):
+    play = Play(loop, hold=None)
+    arrived = []
+
+    def answer(protocol):
+        protocol.transport.write(b"answer")
+        arrived.append(has(play.clients[0]))
+
+    play.add(answer)
+    for _ in range(20):
+        play.poll()
+    play.end()
+    assert arrived == [b"answer"] * 20
+
+
+def test_the_end_comes_after_what_was_held(play):
+    def answer(protocol):
+        protocol.transport.write(b"held")
+        protocol.transport.close()
+
+    protocol, client = play.add(answer)
+    client.settimeout(WAIT)
+    play.poll()
+    play.turn()
+    assert rest(client) == b"held"
+    assert protocol.calls == ["lost"]
