@@ -29,7 +29,8 @@ logger = logging.getLogger("fastserve")
 
 # Descriptors kept free for the app: a quarter of them, but no more than so many.
 SPARE_DESCRIPTORS = 64
-COUNT_EVERY = 8  # connections; fewer than are spared
+COUNT_EVERY = 8  # connections, at least; fewer than are spared
+COUNT_SELDOM = 256  # connections, at most
 FEW_CONNECTIONS = 8  # that are accepted even if the app has taken what is kept free for it
 WATCH_SECONDS = 1.0  # how often the app's own descriptors are counted in
 RETRY_SECONDS = 0.1
@@ -85,7 +86,8 @@ class Listener:
         self._making: set[asyncio.Task[Any]] = set()  # connections: PROXY header, TLS handshake
         self._uncounted = 0  # accepted since descriptors were counted
         # Each thread accepts without the others, and all have the same descriptors.
-        self._count_every = max(1, COUNT_EVERY // config.threads)
+        self._threads = config.threads
+        self._count_every = self._count_often = max(1, COUNT_EVERY // config.threads)
         self._few = max(1, FEW_CONNECTIONS // config.threads)
         self._closed = False
         self._watch: asyncio.TimerHandle | None = None
@@ -158,11 +160,14 @@ class Listener:
         at_once: bool = True,
     ) -> None:
         """The socket has clients waiting; `at_once`, answer each before the next is accepted."""
+        accept, make_plain = self._transports.accept, self._transports.make_plain
+        listener, factory = sock.fileno(), self._service.connection
+        is_plain = not secure and self._relays is None
         for _ in range(most):
             if self.paused or self._closed:
                 return
             try:
-                client = self._transports.accept(sock.fileno())
+                client = accept(listener)
             except OSError as error:
                 if error.errno in CLIENTS:
                     continue
@@ -171,20 +176,20 @@ class Listener:
             if client < 0:
                 self._listened.discard(sock)
                 return
-            if sock in self._listened:
+            if self._listened and sock in self._listened:
                 set_no_delay(client)
-            if secure or self._relays is not None:
+            if is_plain:
+                try:
+                    make_plain(client, factory, at_once)
+                except OSError as error:
+                    # The system's limit of what epoll may watch, for example.
+                    logger.warning("A client could not be served: %s", error, extra=MAY_REPEAT)
+            else:
                 made = socket.socket(sock.family, socket.SOCK_STREAM, sock.proto, client)
                 made.setblocking(False)  # the object does not know it
                 task = self._loop.create_task(self._make(made, secure))
                 self._making.add(task)
                 task.add_done_callback(self._making.discard)
-            else:
-                try:
-                    self._transports.make_plain(client, self._service.connection, at_once)
-                except OSError as error:
-                    # The system's limit of what epoll may watch, for example.
-                    logger.warning("A client could not be served: %s", error, extra=MAY_REPEAT)
             self._check_room()
 
     async def _make(self, client: socket.socket, secure: bool) -> None:
@@ -228,9 +233,9 @@ class Listener:
     def _check_room(self) -> None:
         """After each client: is there room for the next?"""
         self._uncounted += 1
-        if self._service.open_connections + len(self._making) >= self._limit:
+        if self._limit < sys.maxsize and self._count() >= self._limit:
             self._pause("limit_connections (%d) is reached", self._limit)
-        elif self._uncounted % self._count_every == 0:
+        elif self._uncounted >= self._count_every:
             self._check_descriptors()
 
     def _count(self) -> int:
@@ -238,8 +243,11 @@ class Listener:
 
     def _check_descriptors(self) -> None:
         used = count_descriptors()
+        room = self._soft - used - self._reserve()
         self._uncounted = 0
-        if used + self._reserve() > self._soft:
+        # An app may open some for each connection.
+        self._count_every = max(self._count_often, min(room // 8, COUNT_SELDOM) // self._threads)
+        if room < 0:
             self._pause("%d of %d file descriptors are in use (ulimit -n)", used, self._soft)
 
     def _reserve(self) -> int:

@@ -412,7 +412,7 @@ cdef class TLSTransport(DirectTransport):
         self.handshake = self.factory = None
         future.set_result(None)
         protocol = factory()
-        self.set_protocol(protocol)
+        self.adopt(protocol)
         protocol.connection_made(self)
         return 0
 

@@ -12,6 +12,7 @@ cdef class DirectTransport(Sink):
     cdef object deliver  # owned: else its data_received
     cdef bint more  # follows at once, by put_file()
 
+    cdef int adopt(self, object protocol) except -1
     cdef int give(self, const char *at, size_t count) except -1
     cdef int forget_protocol(self) except -1
     cdef int put(self, const char *at, Py_ssize_t length) except -1

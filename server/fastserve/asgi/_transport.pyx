@@ -28,9 +28,13 @@ cdef class DirectTransport(Sink):
         return self.protocol
 
     def set_protocol(self, protocol):
+        self.adopt(protocol)
+
+    cdef int adopt(self, object protocol) except -1:
         self.protocol = protocol
         self.sink = protocol if isinstance(protocol, Sink) else None
         self.deliver = None if self.sink is not None else protocol.data_received
+        return 0
 
     cdef int give(self, const char *at, size_t count) except -1:
         """To the protocol, if it is still there.
