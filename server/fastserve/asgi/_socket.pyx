@@ -13,10 +13,10 @@ A client is read as soon as it is accepted: most have sent their request by then
 no second is never watched.
 
 To send wakes the client, and where that runs on another core of the same machine, as a proxy does,
-this may take longer than to answer. So what is written while several sockets are ready is held, and
-leaves together: after a quarter of the turn, at most 1 ms, and at the turn's end. Only small
-answers are, and only where each takes between 10 us, for then clients are awake, and 200 us. What
-is held leaves before anything but more writing is done to its transport, or asked of it.
+this may take longer than to answer. So small answers that the loop gives in one turn are held, and
+leave together: after a quarter of what the last turn took, at most 1 ms, and at the turn's end. But
+only where they follow each other in 10 us, for with less clients are awake, to 200 us. What is held
+leaves before anything but more writing is done to its transport, or asked of it.
 
 A socket that reports what nobody wants is no longer watched; so to pause and to resume reading
 within a turn costs no system call.
@@ -172,8 +172,9 @@ cdef enum:
     PIECE = 64  # bytes of memory for each object that waits, besides its own
     MOST_HELD = 16384  # bytes of one socket
     LONGEST_HOLD = 1_000_000  # nanoseconds
-    QUICK = 10_000  # for one socket: with less, clients are awake
+    QUICK = 10_000  # from one answer to the next: with less, clients are awake
     SLOW = 200_000  # with more, to wake one is little beside it
+    MOST_ALONE = 16  # answers that are not held after one that nobody's joined
     FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL
 
 HAS_EPOLL = bool(FASTSERVE_EPOLL)
@@ -272,16 +273,10 @@ cdef class Poller:
         cdef epoll_event events[MOST_EVENTS]
         cdef PyObject *ready[MOST_EVENTS]
         cdef int count, index
-        cdef bint clocked
-        cdef int64_t before = 0, now, longest = 0
-        self.send_held()  # of the turn within which an app runs a nested loop
+        self.send_held()
         if self.epoll < 0:
             return 0
         count = epoll_wait(self.epoll, events, MOST_EVENTS, 0)
-        clocked = self.by_clock and count > 1
-        if clocked:
-            before = clock_now()
-            longest = min(LONGEST_HOLD, self.took * count // 4)
         # One may close another, or an app run a nested loop: keep them until it is their turn.
         for index in range(count):
             ready[index] = self.by_fd[events[index].data.fd]
@@ -293,30 +288,55 @@ cdef class Poller:
                 if ready[index - 1] != NULL:  # else an app has closed a descriptor that is ours
                     transport = <SocketTransport> ready[index - 1]
                     Py_DECREF(transport)
-                    self.holding = clocked and QUICK <= self.took < SLOW or self.always
                     self.handle(transport, events[index - 1].events)
-                    if clocked:
-                        now = clock_now()
-                        self.took += (now - before - self.took) // 4
-                        before = now
-                        if self.held and now - self.held_since >= longest:
-                            self.send_held()
+                    if self.held:
+                        self.send_old()
         finally:
-            self.holding = False
-            self.send_held()
+            self.end_holding()
             while index < count:
                 Py_XDECREF(ready[index])
                 index += 1
         return 0
 
+    cdef bint pays_to_hold(self) except -1:
+        """Whether a small answer that is written now should wait for others."""
+        cdef int64_t now = clock_now()
+        self.gap += (min(now - self.written_at, 2 * SLOW) - self.gap) // 4
+        self.written_at = now
+        if self.held:
+            self.send_old()
+        if not QUICK <= self.gap < SLOW:
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        return True
+
     cdef int hold(self, SocketTransport transport) except -1:
-        """What it is given from now on leaves at the end of the turn, or somewhat before."""
+        """What it is given from now on leaves with others'."""
+        self.held_before += 1
         if not self.held:
             self.held_since = clock_now()
-            self.plan_turn()  # if an app runs a nested loop, that loop is the next to come by
+            if self.held_before == 1:
+                self.began = self.held_since
+            self.plan_turn()
         self.held.append(transport)
         transport.held = True
         return 0
+
+    cdef int send_old(self) except -1:
+        """Send what is held, if that is long enough."""
+        return self.send_held() if clock_now() - self.held_since >= self.longest else 0
+
+    cdef int end_holding(self) except -1:
+        """The turn ends: send what is held, and learn for the next."""
+        cdef int64_t span
+        if self.held_before:
+            span = clock_now() - self.began
+            self.longest = min(LONGEST_HOLD, max(span // 4, self.longest // 2))
+            self.skip = 0 if self.held_before > 1 else MOST_ALONE
+            self.held_before = 0
+        return self.send_held()
 
     cdef int send_held(self) except -1:
         """No protocol is called: nobody's is full, and none is closing."""
@@ -440,7 +460,7 @@ cdef class Poller:
         cdef list ended = self.ended
         cdef SocketTransport transport
         self.turn_planned = False
-        self.send_held()
+        self.end_holding()
         for transport in tuple(self.beginning):
             transport.watch()
         self.ended = []
@@ -593,7 +613,7 @@ cdef class SocketTransport(DirectTransport):
         cdef Poller poller = self.poller
         if self.backlog is not None and not self.held:
             return True
-        if poller.holding and self.may_hold(length):
+        if (poller.always or poller.by_clock and poller.pays_to_hold()) and self.may_hold(length):
             if not self.held:
                 poller.hold(self)
             return True
