@@ -101,6 +101,11 @@ class Config:
     task_per_request: bool = opt(
         False, "Never use an asyncio task for two requests, not even one that did not wait."
     )
+    gc_freeze: bool = opt(
+        True,
+        "Spare the garbage collector what exists when the application has started (gc.freeze): it "
+        "would search that again and again while requests wait. Not in a program's own loop.",
+    )
     reset_contextvars: bool = opt(
         False, "Accepted as uvicorn's: every request has contextvars of its own anyway."
     )

@@ -46,6 +46,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]
         signal.set_wakeup_fd(-1)
         try:
             self.server = EmbeddedServer(Config(self.wsgi, **self.options()))
+            self.server.owns_process = True
             loop = loop_factory(choose_loop(self.server.config.loop))
             with asyncio.Runner(loop_factory=loop) as runner:
                 runner.run(self._serve(self.server))

@@ -26,6 +26,7 @@ class Keywords(TypedDict, total=False):
     lifespan: Literal["auto", "on", "off"]
     env_file: Path | None
     task_per_request: bool
+    gc_freeze: bool
     reset_contextvars: bool
     static: Sequence[str] | str | None
     static_max_age: int | None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -58,6 +59,7 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signals: list[int] = []
         self._passes_signals_on = True
+        self.owns_process = False  # nobody else's objects are in it
         self._app: ASGIApp | None = None
         self._serving: Serving | ThreadedServing | None = None
         self._failure: BaseException | None = None  # what has ended one of the threads
@@ -127,9 +129,9 @@ class Server:
         """Serve in a loop of our own; a stop signal makes this return."""
         logs.configure(self.config)
         self._passes_signals_on = False
+        self.owns_process = threading.current_thread() is threading.main_thread()
         if not self.is_worker:
-            in_thread = threading.current_thread() is not threading.main_thread()
-            self._main = MainProcess(self.config, embedded=in_thread)
+            self._main = MainProcess(self.config, embedded=not self.owns_process)
         with self.capture_signals():  # from here to the end: no signal may find us without
             # A module may run a loop of its own when it is imported.
             self._app = importer.load(self.config)
@@ -182,6 +184,10 @@ class Server:
             if not await serving.start():
                 logger.info("Stopped before the application had started")
                 return
+            if self.owns_process and self.config.gc_freeze:
+                gc.collect()  # or its garbage would stay
+                gc.freeze()
+                undo.callback(gc.unfreeze)
             await self._accept_clients(serving, undo)
             self.started = True
             self._undo = undo.pop_all()

@@ -1,7 +1,8 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport uint32_t
 
 from fastserve.asgi._address cimport Address, sockaddr_storage, socklen_t
+from fastserve.asgi._pace cimport Pace
 from fastserve.asgi._transport cimport DirectTransport
 
 # Which sockets of one loop have something to read, or room to write.
@@ -17,12 +18,7 @@ cdef class Poller:
     cdef list ended  # owned: transports whose protocols do not know it, each with the error or None
     cdef list held  # owned: transports whose bytes leave together; then a turn is planned
     cdef bint by_clock, always  # when to hold
-    # Nanoseconds.
-    cdef int64_t written_at, gap  # between two answers, on average
-    cdef int64_t began, held_since  # the first of the turn is held, the first of those that are now
-    cdef int64_t longest
-    cdef int held_before  # how many were held in this turn
-    cdef int skip  # so many answers are not
+    cdef Pace pace
     cdef bint turn_planned
     cdef bint closing  # when the last of them is lost
     cdef int last_accepted  # the descriptor that was accepted last; -1: none, or it is closed
@@ -34,7 +30,6 @@ cdef class Poller:
     cdef int watch_first(self, SocketTransport transport, uint32_t events) except -1
     cdef int tell_loop(self, SocketTransport transport, uint32_t events) except -1
     cdef int serve_ready(self) except -1
-    cdef bint pays_to_hold(self) except -1
     cdef int hold(self, SocketTransport transport) except -1
     cdef int send_old(self) except -1
     cdef int end_holding(self) except -1

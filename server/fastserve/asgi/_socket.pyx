@@ -34,6 +34,7 @@ from libc.string cimport memset
 
 from fastserve.asgi._address cimport address_of, is_same, read_name
 from fastserve.asgi._files cimport File
+from fastserve.asgi._pace cimport begin, end, is_long, pays
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
 import os
@@ -59,7 +60,6 @@ cdef extern from *:
     #include <string.h>
     #include <sys/socket.h>
     #include <sys/uio.h>
-    #include <time.h>
     #include <unistd.h>
     #ifdef __linux__
     #include <sys/epoll.h>
@@ -121,12 +121,6 @@ cdef extern from *:
         event.data.fd = fd;
         return epoll_ctl(epoll, operation, fd, &event);
     }
-    static int64_t clock_now(void)
-    {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-    }
     static Py_ssize_t send_parts(int fd, struct iovec *parts, size_t count, int flags)
     {
         struct msghdr message;
@@ -156,7 +150,6 @@ cdef extern from *:
     int watch_fd(int epoll, int operation, int fd, unsigned events) noexcept
     Py_ssize_t recv "receive_bytes"(int fd, void *to, size_t most, int flags) noexcept
     Py_ssize_t send "send_bytes"(int fd, const void *at, size_t length, int flags) noexcept
-    int64_t clock_now() noexcept  # nanoseconds
     Py_ssize_t send_parts(int fd, iovec *parts, size_t count, int flags) noexcept
     Py_ssize_t sendfile(int to, int source, int64_t *offset, size_t count) noexcept nogil
     int close(int fd) noexcept
@@ -171,10 +164,6 @@ cdef enum:
     DEFAULT_HIGH = 65536
     PIECE = 64  # bytes of memory for each object that waits, besides its own
     MOST_HELD = 16384  # bytes of one socket
-    LONGEST_HOLD = 1_000_000  # nanoseconds
-    QUICK = 10_000  # from one answer to the next: with less, clients are awake
-    SLOW = 200_000  # with more, to wake one is little beside it
-    MOST_ALONE = 16  # answers that are not held after one that nobody's joined
     FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL
 
 HAS_EPOLL = bool(FASTSERVE_EPOLL)
@@ -289,8 +278,7 @@ cdef class Poller:
                     transport = <SocketTransport> ready[index - 1]
                     Py_DECREF(transport)
                     self.handle(transport, events[index - 1].events)
-                    if self.held:
-                        self.send_old()
+                    self.send_old()
         finally:
             self.end_holding()
             while index < count:
@@ -298,44 +286,23 @@ cdef class Poller:
                 index += 1
         return 0
 
-    cdef bint pays_to_hold(self) except -1:
-        """Whether a small answer that is written now should wait for others."""
-        cdef int64_t now = clock_now()
-        self.gap += (min(now - self.written_at, 2 * SLOW) - self.gap) // 4
-        self.written_at = now
-        if self.held:
-            self.send_old()
-        if not QUICK <= self.gap < SLOW:
-            return False
-        if self.skip:
-            self.skip -= 1
-            return False
-        return True
-
     cdef int hold(self, SocketTransport transport) except -1:
         """What it is given from now on leaves with others'."""
-        self.held_before += 1
         if not self.held:
-            self.held_since = clock_now()
-            if self.held_before == 1:
-                self.began = self.held_since
+            begin(&self.pace)
             self.plan_turn()
+        self.pace.held += 1
         self.held.append(transport)
         transport.held = True
         return 0
 
     cdef int send_old(self) except -1:
-        """Send what is held, if that is long enough."""
-        return self.send_held() if clock_now() - self.held_since >= self.longest else 0
+        """What is held, if that is long enough."""
+        return self.send_held() if self.held and self.by_clock and is_long(&self.pace) else 0
 
     cdef int end_holding(self) except -1:
-        """The turn ends: send what is held, and learn for the next."""
-        cdef int64_t span
-        if self.held_before:
-            span = clock_now() - self.began
-            self.longest = min(LONGEST_HOLD, max(span // 4, self.longest // 2))
-            self.skip = 0 if self.held_before > 1 else MOST_ALONE
-            self.held_before = 0
+        """Until others can leave together."""
+        end(&self.pace)
         return self.send_held()
 
     cdef int send_held(self) except -1:
@@ -613,7 +580,8 @@ cdef class SocketTransport(DirectTransport):
         cdef Poller poller = self.poller
         if self.backlog is not None and not self.held:
             return True
-        if (poller.always or poller.by_clock and poller.pays_to_hold()) and self.may_hold(length):
+        poller.send_old()
+        if (poller.always or poller.by_clock and pays(&poller.pace)) and self.may_hold(length):
             if not self.held:
                 poller.hold(self)
             return True

@@ -1,0 +1,64 @@
+# When it pays to hold small answers until others can leave with them: see _socket. In nanoseconds.
+from libc.stdint cimport int64_t
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <time.h>
+    static int64_t clock_now(void)
+    {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    }
+    """
+    int64_t clock_now() noexcept
+
+cdef enum:
+    LONGEST_HOLD = 1_000_000
+    QUICK = 10_000  # from one answer to the next: with less, clients are awake
+    SLOW = 200_000  # with more, to wake one is little beside it
+    MOST_ALONE = 16  # answers that are not held after one that no other has joined
+
+cdef struct Pace:
+    int64_t answered_at
+    int64_t gap  # between two answers, on average
+    int64_t began  # when the first of this turn was held
+    int64_t since  # the first of those that are held now
+    int64_t longest  # that they are held
+    int held  # in this turn
+    int alone  # so many answers are not held
+
+
+cdef inline bint pays(Pace *pace) noexcept:
+    """Whether the answer that is ready now should be held."""
+    cdef int64_t now = clock_now()
+    pace.gap += (min(now - pace.answered_at, <int64_t> (2 * SLOW)) - pace.gap) // 4
+    pace.answered_at = now
+    if not QUICK <= pace.gap < SLOW:
+        return False
+    if pace.alone:
+        pace.alone -= 1
+        return False
+    return True
+
+
+cdef inline void begin(Pace *pace) noexcept:
+    """One is held while no other is."""
+    pace.since = clock_now()
+    if pace.held == 0:
+        pace.began = pace.since
+
+
+cdef inline bint is_long(Pace *pace) noexcept:
+    """Whether what is held should leave."""
+    return clock_now() - pace.since >= pace.longest
+
+
+cdef inline void end(Pace *pace) noexcept:
+    """A turn of the loop is over: an answer of the next waits for a quarter of what it took."""
+    if pace.held:
+        pace.longest = max((clock_now() - pace.began) // 4, pace.longest // 2)
+        pace.longest = min(pace.longest, <int64_t> LONGEST_HOLD)
+        pace.alone = MOST_ALONE if pace.held == 1 else 0
+        pace.held = 0
