@@ -5,16 +5,22 @@ import contextlib
 import random
 import socket
 import time
+from pathlib import Path
 
 import pytest
 import uvloop
 from test_socket_transport import Protocol, pair, reset, rest
 from wire import WAIT
 
+from fastserve import Config
 from fastserve.asgi._socket import HAS_EPOLL, Poller, SocketTransport
+from fastserve.importer import load
+from fastserve.service import make_service
+from httpparser.http2 import ClientSession
 
 pytestmark = pytest.mark.skipif(not HAS_EPOLL, reason="there is no epoll")
 
+TARGET = [(b":scheme", b"http"), (b":authority", b"h"), (b":path", b"/")]
 LARGE = bytes(20_000)  # more than is held
 
 
@@ -35,12 +41,17 @@ class Play:
         self.clients, self.protocols = [], []
 
     def add(self, on_data=None):
-        client, sock = pair("TCP")
         protocol = Protocol(on_data)
-        SocketTransport(self.poller, sock.detach(), protocol).begin()
-        self.clients.append(client)
+        client = self.carry(protocol)
         self.protocols.append(protocol)
         return protocol, client
+
+    def carry(self, protocol):
+        """Its client; the protocol is not one of ours."""
+        client, sock = pair("TCP")
+        SocketTransport(self.poller, sock.detach(), protocol).begin()
+        self.clients.append(client)
+        return client
 
     def poll(self):
         """In one turn, in the order in which they were added."""
@@ -58,8 +69,8 @@ class Play:
         self.loop.run_until_complete(rest())
 
     def end(self):
-        for protocol in self.protocols:
-            protocol.transport.abort()
+        for transport in tuple(self.poller.transports):
+            transport.abort()
         self.turn()
         self.poller.close()
         for client in self.clients:
@@ -120,6 +131,8 @@ OTHERS = {
     "abort": lambda transport: transport.abort(),
     "limits": lambda transport: transport.set_write_buffer_limits(100),
     "size": lambda transport: transport.get_write_buffer_size(),
+    "is_closing": lambda transport: transport.is_closing(),
+    "socket": lambda transport: transport.get_extra_info("socket"),
     "parts": lambda transport: transport.writelines([b"", b""]),
     "large": lambda transport: transport.write(LARGE),
 }
@@ -155,6 +168,30 @@ def test_nothing_but_the_answer_is_held(play):
     protocol.transport.resume_reading()
     play.poller.poll()
     assert bytes(protocol.received) == b"?more"
+
+
+@pytest.mark.parametrize("first", ["write", "pause"])
+def test_to_pause_within_a_turn_is_no_system_call(play, first):
+    """Nor is the answer's leaving: what comes next may resume."""
+
+    def answer(protocol):
+        if first == "write":
+            protocol.transport.write(b"held")
+        protocol.transport.pause_reading()
+        if first == "pause":
+            protocol.transport.write(b"held")
+
+    _, client = play.add(answer)
+    before = watched(play.poller)
+    play.poll()
+    assert has(client) == b"held"
+    assert watched(play.poller) == before != []
+
+
+def watched(poller):
+    """proc(5): what an epoll has."""
+    lines = Path(f"/proc/self/fdinfo/{poller.epoll}").read_text().splitlines()
+    return [line for line in lines if line.startswith("tfd:")]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -330,3 +367,148 @@ def test_the_end_comes_after_what_was_held(play):
     play.turn()
     assert rest(client) == b"held"
     assert protocol.calls == ["lost"]
+
+
+def test_a_client_that_has_gone_is_noticed_by_who_asks(play):
+    def answer(protocol):
+        reset(play.clients.pop())
+        protocol.transport.write(b"lost")
+        closing.append(protocol.transport.is_closing())
+
+    closing = []
+    play.add(answer)
+    play.poll()
+    assert closing == [True]
+
+
+def test_nothing_is_held_once_an_app_has_the_socket(play):
+    """It may close that, or write to it."""
+
+    def answer(protocol):
+        sock = protocol.transport.get_extra_info("socket")
+        protocol.transport.write(b"first, ")
+        sock.send(b"second, ")
+        protocol.transport.write(b"third")
+        sock.close()
+
+    _, client = play.add(answer)
+    play.poll()
+    client.settimeout(WAIT)
+    assert rest(client) == b"first, second, third"
+
+
+def test_one_that_writes_to_many(play):
+    """Little is held, however many they are."""
+
+    def answer(protocol):
+        if protocol is play.protocols[0]:
+            for each in play.protocols:
+                each.transport.write(b"to all")
+            waiting.extend(not has(client) for client in play.clients)
+
+    waiting = []
+    for _ in range(300):
+        play.add(answer)
+    play.poll()
+    assert waiting == [False] * 256 + [True] * 44
+
+
+def test_a_nested_loop_holds_nothing_for_long(play):
+    """What its tasks write would wait for the step of the app that runs it."""
+    if not isinstance(play.loop, asyncio.SelectorEventLoop):
+        pytest.skip("uvloop cannot run within itself")
+
+    def nest(protocol):
+        protocol.transport.write(b"held")
+        play.loop._run_once()
+        for data in (b"by", b"one"):
+            play.loop.call_soon(protocol.transport.write, data)
+            play.loop._run_once()
+            arrived.append(has(client))
+
+    arrived = []
+    _, client = play.add(nest)
+    play.loop.call_soon(play.poll)
+    play.turn()
+    assert arrived == [b"heldby", b"one"]
+
+
+@pytest.mark.parametrize("failing", range(12))
+def test_there_is_no_memory_for_what_is_held(play, failing):
+    """Whichever allocation fails: an error for who writes, and nothing else."""
+    testcapi = pytest.importorskip("_testcapi")
+
+    def answer(protocol):
+        testcapi.set_nomemory(failing, failing + 1)
+        try:
+            protocol.transport.write(b"first")
+        except MemoryError:
+            errors.append(protocol)
+        finally:
+            testcapi.remove_mem_hooks()
+
+    errors = []
+    protocol, client = play.add(answer)
+    _, other = play.add(write(b"other"))
+    play.poll()
+    play.turn()
+    assert has(client) == b"first" * (not errors)
+    assert has(other) == b"other"
+    protocol.transport.write(b"second")
+    assert has(client) == b"second"
+    assert protocol.calls == play.loop.errors == []
+
+
+def serve(play, app):
+    config = Config(app, access_log=False)
+    return make_service(load(config), config, play.loop, {}, None)
+
+
+def test_what_is_held_leaves_before_another_protocol_begins(play):
+    """It has a limit of its own for what waits."""
+
+    async def app(scope, receive, send):
+        raise AssertionError
+
+    def answer(protocol):
+        protocol.transport.write(b"held")
+        connection = service.connection()
+        protocol.transport.set_protocol(connection)
+        connection.connection_made(protocol.transport)
+        arrived.append(has(client))
+
+    arrived = []
+    service = serve(play, app)
+    _, client = play.add(answer)
+    play.poll()
+    assert arrived == [b"held"]
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_an_early_hint_is_not_held(play, version):
+    """The client is to use it while the app works."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.early_hint", "links": [b"</style.css>"]})
+        arrived.append(has(client))
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+        arrived.append(has(client))
+
+    arrived = []
+    session = ClientSession()
+    service = serve(play, app)
+    client = play.carry(service.connection())
+    if version == "2":
+        session.request([(b":method", b"GET"), *TARGET])
+        client.sendall(session.take())
+    else:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+    play.loop.call_soon(play.poller.poll)
+    play.turn()
+    service.abort()
+    play.turn()
+    hint = arrived[0].decode() if version == "1.1" else repr(session.feed(arrived[0]))
+    assert "style.css" in hint
+    assert arrived[1] == b""
+    assert has(client)

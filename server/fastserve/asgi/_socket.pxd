@@ -16,7 +16,7 @@ cdef class Poller:
     cdef readonly set transports  # owned: those whose connection is not lost
     cdef list beginning  # owned: transports that are being read for the first time
     cdef list ended  # owned: transports whose protocols do not know it, each with the error or None
-    cdef list held  # owned: transports whose bytes leave together; then a turn is planned
+    cdef list held  # owned: transports whose bytes leave together, at most 128; a turn is planned
     cdef bint by_clock, always  # when to hold
     cdef Pace pace
     cdef bint turn_planned
@@ -73,7 +73,6 @@ cdef class SocketTransport(DirectTransport):
     cdef Py_ssize_t send_first(self, object parts) except -1
     cdef bint must_wait(self, Py_ssize_t length) except -1
     cdef bint may_hold(self, Py_ssize_t length) except -1
-    cdef int let_go(self) except -1
     cdef int keep(self, bytes data, Py_ssize_t at) except -1
     cdef int send_backlog(self) except -1
     cdef int drop_sent(self, Py_ssize_t sent) except -1

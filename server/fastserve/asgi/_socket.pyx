@@ -280,20 +280,22 @@ cdef class Poller:
                     self.handle(transport, events[index - 1].events)
                     self.send_old()
         finally:
-            self.end_holding()
             while index < count:
                 Py_XDECREF(ready[index])
                 index += 1
+            self.end_holding()
         return 0
 
     cdef int hold(self, SocketTransport transport) except -1:
         """What it is given from now on leaves with others'."""
-        if not self.held:
+        if len(self.held) == MOST_EVENTS:  # one protocol writes to many
+            self.send_held()
+        self.held.append(transport)
+        transport.held = True
+        if len(self.held) == 1:
             begin(&self.pace)
             self.plan_turn()
         self.pace.held += 1
-        self.held.append(transport)
-        transport.held = True
         return 0
 
     cdef int send_old(self) except -1:
@@ -307,15 +309,13 @@ cdef class Poller:
 
     cdef int send_held(self) except -1:
         """No protocol is called: nobody's is full, and none is closing."""
-        cdef list held = self.held
         cdef SocketTransport transport
-        if not held:
-            return 0
-        self.held = []
-        for transport in held:
+        while self.held:
+            transport = self.held.pop(0)
             transport.held = False
             try:
-                transport.send_backlog()
+                if transport.backlog is not None:  # else there was no memory for it
+                    transport.send_backlog()
             except BaseException as error:
                 transport.fail(error)
         return 0
@@ -594,7 +594,7 @@ cdef class SocketTransport(DirectTransport):
         cdef Py_ssize_t pieces = 0 if self.backlog is None else len(self.backlog)
         length += self.backlog_size
         return (
-            not self.more and pieces < MAX_PARTS
+            not self.more and not self.has_object and pieces < MAX_PARTS
             and length <= MOST_HELD and length + PIECE * (pieces + 1) <= self.high
         )
 
@@ -680,7 +680,7 @@ cdef class SocketTransport(DirectTransport):
             self.backlog_at = at
         self.backlog.append(data)
         self.backlog_size += PyBytes_GET_SIZE(data) - at
-        if first:
+        if first and not self.held:
             self.watch()
         return self.check_full()
 
@@ -690,7 +690,8 @@ cdef class SocketTransport(DirectTransport):
         if self.full and self.cost() <= self.low and not self.closing:
             self.full = False
             self.protocol.resume_writing()
-        self.watch()
+        if self.backlog is not None or self.watched & EPOLLOUT:
+            self.watch()
         if self.backlog is None:
             if self.closing:
                 self.plan_end(None)
@@ -810,6 +811,7 @@ cdef class SocketTransport(DirectTransport):
         self.fail(None)
 
     def is_closing(self):
+        self.let_go()  # which may tell that the client has gone
         return self.closing
 
     def is_reading(self):
@@ -848,7 +850,10 @@ cdef class SocketTransport(DirectTransport):
             return self.name_of(True)
         if name == "sockname":
             return self.name_of(False)
-        return self.object_of() if name == "socket" else None
+        if name != "socket":
+            return None
+        self.let_go()  # who asks may write to it, or close it; from now on, nothing is held
+        return self.object_of()
 
     cdef object object_of(self):
         """The socket, for who asks; it then closes the descriptor."""

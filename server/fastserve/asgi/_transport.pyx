@@ -65,6 +65,10 @@ cdef class DirectTransport(Sink):
         """Write these bytes, one after the other."""
         raise NotImplementedError
 
+    cdef int let_go(self) except -1:
+        """Send what was written and waits only for the end of the turn."""
+        return 0
+
     cdef Py_ssize_t put_file(self, File file) except -2:
         """As much of it as the socket takes at once; 0 or -1: nothing."""
         return -1

@@ -718,6 +718,8 @@ cdef class StreamChannel(Channel):
             return DONE
         self.stream.inform(103, links)
         self.connection.flush()
+        if self.connection.direct is not None:
+            self.connection.direct.let_go()  # it is for the time that the app takes
         return self.sent()
 
     cdef object send_file(self, Exchange exchange, File file, bint more):
