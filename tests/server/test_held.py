@@ -424,6 +424,7 @@ def test_a_nested_loop_holds_nothing_for_long(play):
         for data in (b"by", b"one"):
             play.loop.call_soon(protocol.transport.write, data)
             play.loop._run_once()
+            play.loop._run_once()
             arrived.append(has(client))
 
     arrived = []
@@ -455,6 +456,7 @@ def test_there_is_no_memory_for_what_is_held(play, failing):
     assert has(client) == b"first" * (not errors)
     assert has(other) == b"other"
     protocol.transport.write(b"second")
+    play.turn()
     assert has(client) == b"second"
     assert protocol.calls == play.loop.errors == []
 
