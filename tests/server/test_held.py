@@ -308,6 +308,18 @@ def test_what_is_held_leaves_when_an_app_runs_a_nested_loop(play):
     assert arrived == [b"first", b"own", b"after"]
 
 
+def test_what_is_held_leaves_before_a_turn_within_the_turn(play):
+    def nest(protocol):
+        protocol.transport.write(b"first")
+        play.poller.poll()
+
+    arrived = []
+    _, first = play.add(nest)
+    play.add(lambda protocol: arrived.append(has(first)))
+    play.poll()
+    assert arrived == [b"first"]
+
+
 @pytest.mark.parametrize("seconds", [30e-6, 1e-3])
 def test_those_are_held_that_take_some_time(loop, seconds):
     """Measured by the clock, so another process can disturb it: until it is so once, or never."""

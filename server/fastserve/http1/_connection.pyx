@@ -641,9 +641,7 @@ cdef class Connection(Channel):
             return DONE  # RFC 9110 15.2: no 1xx to an HTTP/1.0 client
         self.writer.early_hint(self.output(), links)
         self.flush()
-        if self.direct is not None:
-            self.direct.let_go()  # it is for the time that the app takes
-        self.check_client()
+        self.check_client()  # the transport, when asked, holds it no longer
         return self.wait_drained()
 
     cdef object send_file(self, Exchange exchange, File file, bint more):
