@@ -71,6 +71,8 @@ def of_server(
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         counted = [*command(folder, *options), *contestant.command(port)]
+        if contestant.name.startswith("fastserve"):
+            counted.append("--no-coalesce-writes")  # else it depends on the time that each takes
         server = Process(counted, port, pinned=False, PYTHONHASHSEED="0")
         try:
             server.wait_until_ready(PATIENCE)

@@ -106,6 +106,11 @@ class Config:
         "Spare the garbage collector what exists when the application has started (gc.freeze): it "
         "would search that again and again while requests wait. Not in a program's own loop.",
     )
+    coalesce_writes: bool = opt(
+        True,
+        "Where clients wait for many small answers, send those of one turn of the event loop "
+        "together, each at most 1 ms later: to wake a client costs more than to answer.",
+    )
     reset_contextvars: bool = opt(
         False, "Accepted as uvicorn's: every request has contextvars of its own anyway."
     )

@@ -27,6 +27,7 @@ class Keywords(TypedDict, total=False):
     env_file: Path | None
     task_per_request: bool
     gc_freeze: bool
+    coalesce_writes: bool
     reset_contextvars: bool
     static: Sequence[str] | str | None
     static_max_age: int | None
