@@ -290,11 +290,11 @@ cdef class Poller:
         """What it is given from now on leaves with others'."""
         if len(self.held) == MOST_EVENTS:  # one protocol writes to many
             self.send_held()
+        self.plan_turn()
         self.held.append(transport)
         transport.held = True
         if len(self.held) == 1:
             begin(&self.pace)
-            self.plan_turn()
         self.pace.held += 1
         return 0
 
