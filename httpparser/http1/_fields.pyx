@@ -54,6 +54,7 @@ KINDS = {
     b"upgrade": UPGRADE,
     b"expect": EXPECT,
     b"te": TE,
+    b"proxy-connection": PROXY_CONNECTION,
 }
 SECRETS = {
     b"authorization", b"cookie", b"dpop", b"proxy-authorization", b"sec-websocket-key",
@@ -77,13 +78,6 @@ cdef struct Name:
     uint64_t hash
     Kind kind
     bint secret  # its values are never kept
-
-# What is known of a field with this value.
-cdef enum Sense:
-    UNKNOWN = 0
-    VALID_HOST
-    KEEP_ALIVE  # Connection with this option and no other
-    CLOSE  # likewise
 
 cdef struct Pair:
     PyObject *pair  # owned: the tuple
@@ -439,15 +433,30 @@ cdef list read_fields(const char **at, const char *end, Limits limits, Facts *fa
 cdef inline PyObject *read_line(const char *line, const char *end, Cache *cache, Facts *facts,
                                 size_t *length) except? NULL:
     """A new reference to the pair of the line, which is so long; NULL: it is not plain."""
-    cdef uint16_t *latest = NULL
-    cdef Pair *entry
-    if end - line >= BEGINNING:
-        latest = &cache.latest[hash_beginning(line)]
-        entry = &cache.pairs[latest[0]]
+    cdef uint16_t *latest
+    cdef Pair *entry = latest_pair(line, end, cache, &latest)
+    if entry != NULL:
         length[0] = entry.line_length
-        if length[0] and length[0] <= <size_t> (end - line) and same(entry.line, line, length[0]):
-            return take_pair(entry, facts, line + entry.name_length + 2)
+        return take_pair(entry, facts, line + entry.name_length + 2)
     return scan_line(line, end, cache, facts, length, latest)
+
+
+cdef inline Pair *latest_pair(const char *line, const char *end, Cache *cache,
+                              uint16_t **latest) noexcept:
+    """What is kept of the line if it is the latest of its beginning, else NULL; `latest` is where
+    its place belongs then, or NULL: it is too short."""
+    cdef Pair *entry
+    latest[0] = NULL
+    if end - line < BEGINNING:
+        return NULL
+    latest[0] = &cache.latest[hash_beginning(line)]
+    entry = &cache.pairs[latest[0][0]]
+    if (
+        entry.line_length and entry.line_length <= <size_t> (end - line)
+        and same(entry.line, line, entry.line_length)
+    ):
+        return entry
+    return NULL
 
 
 cdef inline PyObject *take_pair(Pair *entry, Facts *facts, const char *value) except? NULL:
@@ -461,37 +470,86 @@ cdef inline PyObject *take_pair(Pair *entry, Facts *facts, const char *value) ex
 cdef PyObject *scan_line(const char *line, const char *end, Cache *cache, Facts *facts,
                          size_t *length, uint16_t *latest) except? NULL:
     """The same for one that is not the latest of its kind."""
-    cdef const char *colon
-    cdef const char *value
-    cdef const char *stop = line_end(line, end, &colon)
+    cdef FieldLine parts
     cdef Place place
     cdef Pair *entry
     cdef tuple pair
-    cdef Kind kind
+    if not split_line(line, end, &parts):
+        return NULL
+    length[0] = parts.length
+    entry = find_pair(line, parts.name_length, parts.value, parts.value_length, &place)
+    if entry != NULL:  # its name is known, and so a token
+        if latest != NULL:
+            latest[0] = <uint16_t> (entry - cache.pairs)
+        return take_pair(entry, facts, parts.value)
+    pair = new_pair(line, parts.name_length, parts.value, parts.value_length, &place, &parts.kind)
+    if place.known == NULL and not is_token(line, parts.name_length):
+        return NULL
+    if parts.kind and not add_plain_fact(
+        facts, parts.kind, sense_of(parts.kind, parts.value, parts.value_length), parts.value,
+        parts.value_length
+    ):
+        return NULL
+    Py_INCREF(pair)
+    return <PyObject *> pair
+
+
+cdef inline bint split_line(const char *line, const char *end, FieldLine *parts) noexcept:
+    """Lengths and value, when the line is whole and has a colon and no control but HTAB."""
+    cdef const char *colon
+    cdef const char *value
+    cdef const char *stop = line_end(line, end, &colon)
     if (
         colon == NULL or colon >= stop or end - stop < 2 or stop[0] != c'\r' or stop[1] != c'\n'
     ):
-        return NULL
-    length[0] = stop + 2 - line
+        return False
+    parts.length = stop + 2 - line
+    parts.name_length = colon - line
     # RFC 9112 5.1: white space around the value is not part of it
     value = colon + 1
     while value < stop and (value[0] == c' ' or value[0] == c'\t'):
         value += 1
     while value < stop and ((stop - 1)[0] == c' ' or (stop - 1)[0] == c'\t'):
         stop -= 1
-    entry = find_pair(line, colon - line, value, stop - value, &place)
-    if entry != NULL:  # its name is known, and so a token
-        if latest != NULL:
+    parts.value = value
+    parts.value_length = stop - value
+    return True
+
+
+cdef bytes read_field(const char *at, const char *end, FieldLine *line):
+    """The value of the field whose line begins here; None: it is not plain.
+
+    16 octets lie before `end`, in the same buffer.
+    """
+    cdef Cache *cache = cache_of_thread()
+    cdef uint16_t *latest
+    cdef Pair *entry
+    cdef Place place
+    cdef tuple pair
+    if cache == NULL:
+        return None
+    entry = latest_pair(at, end, cache, &latest)
+    if entry != NULL:
+        line.length = entry.line_length
+        line.name_length = entry.name_length
+        line.value = at + entry.name_length + 2
+        line.value_length = entry.line_length - entry.name_length - AROUND
+    else:
+        if not split_line(at, end, line):
+            return None
+        entry = find_pair(at, line.name_length, line.value, line.value_length, &place)
+        if entry != NULL and latest != NULL:
             latest[0] = <uint16_t> (entry - cache.pairs)
-        return take_pair(entry, facts, value)
-    pair = new_pair(line, colon - line, value, stop - value, &place, &kind)
-    if place.known == NULL and not is_token(line, colon - line):
-        return NULL
-    if kind and not add_plain_fact(facts, kind, sense_of(kind, value, stop - value), value,
-                                   stop - value):
-        return NULL
-    Py_INCREF(pair)
-    return <PyObject *> pair
+    if entry != NULL:
+        line.kind = entry.kind
+        line.sense = entry.sense
+        pair = <tuple> entry.pair
+        return <bytes> pair[1]
+    pair = new_pair(at, line.name_length, line.value, line.value_length, &place, &line.kind)
+    if place.known == NULL and not is_token(at, line.name_length):
+        return None
+    line.sense = sense_of(line.kind, line.value, line.value_length)
+    return <bytes> pair[1]
 
 
 cdef inline size_t hash_beginning(const char *line) noexcept nogil:
