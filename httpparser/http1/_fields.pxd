@@ -1,3 +1,4 @@
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -44,6 +45,7 @@ cdef struct FieldLine:
     size_t name_length
     const char *value  # borrowed from the input
     size_t value_length
+    PyObject *name  # a new reference: the bytes as they were sent
     Kind kind
     Sense sense  # of Connection; perhaps of others
 
@@ -67,6 +69,7 @@ cdef inline void clear_facts(Facts *facts) noexcept nogil:
 
 cdef list read_fields(const char **at, const char *end, Limits limits, Facts *facts)
 cdef bytes read_field(const char *at, const char *end, FieldLine *line)
+cdef bytes spelled_name(const char *at, size_t length)
 cdef int add_fact(Facts *facts, Kind kind, const char *value, size_t length, bint strict) except -1
 cdef tuple make_pair(const char *name, size_t name_length, const char *value, size_t value_length,
                      Kind *kind)

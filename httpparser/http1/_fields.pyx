@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.list cimport PyList_New
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport INT64_MAX, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
@@ -72,6 +72,8 @@ cdef enum:
     BEGINNING = 16  # octets of a line
     AROUND = 4  # octets of a line beside name and value
     LONGEST_PAIR = 320
+    SPELLED_SLOTS = 512
+    LONGEST_SPELLED = 40  # every well-known name is shorter
 
 cdef struct Name:
     PyObject *name  # owned: the lower-case bytes, immortal
@@ -81,11 +83,17 @@ cdef struct Name:
 
 cdef struct Pair:
     PyObject *pair  # owned: the tuple
+    PyObject *spelled  # owned: the name as it was sent
     char *line  # owned: "Name: value" and CRLF, the name as it was sent
     uint32_t line_length  # 0: nothing is kept here
     uint32_t name_length
     Kind kind
     Sense sense
+
+# A name in the spelling that it was sent in.
+cdef struct Spelled:
+    PyObject *name  # owned: the bytes, a token; NULL: nothing is kept here
+    Name *known  # borrowed: what is known of it; NULL: it is not well known
 
 # Where a pair is to be found and kept.
 cdef struct Place:
@@ -98,6 +106,7 @@ cdef struct Cache:
     Pair[PAIR_SLOTS] pairs
     uint16_t[BEGINNINGS] latest  # the place in `pairs` of the last line with such a beginning
     uint32_t[PAIR_SLOTS] seen  # the hash that was last missed there: only a second miss is kept
+    Spelled[SPELLED_SLOTS] spelled  # a name takes the place of one that it collides with
 
 cdef Name[NAME_SLOTS] names  # filled at import
 cdef Cache shared_cache  # without a GIL each thread has its own
@@ -228,15 +237,14 @@ cdef inline uint64_t lower_word(uint64_t word) noexcept nogil:
     return word | (from_a & ~after_z & ~word & <uint64_t> 0x8080808080808080) >> 2
 
 
-cdef bytes lower_name(const char *name, size_t length, Name **known):
-    """The lower-case name: interned when it is well known, then `known` says which."""
-    cdef uint64_t[NAME_WORDS] words
+cdef inline Name *find_name(const char *name, size_t length, uint64_t *words) noexcept:
+    """What is known of the name, else NULL; `words` gets it in lower case.
+
+    It has from 1 to LONGEST_NAME octets.
+    """
     cdef const char *buffer = <const char *> words
     cdef uint64_t value
     cdef size_t i, slot
-    known[0] = NULL
-    if length > LONGEST_NAME or length == 0:
-        return PyBytes_FromStringAndSize(name, length).lower()
     words[(length - 1) >> 3] = 0
     memcpy(words, name, length)
     for i in range((length + 7) >> 3):
@@ -249,10 +257,62 @@ cdef bytes lower_name(const char *name, size_t length, Name **known):
             and <size_t> len(<bytes> names[slot].name) == length
             and memcmp(PyBytes_AS_STRING(<bytes> names[slot].name), buffer, length) == 0
         ):
-            known[0] = &names[slot]
-            return <bytes> names[slot].name
+            return &names[slot]
         slot = (slot + 1) & (NAME_SLOTS - 1)
-    return PyBytes_FromStringAndSize(buffer, length)
+    return NULL
+
+
+cdef bytes lower_name(const char *name, size_t length, Name **known):
+    """The lower-case name: interned when it is well known, then `known` says which."""
+    cdef uint64_t[NAME_WORDS] words
+    known[0] = NULL
+    if length > LONGEST_NAME or length == 0:
+        return PyBytes_FromStringAndSize(name, length).lower()
+    known[0] = find_name(name, length, words)
+    if known[0] != NULL:
+        return <bytes> known[0].name
+    return PyBytes_FromStringAndSize(<const char *> words, length)
+
+
+cdef inline Spelled *find_spelled(const char *at, size_t length, Cache *cache) except? NULL:
+    """Where the name is kept; NULL: it is too long, or not a token."""
+    cdef Spelled *spelled
+    if not 0 < length <= LONGEST_SPELLED:
+        return NULL
+    spelled = &cache.spelled[(
+        length * 37 + <unsigned char> at[0] * 5 + <unsigned char> at[length - 1] * 17
+        + <unsigned char> at[length >> 1] * 3
+    ) % SPELLED_SLOTS]
+    if (
+        spelled.name != NULL
+        and <size_t> len(<bytes> spelled.name) == length
+        and same(PyBytes_AS_STRING(<bytes> spelled.name), at, length)
+    ):
+        return spelled
+    return keep_spelled(spelled, at, length)
+
+
+cdef Spelled *keep_spelled(Spelled *spelled, const char *at, size_t length) except? NULL:
+    cdef uint64_t[NAME_WORDS] words
+    cdef PyObject *old = spelled.name
+    cdef bytes name
+    if not is_token(at, length):
+        return NULL
+    name = PyBytes_FromStringAndSize(at, length)
+    Py_INCREF(name)
+    spelled.name = <PyObject *> name
+    spelled.known = find_name(at, length, words)
+    Py_XDECREF(old)
+    return spelled
+
+
+cdef bytes spelled_name(const char *at, size_t length):
+    """A name in the spelling that it was sent in; the same object when it comes again."""
+    cdef Cache *cache = cache_of_thread()
+    cdef Spelled *spelled = find_spelled(at, length, cache) if cache != NULL else NULL
+    if spelled == NULL:
+        return PyBytes_FromStringAndSize(at, length)
+    return <bytes> spelled.name
 
 
 cdef inline Cache *cache_of_thread() noexcept:
@@ -264,7 +324,10 @@ cdef void clear_cache(void *table) noexcept:
     cdef Cache *cache = <Cache *> table
     for slot in range(PAIR_SLOTS):
         Py_XDECREF(cache.pairs[slot].pair)
+        Py_XDECREF(cache.pairs[slot].spelled)
         free(cache.pairs[slot].line)
+    for slot in range(SPELLED_SLOTS):
+        Py_XDECREF(cache.spelled[slot].name)
 
 
 cdef inline uint64_t hash_pair(const char *name, size_t name_length, const char *value,
@@ -331,15 +394,18 @@ cdef tuple new_pair(const char *name, size_t name_length, const char *value, siz
     return pair
 
 
-cdef void keep_pair(Pair *entry, tuple pair, const char *name, size_t name_length,
-                    const char *value, size_t value_length, Kind kind) noexcept:
+cdef int keep_pair(Pair *entry, tuple pair, const char *name, size_t name_length,
+                   const char *value, size_t value_length, Kind kind) except -1:
     """Only a value that a line of HTTP/1 can have: such lines are taken without another look."""
     cdef PyObject *old = entry.pair
+    cdef PyObject *old_name = entry.spelled
     cdef char *line = NULL
+    cdef bytes spelled
     if is_line_value(value, value_length):
+        spelled = spelled_name(name, name_length)
         line = <char *> malloc(name_length + value_length + AROUND)
     if line == NULL:
-        return
+        return 0
     memcpy(line, name, name_length)
     memcpy(line + name_length, b": ", 2)
     memcpy(line + name_length + 2, value, value_length)
@@ -347,12 +413,16 @@ cdef void keep_pair(Pair *entry, tuple pair, const char *name, size_t name_lengt
     free(entry.line)
     Py_INCREF(pair)
     entry.pair = <PyObject *> pair
+    Py_INCREF(spelled)
+    entry.spelled = <PyObject *> spelled
     entry.line = line
     entry.line_length = name_length + value_length + AROUND
     entry.name_length = name_length
     entry.kind = kind
     entry.sense = sense_of(kind, value, value_length)
     Py_XDECREF(old)
+    Py_XDECREF(old_name)
+    return 0
 
 
 cdef bint is_line_value(const char *value, size_t length) noexcept nogil:
@@ -523,33 +593,56 @@ cdef bytes read_field(const char *at, const char *end, FieldLine *line):
     """
     cdef Cache *cache = cache_of_thread()
     cdef uint16_t *latest
-    cdef Pair *entry
+    cdef Pair *entry = latest_pair(at, end, cache, &latest) if cache != NULL else NULL
     cdef Place place
-    cdef tuple pair
-    if cache == NULL:
-        return None
-    entry = latest_pair(at, end, cache, &latest)
     if entry != NULL:
         line.length = entry.line_length
         line.name_length = entry.name_length
         line.value = at + entry.name_length + 2
         line.value_length = entry.line_length - entry.name_length - AROUND
-    else:
-        if not split_line(at, end, line):
-            return None
-        entry = find_pair(at, line.name_length, line.value, line.value_length, &place)
-        if entry != NULL and latest != NULL:
-            latest[0] = <uint16_t> (entry - cache.pairs)
-    if entry != NULL:
-        line.kind = entry.kind
-        line.sense = entry.sense
-        pair = <tuple> entry.pair
-        return <bytes> pair[1]
-    pair = new_pair(at, line.name_length, line.value, line.value_length, &place, &line.kind)
-    if place.known == NULL and not is_token(at, line.name_length):
+    elif cache == NULL or not split_line(at, end, line):
         return None
-    line.sense = sense_of(line.kind, line.value, line.value_length)
-    return <bytes> pair[1]
+    else:
+        entry = find_pair(at, line.name_length, line.value, line.value_length, &place)
+        if entry == NULL:
+            return new_field(at, line, cache, &place)
+        if latest != NULL:
+            latest[0] = <uint16_t> (entry - cache.pairs)
+    line.kind = entry.kind
+    line.sense = entry.sense
+    line.name = entry.spelled
+    add_reference(line.name)
+    return <bytes> PyTuple_GET_ITEM(<tuple> entry.pair, 1)
+
+
+cdef bytes new_field(const char *at, FieldLine *line, Cache *cache, Place *place):
+    """The same for one that is not kept: a pair is made only if it is to be kept from now on."""
+    cdef Spelled *spelled = find_spelled(at, line.name_length, cache)
+    cdef Name *known = NULL
+    cdef bytes name, value
+    if spelled != NULL:
+        name = <bytes> spelled.name
+        known = spelled.known
+    elif is_token(at, line.name_length):
+        name = PyBytes_FromStringAndSize(at, line.name_length)
+    else:
+        return None
+    line.kind = OTHER
+    line.sense = UNKNOWN
+    if known != NULL:
+        line.kind = known.kind
+        line.sense = sense_of(known.kind, line.value, line.value_length)
+    if place.entry == NULL or known == NULL or known.secret or place.seen[0] != place.hash:
+        if place.entry != NULL and known != NULL:
+            place.seen[0] = place.hash
+        value = PyBytes_FromStringAndSize(line.value, line.value_length)
+    else:
+        value = <bytes> PyTuple_GET_ITEM(new_pair(
+            at, line.name_length, line.value, line.value_length, place, &line.kind
+        ), 1)
+    Py_INCREF(name)
+    line.name = <PyObject *> name
+    return value
 
 
 cdef inline size_t hash_beginning(const char *line) noexcept nogil:

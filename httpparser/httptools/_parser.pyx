@@ -11,19 +11,18 @@ from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
 )
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF, Py_XDECREF
+from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memchr
 
-from httpparser._threads cimport acquire, new_table, release, set_immortal, table_of_thread
+from httpparser._threads cimport acquire, release, set_immortal
 from httpparser.http1 cimport llhttp
 from httpparser.http1._fields cimport (
     CLOSE, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, KEEP_ALIVE, OTHER, TE, FieldLine,
-    parse_length, read_field,
+    parse_length, read_field, spelled_name,
 )
 from httpparser.http1._request_line cimport RequestLine, read_request_line
-from httpparser.http1._scan cimport same
 from httpparser.http1._span cimport Span, copy_span, extend, forget
 
 from httpparser.errors import (
@@ -38,14 +37,7 @@ from httpparser.errors import (
 __all__ = ("HttpRequestParser", "HttpResponseParser")
 
 cdef enum:
-    SPELLED_SLOTS = 512
-    LONGEST_SPELLED = 40
     SHORTEST = 16  # of an input with plain lines: _scan needs so many octets
-
-cdef struct Spelled:
-    PyObject *names[SPELLED_SLOTS]  # each owned; a name takes the place of one it collides with
-
-cdef Spelled shared_spelled  # without a GIL each thread has its own
 
 cdef extern from "Python.h":
     bint PyMethod_Check(object)
@@ -220,7 +212,7 @@ cdef class _Parser:
             return 0
         forget(&self.name)
         forget(&self.value)
-        if self.state.error == llhttp.HPE_OK:  # no memory for copy_field()
+        if self.state.error == llhttp.HPE_OK:  # no memory for a field
             self.state.error = llhttp.HPE_USER
             self.state.reason = "Span callback error in on_header"
             self.state.error_pos = data
@@ -331,44 +323,6 @@ for _method in METHODS:
 
 # --- calling the protocol ---
 
-cdef inline Spelled *spelled_of_thread() noexcept:
-    cdef Spelled *spelled = <Spelled *> table_of_thread(&shared_spelled)
-    return spelled if spelled != NULL else <Spelled *> new_table(sizeof(Spelled), clear_spelled)
-
-
-cdef void clear_spelled(void *table) noexcept:
-    for slot in range(SPELLED_SLOTS):
-        Py_XDECREF((<Spelled *> table).names[slot])
-
-
-cdef bytes spelled_name(const char *at, size_t length):
-    """A name in the spelling that it was sent in; the same object when it comes again."""
-    cdef size_t slot
-    cdef PyObject *known
-    cdef bytes name
-    cdef Spelled *spelled = NULL
-    if 0 < length <= LONGEST_SPELLED:
-        spelled = spelled_of_thread()
-    if spelled == NULL:
-        return PyBytes_FromStringAndSize(at, length)
-    slot = (
-        length * 37 + <unsigned char> at[0] * 5 + <unsigned char> at[length - 1] * 17
-        + <unsigned char> at[length >> 1] * 3
-    ) % SPELLED_SLOTS
-    known = spelled.names[slot]
-    if (
-        known != NULL
-        and <size_t> len(<bytes> known) == length
-        and same(PyBytes_AS_STRING(<bytes> known), at, length)
-    ):
-        return <bytes> known
-    name = PyBytes_FromStringAndSize(at, length)
-    Py_INCREF(name)
-    spelled.names[slot] = <PyObject *> name
-    Py_XDECREF(known)
-    return name
-
-
 cdef inline int call(_Parser self, object callback) except -1:
     cdef PyObject *arguments[1]
     if self.instance is None:
@@ -435,6 +389,8 @@ find_states()
 cdef inline const char *read_plain(_Parser self, const char *at, const char *end) except NULL:
     """Read plain lines, if a message starts here; returns where llhttp is to go on."""
     cdef const char *after
+    if self.state.lenient_flags:
+        return at
     if self.state._current == MESSAGE_START:
         after = read_first_line(self, at, end)
         if after == NULL:
@@ -454,10 +410,7 @@ cdef inline const char *read_first_line(
 ) except? NULL:
     """What follows the request line; NULL: it is not plain, and nothing has changed."""
     cdef RequestLine line
-    if (
-        self.state.type != llhttp.HTTP_REQUEST or self.state.lenient_flags
-        or self.state.content_length or not read_request_line(at, end, &line)
-    ):
+    if self.state.type != llhttp.HTTP_REQUEST or not read_request_line(at, end, &line):
         return NULL
     self.state.finish = llhttp.HTTP_FINISH_UNSAFE
     if self.on_message_begin is not None:
@@ -492,12 +445,14 @@ cdef inline const char *read_field_lines(
 ) except NULL:
     """Returns the first line that is not plain, or the empty one."""
     cdef FieldLine line
-    cdef bytes value
+    cdef bytes name, value
     cdef const char *after
-    while at < end and at[0] != c'\r':
+    while at < end and at[0] != c'\r' and not self.state.lenient_flags:
         value = read_field(at, end, &line)
         if value is None:
             return at
+        name = <bytes>line.name
+        Py_DECREF(name)  # this was that of `line`
         after = at + line.length
         if (
             after == end or after[0] == c' ' or after[0] == c'\t'  # it may be folded
@@ -511,7 +466,7 @@ cdef inline const char *read_field_lines(
                 &self.state, after, llhttp.HPE_CB_HEADER_VALUE_COMPLETE,
                 "`on_header_value_complete` callback error",
             )
-            call_with_field(self, spelled_name(at, line.name_length), value)
+            call_with_field(self, name, value)
             self.state.error = llhttp.HPE_OK
         at = after
     return at
@@ -526,7 +481,8 @@ cdef inline bint take_meaning(llhttp.llhttp_t *state, const FieldLine *line) noe
         state.flags |= llhttp.F_CONNECTION_CLOSE
     elif line.kind == CONTENT_LENGTH:
         length = parse_length(line.value, line.value_length)
-        if length < 0 or state.flags & llhttp.F_CONTENT_LENGTH:
+        # llhttp counts on from what an earlier message may have left.
+        if length < 0 or state.flags & llhttp.F_CONTENT_LENGTH or state.content_length:
             return False
         state.flags |= llhttp.F_CONTENT_LENGTH
         state.content_length = length
