@@ -1,3 +1,4 @@
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -29,6 +30,24 @@ cdef enum Kind:
     UPGRADE
     EXPECT
     TE
+    PROXY_CONNECTION  # to llhttp, as if it were Connection
+
+# What is known of a field with this value.
+cdef enum Sense:
+    UNKNOWN = 0
+    VALID_HOST
+    KEEP_ALIVE  # Connection with this option and no other
+    CLOSE  # likewise
+
+# A field line, as it is cut up.
+cdef struct FieldLine:
+    size_t length  # with its CRLF
+    size_t name_length
+    const char *value  # borrowed from the input
+    size_t value_length
+    PyObject *name  # a new reference: the bytes as they were sent
+    Kind kind
+    Sense sense  # of Connection; perhaps of others
 
 # What the fields seen so far say about the message.
 cdef struct Facts:
@@ -49,6 +68,8 @@ cdef inline void clear_facts(Facts *facts) noexcept nogil:
     facts.content_length = -1
 
 cdef list read_fields(const char **at, const char *end, Limits limits, Facts *facts)
+cdef bytes read_field(const char *at, const char *end, FieldLine *line)
+cdef bytes spelled_name(const char *at, size_t length)
 cdef int add_fact(Facts *facts, Kind kind, const char *value, size_t length, bint strict) except -1
 cdef tuple make_pair(const char *name, size_t name_length, const char *value, size_t value_length,
                      Kind *kind)

@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.list cimport PyList_New
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport INT64_MAX, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
@@ -54,6 +54,7 @@ KINDS = {
     b"upgrade": UPGRADE,
     b"expect": EXPECT,
     b"te": TE,
+    b"proxy-connection": PROXY_CONNECTION,
 }
 SECRETS = {
     b"authorization", b"cookie", b"dpop", b"proxy-authorization", b"sec-websocket-key",
@@ -71,6 +72,8 @@ cdef enum:
     BEGINNING = 16  # octets of a line
     AROUND = 4  # octets of a line beside name and value
     LONGEST_PAIR = 320
+    SPELLED_SLOTS = 512
+    LONGEST_SPELLED = 40  # every well-known name is shorter
 
 cdef struct Name:
     PyObject *name  # owned: the lower-case bytes, immortal
@@ -78,20 +81,19 @@ cdef struct Name:
     Kind kind
     bint secret  # its values are never kept
 
-# What is known of a field with this value.
-cdef enum Sense:
-    UNKNOWN = 0
-    VALID_HOST
-    KEEP_ALIVE  # Connection with this option and no other
-    CLOSE  # likewise
-
 cdef struct Pair:
     PyObject *pair  # owned: the tuple
+    PyObject *spelled  # owned: the name as it was sent
     char *line  # owned: "Name: value" and CRLF, the name as it was sent
     uint32_t line_length  # 0: nothing is kept here
     uint32_t name_length
     Kind kind
     Sense sense
+
+# A name in the spelling that it was sent in.
+cdef struct Spelled:
+    PyObject *name  # owned: the bytes, a token; NULL: nothing is kept here
+    Name *known  # borrowed: what is known of it; NULL: it is not well known
 
 # Where a pair is to be found and kept.
 cdef struct Place:
@@ -104,6 +106,7 @@ cdef struct Cache:
     Pair[PAIR_SLOTS] pairs
     uint16_t[BEGINNINGS] latest  # the place in `pairs` of the last line with such a beginning
     uint32_t[PAIR_SLOTS] seen  # the hash that was last missed there: only a second miss is kept
+    Spelled[SPELLED_SLOTS] spelled  # a name takes the place of one that it collides with
 
 cdef Name[NAME_SLOTS] names  # filled at import
 cdef Cache shared_cache  # without a GIL each thread has its own
@@ -234,15 +237,14 @@ cdef inline uint64_t lower_word(uint64_t word) noexcept nogil:
     return word | (from_a & ~after_z & ~word & <uint64_t> 0x8080808080808080) >> 2
 
 
-cdef bytes lower_name(const char *name, size_t length, Name **known):
-    """The lower-case name: interned when it is well known, then `known` says which."""
-    cdef uint64_t[NAME_WORDS] words
+cdef inline Name *find_name(const char *name, size_t length, uint64_t *words) noexcept:
+    """What is known of the name, else NULL; `words` gets it in lower case.
+
+    It has from 1 to LONGEST_NAME octets.
+    """
     cdef const char *buffer = <const char *> words
     cdef uint64_t value
     cdef size_t i, slot
-    known[0] = NULL
-    if length > LONGEST_NAME or length == 0:
-        return PyBytes_FromStringAndSize(name, length).lower()
     words[(length - 1) >> 3] = 0
     memcpy(words, name, length)
     for i in range((length + 7) >> 3):
@@ -255,10 +257,62 @@ cdef bytes lower_name(const char *name, size_t length, Name **known):
             and <size_t> len(<bytes> names[slot].name) == length
             and memcmp(PyBytes_AS_STRING(<bytes> names[slot].name), buffer, length) == 0
         ):
-            known[0] = &names[slot]
-            return <bytes> names[slot].name
+            return &names[slot]
         slot = (slot + 1) & (NAME_SLOTS - 1)
-    return PyBytes_FromStringAndSize(buffer, length)
+    return NULL
+
+
+cdef bytes lower_name(const char *name, size_t length, Name **known):
+    """The lower-case name: interned when it is well known, then `known` says which."""
+    cdef uint64_t[NAME_WORDS] words
+    known[0] = NULL
+    if length > LONGEST_NAME or length == 0:
+        return PyBytes_FromStringAndSize(name, length).lower()
+    known[0] = find_name(name, length, words)
+    if known[0] != NULL:
+        return <bytes> known[0].name
+    return PyBytes_FromStringAndSize(<const char *> words, length)
+
+
+cdef inline Spelled *find_spelled(const char *at, size_t length, Cache *cache) except? NULL:
+    """Where the name is kept; NULL: it is too long, or not a token."""
+    cdef Spelled *spelled
+    if not 0 < length <= LONGEST_SPELLED:
+        return NULL
+    spelled = &cache.spelled[(
+        length * 37 + <unsigned char> at[0] * 5 + <unsigned char> at[length - 1] * 17
+        + <unsigned char> at[length >> 1] * 3
+    ) % SPELLED_SLOTS]
+    if (
+        spelled.name != NULL
+        and <size_t> len(<bytes> spelled.name) == length
+        and same(PyBytes_AS_STRING(<bytes> spelled.name), at, length)
+    ):
+        return spelled
+    return keep_spelled(spelled, at, length)
+
+
+cdef Spelled *keep_spelled(Spelled *spelled, const char *at, size_t length) except? NULL:
+    cdef uint64_t[NAME_WORDS] words
+    cdef PyObject *old = spelled.name
+    cdef bytes name
+    if not is_token(at, length):
+        return NULL
+    name = PyBytes_FromStringAndSize(at, length)
+    Py_INCREF(name)
+    spelled.name = <PyObject *> name
+    spelled.known = find_name(at, length, words)
+    Py_XDECREF(old)
+    return spelled
+
+
+cdef bytes spelled_name(const char *at, size_t length):
+    """A name in the spelling that it was sent in; the same object when it comes again."""
+    cdef Cache *cache = cache_of_thread()
+    cdef Spelled *spelled = find_spelled(at, length, cache) if cache != NULL else NULL
+    if spelled == NULL:
+        return PyBytes_FromStringAndSize(at, length)
+    return <bytes> spelled.name
 
 
 cdef inline Cache *cache_of_thread() noexcept:
@@ -270,7 +324,10 @@ cdef void clear_cache(void *table) noexcept:
     cdef Cache *cache = <Cache *> table
     for slot in range(PAIR_SLOTS):
         Py_XDECREF(cache.pairs[slot].pair)
+        Py_XDECREF(cache.pairs[slot].spelled)
         free(cache.pairs[slot].line)
+    for slot in range(SPELLED_SLOTS):
+        Py_XDECREF(cache.spelled[slot].name)
 
 
 cdef inline uint64_t hash_pair(const char *name, size_t name_length, const char *value,
@@ -337,15 +394,18 @@ cdef tuple new_pair(const char *name, size_t name_length, const char *value, siz
     return pair
 
 
-cdef void keep_pair(Pair *entry, tuple pair, const char *name, size_t name_length,
-                    const char *value, size_t value_length, Kind kind) noexcept:
+cdef int keep_pair(Pair *entry, tuple pair, const char *name, size_t name_length,
+                   const char *value, size_t value_length, Kind kind) except -1:
     """Only a value that a line of HTTP/1 can have: such lines are taken without another look."""
     cdef PyObject *old = entry.pair
+    cdef PyObject *old_name = entry.spelled
     cdef char *line = NULL
+    cdef bytes spelled
     if is_line_value(value, value_length):
+        spelled = spelled_name(name, name_length)
         line = <char *> malloc(name_length + value_length + AROUND)
     if line == NULL:
-        return
+        return 0
     memcpy(line, name, name_length)
     memcpy(line + name_length, b": ", 2)
     memcpy(line + name_length + 2, value, value_length)
@@ -353,12 +413,16 @@ cdef void keep_pair(Pair *entry, tuple pair, const char *name, size_t name_lengt
     free(entry.line)
     Py_INCREF(pair)
     entry.pair = <PyObject *> pair
+    Py_INCREF(spelled)
+    entry.spelled = <PyObject *> spelled
     entry.line = line
     entry.line_length = name_length + value_length + AROUND
     entry.name_length = name_length
     entry.kind = kind
     entry.sense = sense_of(kind, value, value_length)
     Py_XDECREF(old)
+    Py_XDECREF(old_name)
+    return 0
 
 
 cdef bint is_line_value(const char *value, size_t length) noexcept nogil:
@@ -439,15 +503,30 @@ cdef list read_fields(const char **at, const char *end, Limits limits, Facts *fa
 cdef inline PyObject *read_line(const char *line, const char *end, Cache *cache, Facts *facts,
                                 size_t *length) except? NULL:
     """A new reference to the pair of the line, which is so long; NULL: it is not plain."""
-    cdef uint16_t *latest = NULL
-    cdef Pair *entry
-    if end - line >= BEGINNING:
-        latest = &cache.latest[hash_beginning(line)]
-        entry = &cache.pairs[latest[0]]
+    cdef uint16_t *latest
+    cdef Pair *entry = latest_pair(line, end, cache, &latest)
+    if entry != NULL:
         length[0] = entry.line_length
-        if length[0] and length[0] <= <size_t> (end - line) and same(entry.line, line, length[0]):
-            return take_pair(entry, facts, line + entry.name_length + 2)
+        return take_pair(entry, facts, line + entry.name_length + 2)
     return scan_line(line, end, cache, facts, length, latest)
+
+
+cdef inline Pair *latest_pair(const char *line, const char *end, Cache *cache,
+                              uint16_t **latest) noexcept:
+    """What is kept of the line if it is the latest of its beginning, else NULL; `latest` is where
+    its place belongs then, or NULL: it is too short."""
+    cdef Pair *entry
+    latest[0] = NULL
+    if end - line < BEGINNING:
+        return NULL
+    latest[0] = &cache.latest[hash_beginning(line)]
+    entry = &cache.pairs[latest[0][0]]
+    if (
+        entry.line_length and entry.line_length <= <size_t> (end - line)
+        and same(entry.line, line, entry.line_length)
+    ):
+        return entry
+    return NULL
 
 
 cdef inline PyObject *take_pair(Pair *entry, Facts *facts, const char *value) except? NULL:
@@ -461,37 +540,109 @@ cdef inline PyObject *take_pair(Pair *entry, Facts *facts, const char *value) ex
 cdef PyObject *scan_line(const char *line, const char *end, Cache *cache, Facts *facts,
                          size_t *length, uint16_t *latest) except? NULL:
     """The same for one that is not the latest of its kind."""
-    cdef const char *colon
-    cdef const char *value
-    cdef const char *stop = line_end(line, end, &colon)
+    cdef FieldLine parts
     cdef Place place
     cdef Pair *entry
     cdef tuple pair
-    cdef Kind kind
+    if not split_line(line, end, &parts):
+        return NULL
+    length[0] = parts.length
+    entry = find_pair(line, parts.name_length, parts.value, parts.value_length, &place)
+    if entry != NULL:  # its name is known, and so a token
+        if latest != NULL:
+            latest[0] = <uint16_t> (entry - cache.pairs)
+        return take_pair(entry, facts, parts.value)
+    pair = new_pair(line, parts.name_length, parts.value, parts.value_length, &place, &parts.kind)
+    if place.known == NULL and not is_token(line, parts.name_length):
+        return NULL
+    if parts.kind and not add_plain_fact(
+        facts, parts.kind, sense_of(parts.kind, parts.value, parts.value_length), parts.value,
+        parts.value_length
+    ):
+        return NULL
+    Py_INCREF(pair)
+    return <PyObject *> pair
+
+
+cdef inline bint split_line(const char *line, const char *end, FieldLine *parts) noexcept:
+    """Lengths and value, when the line is whole and has a colon and no control but HTAB."""
+    cdef const char *colon
+    cdef const char *value
+    cdef const char *stop = line_end(line, end, &colon)
     if (
         colon == NULL or colon >= stop or end - stop < 2 or stop[0] != c'\r' or stop[1] != c'\n'
     ):
-        return NULL
-    length[0] = stop + 2 - line
+        return False
+    parts.length = stop + 2 - line
+    parts.name_length = colon - line
     # RFC 9112 5.1: white space around the value is not part of it
     value = colon + 1
     while value < stop and (value[0] == c' ' or value[0] == c'\t'):
         value += 1
     while value < stop and ((stop - 1)[0] == c' ' or (stop - 1)[0] == c'\t'):
         stop -= 1
-    entry = find_pair(line, colon - line, value, stop - value, &place)
-    if entry != NULL:  # its name is known, and so a token
+    parts.value = value
+    parts.value_length = stop - value
+    return True
+
+
+cdef bytes read_field(const char *at, const char *end, FieldLine *line):
+    """The value of the field whose line begins here; None: it is not plain.
+
+    16 octets lie before `end`, in the same buffer.
+    """
+    cdef Cache *cache = cache_of_thread()
+    cdef uint16_t *latest
+    cdef Pair *entry = latest_pair(at, end, cache, &latest) if cache != NULL else NULL
+    cdef Place place
+    if entry != NULL:
+        line.length = entry.line_length
+        line.name_length = entry.name_length
+        line.value = at + entry.name_length + 2
+        line.value_length = entry.line_length - entry.name_length - AROUND
+    elif cache == NULL or not split_line(at, end, line):
+        return None
+    else:
+        entry = find_pair(at, line.name_length, line.value, line.value_length, &place)
+        if entry == NULL:
+            return new_field(at, line, cache, &place)
         if latest != NULL:
             latest[0] = <uint16_t> (entry - cache.pairs)
-        return take_pair(entry, facts, value)
-    pair = new_pair(line, colon - line, value, stop - value, &place, &kind)
-    if place.known == NULL and not is_token(line, colon - line):
-        return NULL
-    if kind and not add_plain_fact(facts, kind, sense_of(kind, value, stop - value), value,
-                                   stop - value):
-        return NULL
-    Py_INCREF(pair)
-    return <PyObject *> pair
+    line.kind = entry.kind
+    line.sense = entry.sense
+    line.name = entry.spelled
+    add_reference(line.name)
+    return <bytes> PyTuple_GET_ITEM(<tuple> entry.pair, 1)
+
+
+cdef bytes new_field(const char *at, FieldLine *line, Cache *cache, Place *place):
+    """The same for one that is not kept: a pair is made only if it is to be kept from now on."""
+    cdef Spelled *spelled = find_spelled(at, line.name_length, cache)
+    cdef Name *known = NULL
+    cdef bytes name, value
+    if spelled != NULL:
+        name = <bytes> spelled.name
+        known = spelled.known
+    elif is_token(at, line.name_length):
+        name = PyBytes_FromStringAndSize(at, line.name_length)
+    else:
+        return None
+    line.kind = OTHER
+    line.sense = UNKNOWN
+    if known != NULL:
+        line.kind = known.kind
+        line.sense = sense_of(known.kind, line.value, line.value_length)
+    if place.entry == NULL or known == NULL or known.secret or place.seen[0] != place.hash:
+        if place.entry != NULL and known != NULL:
+            place.seen[0] = place.hash
+        value = PyBytes_FromStringAndSize(line.value, line.value_length)
+    else:
+        value = <bytes> PyTuple_GET_ITEM(new_pair(
+            at, line.name_length, line.value, line.value_length, place, &line.kind
+        ), 1)
+    Py_INCREF(name)
+    line.name = <PyObject *> name
+    return value
 
 
 cdef inline size_t hash_beginning(const char *line) noexcept nogil:

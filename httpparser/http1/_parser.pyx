@@ -18,7 +18,7 @@ from httpparser.http1._fields cimport (
     UPGRADE, Facts, Kind, add_fact, clear_facts, is_token, make_pair, read_fields,
 )
 from httpparser.http1._head cimport HTTP_1_0, HTTP_1_1, RequestHead, ResponseHead
-from httpparser.http1._scan cimport target_end
+from httpparser.http1._request_line cimport RequestLine, read_request_line
 from httpparser.http1._span cimport append, copy_span, extend, forget
 from httpparser.http1.llhttp cimport *
 
@@ -38,7 +38,6 @@ cdef enum:
     LONGEST_METHOD = 32
     LONGEST_EMPTY = 1024  # bytes of empty lines before a message
     MOST_DIGITS = 16
-    SHORTEST_HEAD = 18  # "GET / HTTP/1.1" and two line ends; _scan needs 16
     VERSION_LENGTH = 8  # of "HTTP/1.1"
 
 cdef extern from *:
@@ -372,61 +371,21 @@ cdef inline int end_message(Parser self) except -1:
 # from octet to octet and has the rest: what is cut in two, wrong, chunked, to be upgraded or odd.
 # Both take the same requests for the same: tests/httpparser/test_plain.py compares them.
 
-cdef inline int plain_method(const char *at, size_t *length) noexcept nogil:
-    """llhttp's number of the method, -1 for one that is not plain; 8 octets can be read."""
-    if memcmp(at, b"GET ", 4) == 0:
-        length[0] = 3
-        return HTTP_GET
-    if memcmp(at, b"POST ", 5) == 0:
-        length[0] = 4
-        return HTTP_POST
-    if memcmp(at, b"HEAD ", 5) == 0:
-        length[0] = 4
-        return HTTP_HEAD
-    if memcmp(at, b"PUT ", 4) == 0:
-        length[0] = 3
-        return HTTP_PUT
-    if memcmp(at, b"PATCH ", 6) == 0:
-        length[0] = 5
-        return HTTP_PATCH
-    if memcmp(at, b"DELETE ", 7) == 0:
-        length[0] = 6
-        return HTTP_DELETE
-    if memcmp(at, b"OPTIONS ", 8) == 0:
-        length[0] = 7
-        return HTTP_OPTIONS
-    return -1
-
-
 cdef const char *read_plain(Parser self, const char *at, const char *end) except? NULL:
     """The request's head; returns what is after it. NULL: it is not plain, and nothing has changed.
     """
-    cdef const char *target
-    cdef const char *after
-    cdef const char *mark
-    cdef size_t length
+    cdef RequestLine line
     cdef Facts facts
     cdef RequestHead head
     cdef list headers
-    cdef int method
-    cdef bint percent
     if (
-        end - at < SHORTEST_HEAD or self.response or not self.strict or self.closed
+        self.response or not self.strict or self.closed
         or self.llhttp.lenient_flags or self.partial_method is not None
+        or not read_request_line(at, end, &line)
+        or <size_t> (line.fields - 2 - at) > self.limits.request_line
     ):
         return NULL
-    method = plain_method(at, &length)
-    if method < 0 or at[length + 1] != c'/':
-        return NULL
-    target = at + length + 1
-    after = target_end(target, end, &mark, &percent)
-    if (
-        end - after < 11 or memcmp(after, b" HTTP/1.", 8) != 0
-        or after[8] != c'1' and after[8] != c'0' or after[9] != c'\r' or after[10] != c'\n'
-        or <size_t> (after + 9 - at) > self.limits.request_line
-    ):
-        return NULL
-    at = after + 11
+    at = line.fields
     clear_facts(&facts)
     headers = read_fields(&at, end, self.limits, &facts)
     if headers is None:
@@ -434,9 +393,10 @@ cdef const char *read_plain(Parser self, const char *at, const char *end) except
     self.phase = LINE
     self.stop = at  # where an error is
     head = self.new_request()
-    head.method = <str> METHODS[method]
+    head.method = <str> METHODS[line.method]
     head.headers = headers
-    head.set_plain(HTTP_1_1 if after[8] == c'1' else HTTP_1_0, &facts, target, after, mark, percent)
+    head.set_plain(HTTP_1_1 if line.http_1_1 else HTTP_1_0, &facts, line.target, line.target_end,
+                   line.mark, line.percent)
     self.keep_alive = head.keep_alive
     if head.content_length > 0 and <uint64_t> head.content_length > self.limits.body:
         raise body_too_large(self)

@@ -11,6 +11,7 @@ cdef extern from "llhttp.h":
         const char *reason
         const char *error_pos
         void *data
+        void *_current  # where the state machine is
         uint64_t content_length
         uint8_t type
         uint8_t method
@@ -28,10 +29,12 @@ cdef extern from "llhttp.h":
         HPE_INVALID_URL
         HPE_INVALID_VERSION
         HPE_INVALID_STATUS
+        HPE_CB_MESSAGE_BEGIN
         HPE_PAUSED
         HPE_PAUSED_UPGRADE
         HPE_PAUSED_H2_UPGRADE
         HPE_USER
+        HPE_CB_HEADER_VALUE_COMPLETE
 
     ctypedef enum llhttp_flags_t:
         F_CONNECTION_KEEP_ALIVE
@@ -58,6 +61,7 @@ cdef extern from "llhttp.h":
 
     ctypedef enum llhttp_finish_t:
         HTTP_FINISH_SAFE_WITH_CB
+        HTTP_FINISH_UNSAFE
 
     ctypedef enum llhttp_method_t:
         HTTP_DELETE

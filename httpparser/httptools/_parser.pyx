@@ -1,8 +1,9 @@
 """The callback interface: HttpRequestParser and HttpResponseParser as httptools 0.9 has them.
 
-One llhttp callback per protocol callback, and none at all for those that the protocol lacks. A
-Python exception passes straight through llhttp: the callback returns -1, llhttp stops, and
-`feed_data` finds the exception set.
+Plain lines at the start of a message are read here, each as a whole; llhttp goes on from there. It
+has one callback per protocol callback, and none at all for those that the protocol lacks. A Python
+exception passes straight through llhttp: the callback returns -1, llhttp stops, and `feed_data`
+finds the exception set.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -10,13 +11,18 @@ from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
 )
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.stdint cimport uint8_t, uint64_t
+from cpython.ref cimport Py_DECREF
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memcmp
+from libc.string cimport memchr
 
-from httpparser._threads cimport acquire, new_table, release, set_immortal, table_of_thread
+from httpparser._threads cimport acquire, release, set_immortal
 from httpparser.http1 cimport llhttp
+from httpparser.http1._fields cimport (
+    CLOSE, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, KEEP_ALIVE, OTHER, TE, FieldLine,
+    parse_length, read_field, spelled_name,
+)
+from httpparser.http1._request_line cimport RequestLine, read_request_line
 from httpparser.http1._span cimport Span, copy_span, extend, forget
 
 from httpparser.errors import (
@@ -31,13 +37,7 @@ from httpparser.errors import (
 __all__ = ("HttpRequestParser", "HttpResponseParser")
 
 cdef enum:
-    SPELLED_SLOTS = 512
-    LONGEST_SPELLED = 40
-
-cdef struct Spelled:
-    PyObject *names[SPELLED_SLOTS]  # each owned; a name takes the place of one it collides with
-
-cdef Spelled shared_spelled  # without a GIL each thread has its own
+    SHORTEST = 16  # of an input with plain lines: _scan needs so many octets
 
 cdef extern from "Python.h":
     bint PyMethod_Check(object)
@@ -179,8 +179,11 @@ cdef class _Parser:
     cdef int execute(self, const char *data, size_t length) except -1:
         cdef bint failed_before = self.state.error != llhttp.HPE_OK
         cdef llhttp.llhttp_errno_t errno
+        cdef const char *at = data
         try:
-            errno = llhttp.llhttp_execute(&self.state, data, length)
+            if length >= SHORTEST and not failed_before:
+                at = read_plain(self, data, data + length)
+            errno = llhttp.llhttp_execute(&self.state, at, data + length - at)
             if errno == llhttp.HPE_OK:
                 self.copy_field()
                 self.consumed += length
@@ -209,7 +212,7 @@ cdef class _Parser:
             return 0
         forget(&self.name)
         forget(&self.value)
-        if self.state.error == llhttp.HPE_OK:  # no memory for copy_field()
+        if self.state.error == llhttp.HPE_OK:  # no memory for a field
             self.state.error = llhttp.HPE_USER
             self.state.reason = "Span callback error in on_header"
             self.state.error_pos = data
@@ -320,44 +323,6 @@ for _method in METHODS:
 
 # --- calling the protocol ---
 
-cdef inline Spelled *spelled_of_thread() noexcept:
-    cdef Spelled *spelled = <Spelled *> table_of_thread(&shared_spelled)
-    return spelled if spelled != NULL else <Spelled *> new_table(sizeof(Spelled), clear_spelled)
-
-
-cdef void clear_spelled(void *table) noexcept:
-    for slot in range(SPELLED_SLOTS):
-        Py_XDECREF((<Spelled *> table).names[slot])
-
-
-cdef bytes spelled_name(const char *at, size_t length):
-    """A name in the spelling that it was sent in; the same object when it comes again."""
-    cdef size_t slot
-    cdef PyObject *known
-    cdef bytes name
-    cdef Spelled *spelled = NULL
-    if 0 < length <= LONGEST_SPELLED:
-        spelled = spelled_of_thread()
-    if spelled == NULL:
-        return PyBytes_FromStringAndSize(at, length)
-    slot = (
-        length * 37 + <unsigned char> at[0] * 5 + <unsigned char> at[length - 1] * 17
-        + <unsigned char> at[length >> 1] * 3
-    ) % SPELLED_SLOTS
-    known = spelled.names[slot]
-    if (
-        known != NULL
-        and <size_t> len(<bytes> known) == length
-        and memcmp(PyBytes_AS_STRING(<bytes> known), at, length) == 0
-    ):
-        return <bytes> known
-    name = PyBytes_FromStringAndSize(at, length)
-    Py_INCREF(name)
-    spelled.names[slot] = <PyObject *> name
-    Py_XDECREF(known)
-    return name
-
-
 cdef inline int call(_Parser self, object callback) except -1:
     cdef PyObject *arguments[1]
     if self.instance is None:
@@ -380,14 +345,10 @@ cdef inline int call_with(_Parser self, object callback, const char *at, size_t 
     return 0
 
 
-cdef inline int call_with_field(_Parser self) except -1:
-    cdef bytes name = spelled_name(self.name.at, self.name.length)
-    cdef bytes value = PyBytes_FromStringAndSize(self.value.at, self.value.length)
+cdef inline int call_with_field(_Parser self, bytes name, bytes value) except -1:
     cdef PyObject *arguments[3]
     arguments[1] = <PyObject *>name
     arguments[2] = <PyObject *>value
-    forget(&self.name)
-    forget(&self.value)
     if self.instance is None:
         PyObject_Vectorcall(
             self.on_header, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
@@ -396,6 +357,140 @@ cdef inline int call_with_field(_Parser self) except -1:
         arguments[0] = <PyObject *>self.instance
         PyObject_Vectorcall(self.on_header, arguments, 3, NULL)
     return 0
+
+
+# --- plain lines ---
+#
+# llhttp goes from octet to octet. At the start of a message and after each line of a head it is in
+# a known state: what lies between two such states can be read here, a line at a time, if it is as
+# plain as most of it is. Then llhttp is left as if it had read that: what the getters answer in a
+# callback, and what an exception there leaves behind, is the same.
+# tests/httpparser/test_lines.py compares the two.
+
+cdef void *MESSAGE_START  # llhttp's state before the first octet of a message
+cdef void *LINE_START  # its state after the first line, where an octet other than SP comes
+
+
+cdef int find_states() except -1:
+    cdef llhttp.llhttp_t state
+    cdef llhttp.llhttp_settings_t nothing
+    global MESSAGE_START, LINE_START
+    llhttp.llhttp_settings_init(&nothing)
+    llhttp.llhttp_init(&state, llhttp.HTTP_REQUEST, &nothing)
+    MESSAGE_START = state._current
+    llhttp.llhttp_execute(&state, b"GET / HTTP/1.1\r\n", 16)
+    LINE_START = state._current
+    return 0
+
+
+find_states()
+
+
+cdef inline const char *read_plain(_Parser self, const char *at, const char *end) except NULL:
+    """Read plain lines, if a message starts here; returns where llhttp is to go on."""
+    cdef const char *after
+    if self.state.lenient_flags:
+        return at
+    if self.state._current == MESSAGE_START:
+        after = read_first_line(self, at, end)
+        if after == NULL:
+            after = <const char *>memchr(at, c'\n', end - at)
+            if after == NULL:
+                return at
+            after += 1
+            llhttp.llhttp_execute(&self.state, at, after - at)
+        at = after
+    if self.state._current == LINE_START and self.state.error == llhttp.HPE_OK:
+        at = read_field_lines(self, at, end)
+    return at
+
+
+cdef inline const char *read_first_line(
+    _Parser self, const char *at, const char *end
+) except? NULL:
+    """What follows the request line; NULL: it is not plain, and nothing has changed."""
+    cdef RequestLine line
+    if self.state.type != llhttp.HTTP_REQUEST or not read_request_line(at, end, &line):
+        return NULL
+    self.state.finish = llhttp.HTTP_FINISH_UNSAFE
+    if self.on_message_begin is not None:
+        begin_callback(
+            &self.state, at, llhttp.HPE_CB_MESSAGE_BEGIN, "`on_message_begin` callback error"
+        )
+        call(self, self.on_message_begin)
+    self.state.method = line.method
+    if self.on_url is not None:
+        begin_callback(
+            &self.state, line.target_end, llhttp.HPE_USER, "Span callback error in on_url"
+        )
+        call_with(self, self.on_url, line.target, line.target_end - line.target)
+    self.state.error = llhttp.HPE_OK
+    self.state.http_major = 1
+    self.state.http_minor = line.http_1_1
+    self.state._current = LINE_START
+    return line.fields
+
+
+cdef inline void begin_callback(
+    llhttp.llhttp_t *state, const char *at, llhttp.llhttp_errno_t error, const char *reason
+) noexcept:
+    """The error that llhttp has if the callback raises; to be taken back if it does not."""
+    state.error = error
+    state.reason = reason
+    state.error_pos = at
+
+
+cdef inline const char *read_field_lines(
+    _Parser self, const char *at, const char *end
+) except NULL:
+    """Returns the first line that is not plain, or the empty one."""
+    cdef FieldLine line
+    cdef bytes name, value
+    cdef const char *after
+    while at < end and at[0] != c'\r' and not self.state.lenient_flags:
+        value = read_field(at, end, &line)
+        if value is None:
+            return at
+        name = <bytes>line.name
+        Py_DECREF(name)  # this was that of `line`
+        after = at + line.length
+        if (
+            after == end or after[0] == c' ' or after[0] == c'\t'  # it may be folded
+            # llhttp does not strip white space after a value
+            or line.value + line.value_length + 2 != after
+            or not take_meaning(&self.state, &line)
+        ):
+            return at
+        if self.on_header is not None:
+            begin_callback(
+                &self.state, after, llhttp.HPE_CB_HEADER_VALUE_COMPLETE,
+                "`on_header_value_complete` callback error",
+            )
+            call_with_field(self, name, value)
+            self.state.error = llhttp.HPE_OK
+        at = after
+    return at
+
+
+cdef inline bint take_meaning(llhttp.llhttp_t *state, const FieldLine *line) noexcept:
+    """What the field means to llhttp; False, and nothing has changed: that is left to it."""
+    cdef int64_t length
+    if line.kind == CONNECTION and line.sense == KEEP_ALIVE:
+        state.flags |= llhttp.F_CONNECTION_KEEP_ALIVE
+    elif line.kind == CONNECTION and line.sense == CLOSE:
+        state.flags |= llhttp.F_CONNECTION_CLOSE
+    elif line.kind == CONTENT_LENGTH:
+        length = parse_length(line.value, line.value_length)
+        # llhttp counts on from what an earlier message may have left.
+        if length < 0 or state.flags & llhttp.F_CONTENT_LENGTH or state.content_length:
+            return False
+        state.flags |= llhttp.F_CONTENT_LENGTH
+        state.content_length = length
+    else:
+        return (
+            line.kind == OTHER or line.kind == HOST or line.kind == EXPECT or line.kind == TE
+        )
+    return True
 
 
 # --- llhttp's callbacks ---
@@ -420,7 +515,12 @@ cdef int header_value(llhttp.llhttp_t *state, const char *at, size_t length) exc
 
 
 cdef int header_complete(llhttp.llhttp_t *state) except -1:
-    return call_with_field(<_Parser>state.data)
+    cdef _Parser self = <_Parser>state.data
+    cdef bytes name = spelled_name(self.name.at, self.name.length)
+    cdef bytes value = PyBytes_FromStringAndSize(self.value.at, self.value.length)
+    forget(&self.name)
+    forget(&self.value)
+    return call_with_field(self, name, value)
 
 
 cdef int headers_complete(llhttp.llhttp_t *state) except -1:

@@ -9,6 +9,8 @@ from cpython.bytes cimport (
 )
 cimport cython
 
+from httpparser.http1._scan cimport target_end
+
 from httpparser.errors import HttpParserInvalidURLError
 
 __all__ = ("URL", "parse_url")
@@ -119,6 +121,23 @@ cdef bint split_path(URL url, const char *at, const char *end) noexcept:
     return True
 
 
+cdef inline bint split_plain(URL url, bytes target) except -1:
+    """Take a path and a query, as most targets are; False: it is another form, or malformed."""
+    cdef const char *at = PyBytes_AS_STRING(target)
+    cdef const char *end = at + PyBytes_GET_SIZE(target)
+    cdef const char *mark
+    cdef bint percent
+    # The 16 octets that are needed before `end` may lie in the head of the bytes object.
+    if at[0] != b"/" or target_end(at, end, &mark, &percent) != end:
+        return False
+    if mark == NULL:
+        url.path = target
+    else:
+        url.path = PyBytes_FromStringAndSize(at, mark - at)
+        url.query = piece(mark + 1, end)
+    return True
+
+
 cdef bint split_host(URL url, const char *at, const char *end) noexcept:
     """Take host and port; False when they are malformed. Brackets do not belong to the host."""
     cdef const char *start = at
@@ -199,7 +218,7 @@ def parse_url(url):
     cdef bint valid
     if PyBytes_CheckExact(url):
         at = PyBytes_AS_STRING(url)
-        valid = split(result, at, at + PyBytes_GET_SIZE(url))
+        valid = split_plain(result, url) or split(result, at, at + PyBytes_GET_SIZE(url))
     else:
         PyObject_GetBuffer(url, &view, PyBUF_SIMPLE)
         at = <const char *>view.buf
