@@ -59,7 +59,7 @@ def test_each_build_has_a_column():
 MEASURED = {
     "field": (field.LOADS, [*servers.ASGI, *servers.OTHERS]),
     "tls": (tls.LOADS, servers.TLS),
-    "apps": ([load for _, load in apps.APPS.values()], servers.asgi_servers()),
+    "apps": ([load for _, loads in apps.APPS.values() for load in loads], servers.asgi_servers()),
     "websocket": (websocket.loads(), [websocket.OURS, *websocket.RIVALS]),
 }
 
