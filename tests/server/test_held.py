@@ -114,7 +114,9 @@ def test_so_is_what_tasks_answer(play):
         arrived.append(has(client))
 
     async def both():
-        await asyncio.gather(*(answer(*each) for each in zip(play.protocols, play.clients, strict=True)))
+        await asyncio.gather(
+            *(answer(*each) for each in zip(play.protocols, play.clients, strict=True))
+        )
 
     arrived = []
     for _ in range(2):
