@@ -43,7 +43,7 @@ cdef inline bint pays(Pace *pace) noexcept:
     return True
 
 
-cdef inline void begin(Pace *pace) noexcept:
+cdef inline void first_is_held(Pace *pace) noexcept:
     """One is held while no other is."""
     pace.since = clock_now()
     if pace.held == 0:
@@ -55,7 +55,7 @@ cdef inline bint is_long(Pace *pace) noexcept:
     return clock_now() - pace.since >= pace.longest
 
 
-cdef inline void end(Pace *pace) noexcept:
+cdef inline void turn_ends(Pace *pace) noexcept:
     """A turn of the loop is over: an answer of the next waits for a quarter of what it took."""
     if pace.held:
         pace.longest = max((clock_now() - pace.began) // 4, pace.longest // 2)

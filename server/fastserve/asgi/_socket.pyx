@@ -34,7 +34,7 @@ from libc.string cimport memset
 
 from fastserve.asgi._address cimport address_of, is_same, read_name
 from fastserve.asgi._files cimport File
-from fastserve.asgi._pace cimport begin, end, is_long, pays
+from fastserve.asgi._pace cimport first_is_held, is_long, pays, turn_ends
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
 import os
@@ -294,7 +294,7 @@ cdef class Poller:
         self.held.append(transport)
         transport.held = True
         if len(self.held) == 1:
-            begin(&self.pace)
+            first_is_held(&self.pace)
         self.pace.held += 1
         return 0
 
@@ -304,7 +304,7 @@ cdef class Poller:
 
     cdef int end_holding(self) except -1:
         """Until others can leave together."""
-        end(&self.pace)
+        turn_ends(&self.pace)
         return self.send_held()
 
     cdef int send_held(self) except -1:
