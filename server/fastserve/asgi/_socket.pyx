@@ -34,6 +34,7 @@ from libc.string cimport memset
 
 from fastserve.asgi._address cimport address_of, is_same, read_name
 from fastserve.asgi._files cimport File
+from fastserve.asgi._in_flight cimport bytes_in_flight
 from fastserve.asgi._pace cimport begin, end, is_long, pays
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
@@ -842,6 +843,10 @@ cdef class SocketTransport(DirectTransport):
         self.let_go()
         self.low, self.high = high // 4, high
         return self.check_full()
+
+    cdef Py_ssize_t in_flight(self) except -1:
+        self.let_go()
+        return bytes_in_flight(self.fd)
 
     cdef object find(self, object name):
         if name is "ssl_object":  # each connection asks twice
