@@ -184,7 +184,8 @@ class Server:
             if not await serving.start():
                 logger.info("Stopped before the application had started")
                 return
-            if self.owns_process and self.config.gc_freeze:
+            # What somebody else has frozen is theirs: unfreeze() would take that, too.
+            if self.owns_process and self.config.gc_freeze and not gc.get_freeze_count():
                 gc.collect()  # or its garbage would stay
                 gc.freeze()
                 undo.callback(gc.unfreeze)

@@ -123,6 +123,9 @@ def test_inside_the_body_the_client_can_tell(serve, loop, errors, phase, failure
     assert app.calls == 1
     assert served.service.active == 0
     assert len(errors()) == 1
+    assert client.ended
+    client.send_end()
+    loop.settle()
     assert client.lost
 
 

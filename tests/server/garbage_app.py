@@ -42,6 +42,11 @@ if __name__ == "__main__":
 
     Server(fastserve.Config(app, port=0, log_level="error")).run()
     say("stopped")
+    gc.freeze()
+    theirs = gc.get_freeze_count()
+    Server(fastserve.Config(app, port=0, log_level="error")).run()
+    print("theirs", 0 < gc.get_freeze_count() <= theirs, flush=True)
+    gc.unfreeze()
     asyncio.run(Server(fastserve.Config(app, port=0, log_level="error")).serve())
     with fastserve.running(app):
         pass

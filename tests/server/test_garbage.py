@@ -31,6 +31,8 @@ def test_a_program_around_the_server_keeps_its_own():
     with Command(start=(sys.executable, HERE / "garbage_app.py")) as command:
         assert int(command.expect(r"serving (\d+)", "stdout")[1]) > 10_000
         command.expect("stopped 0", "stdout")
+        assert int(command.expect(r"serving (\d+)", "stdout")[1]) > 10_000
+        command.expect("theirs True", "stdout")
         command.expect("serving 0", "stdout")
         command.expect("embedded 0", "stdout")
         assert command.wait() == 0

@@ -36,8 +36,8 @@ def loop(request):
 class Play:
     """Connections of one poller, all of them told by one call of poll()."""
 
-    def __init__(self, loop, hold):
-        self.loop, self.poller = loop, Poller(loop, hold=hold)
+    def __init__(self, loop, hold, clock=None):
+        self.loop, self.poller = loop, Poller(loop, hold=hold, clock=clock)
         self.clients, self.protocols = [], []
 
     def add(self, on_data=None):

@@ -30,9 +30,8 @@ cdef struct Pace:
     int alone  # so many answers are not held
 
 
-cdef inline bint pays(Pace *pace) noexcept:
+cdef inline bint pays(Pace *pace, int64_t now) noexcept:
     """Whether the answer that is ready now should be held."""
-    cdef int64_t now = clock_now()
     pace.gap += (min(now - pace.answered_at, <int64_t> (2 * SLOW)) - pace.gap) // 4
     pace.answered_at = now
     if not QUICK <= pace.gap < SLOW:
@@ -43,22 +42,21 @@ cdef inline bint pays(Pace *pace) noexcept:
     return True
 
 
-cdef inline void first_is_held(Pace *pace) noexcept:
+cdef inline void first_is_held(Pace *pace, int64_t now) noexcept:
     """One is held while no other is."""
-    pace.since = clock_now()
+    pace.since = now
     if pace.held == 0:
         pace.began = pace.since
 
 
-cdef inline bint is_long(Pace *pace) noexcept:
+cdef inline bint is_long(Pace *pace, int64_t now) noexcept:
     """Whether what is held should leave."""
-    return clock_now() - pace.since >= pace.longest
+    return now - pace.since >= pace.longest
 
 
-cdef inline void turn_ends(Pace *pace) noexcept:
-    """A turn of the loop is over: an answer of the next waits for a quarter of what it took."""
-    if pace.held:
-        pace.longest = max((clock_now() - pace.began) // 4, pace.longest // 2)
-        pace.longest = min(pace.longest, <int64_t> LONGEST_HOLD)
-        pace.alone = MOST_ALONE if pace.held == 1 else 0
-        pace.held = 0
+cdef inline void turn_ends(Pace *pace, int64_t now) noexcept:
+    """A turn that has held some is over: one of the next waits for a quarter of what it took."""
+    pace.longest = max((now - pace.began) // 4, pace.longest // 2)
+    pace.longest = min(pace.longest, <int64_t> LONGEST_HOLD)
+    pace.alone = MOST_ALONE if pace.held == 1 else 0
+    pace.held = 0

@@ -1,5 +1,5 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport uint32_t
+from libc.stdint cimport int64_t, uint32_t
 
 from fastserve.asgi._address cimport Address, sockaddr_storage, socklen_t
 from fastserve.asgi._pace cimport Pace
@@ -19,6 +19,7 @@ cdef class Poller:
     cdef list held  # owned: transports whose bytes leave together, at most 128; a turn is planned
     cdef bint by_clock, always  # when to hold
     cdef Pace pace
+    cdef object clock  # owned: gives the time in nanoseconds; None: the system's
     cdef bint turn_planned
     cdef bint closing  # when the last of them is lost
     cdef int last_accepted  # the descriptor that was accepted last; -1: none, or it is closed
@@ -30,6 +31,7 @@ cdef class Poller:
     cdef int watch_first(self, SocketTransport transport, uint32_t events) except -1
     cdef int tell_loop(self, SocketTransport transport, uint32_t events) except -1
     cdef int serve_ready(self) except -1
+    cdef int64_t time(self) except? -1
     cdef int hold(self, SocketTransport transport) except -1
     cdef int send_old(self) except -1
     cdef int end_holding(self) except -1

@@ -34,7 +34,8 @@ from libc.string cimport memset
 
 from fastserve.asgi._address cimport address_of, is_same, read_name
 from fastserve.asgi._files cimport File
-from fastserve.asgi._pace cimport first_is_held, is_long, pays, turn_ends
+from fastserve.asgi._in_flight cimport bytes_in_flight
+from fastserve.asgi._pace cimport clock_now, first_is_held, is_long, pays, turn_ends
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
 import os
@@ -196,11 +197,12 @@ cdef class Poller:
     """One for each loop. Raises OSError.
 
     `epoll` false: as where there is no epoll(7). `hold`: whether small answers wait for the end of
-    the turn; None: where that pays.
+    the turn; None: where that pays. `clock`: for tests, what gives the time, in nanoseconds.
     """
 
-    def __cinit__(self, loop, bint epoll=HAS_EPOLL, hold=None):
+    def __cinit__(self, loop, bint epoll=HAS_EPOLL, hold=None, clock=None):
         self.loop = loop
+        self.clock = clock
         self.by_clock = hold is None
         self.always = bool(hold)
         self.epoll = self.last_accepted = -1
@@ -286,6 +288,9 @@ cdef class Poller:
             self.end_holding()
         return 0
 
+    cdef int64_t time(self) except? -1:
+        return clock_now() if self.clock is None else self.clock()
+
     cdef int hold(self, SocketTransport transport) except -1:
         """What it is given from now on leaves with others'."""
         if len(self.held) == MOST_EVENTS:  # one protocol writes to many
@@ -294,17 +299,20 @@ cdef class Poller:
         self.held.append(transport)
         transport.held = True
         if len(self.held) == 1:
-            first_is_held(&self.pace)
+            first_is_held(&self.pace, self.time())
         self.pace.held += 1
         return 0
 
     cdef int send_old(self) except -1:
         """What is held, if that is long enough."""
-        return self.send_held() if self.held and self.by_clock and is_long(&self.pace) else 0
+        if self.held and self.by_clock and is_long(&self.pace, self.time()):
+            return self.send_held()
+        return 0
 
     cdef int end_holding(self) except -1:
         """Until others can leave together."""
-        turn_ends(&self.pace)
+        if self.pace.held:
+            turn_ends(&self.pace, self.time())
         return self.send_held()
 
     cdef int send_held(self) except -1:
@@ -581,7 +589,7 @@ cdef class SocketTransport(DirectTransport):
         if self.backlog is not None and not self.held:
             return True
         poller.send_old()
-        if (poller.always or poller.by_clock and pays(&poller.pace)) and self.may_hold(length):
+        if (poller.always or poller.by_clock and pays(&poller.pace, poller.time())) and self.may_hold(length):
             if not self.held:
                 poller.hold(self)
             return True
@@ -842,6 +850,10 @@ cdef class SocketTransport(DirectTransport):
         self.let_go()
         self.low, self.high = high // 4, high
         return self.check_full()
+
+    cdef Py_ssize_t in_flight(self) except -1:
+        self.let_go()
+        return bytes_in_flight(self.fd)
 
     cdef object find(self, object name):
         if name is "ssl_object":  # each connection asks twice

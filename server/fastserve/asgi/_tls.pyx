@@ -21,7 +21,9 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.string cimport memcpy
 
-from fastserve.asgi._transport cimport DirectTransport, as_bytes, direct, extra, write_limits
+from fastserve.asgi._transport cimport (
+    DirectTransport, as_bytes, direct, extra, in_flight, write_limits,
+)
 
 import ssl
 from collections import deque
@@ -690,6 +692,9 @@ cdef class TLSTransport(DirectTransport):
     cdef int limit(self, Py_ssize_t high) except -1:
         self.low, self.high = high // 4, high
         return self.check_full()
+
+    cdef Py_ssize_t in_flight(self) except -1:
+        return in_flight(self.lower, self.direct)
 
     cdef object find(self, object name):
         if name == "ssl_object":

@@ -22,10 +22,13 @@ cdef class DirectTransport(Sink):
     cdef Py_ssize_t put_file(self, File file) except -2
     cdef object find(self, object name)
     cdef int limit(self, Py_ssize_t high) except -1
+    cdef Py_ssize_t in_flight(self) except -1
 
 cdef DirectTransport direct(object transport)
 cdef object extra(object transport, DirectTransport direct, str name)
 cdef int limit(object transport, DirectTransport direct, Py_ssize_t high) except -1
+cdef Py_ssize_t in_flight(object transport, DirectTransport direct) except -1
+cdef Py_ssize_t unacknowledged(object transport, DirectTransport direct) except -1
 cdef int write_output(object transport, DirectTransport direct, Output output) except -1
 cdef int write_bytes(object transport, DirectTransport direct, bytes data) except -1
 cdef int write_parts(object transport, DirectTransport direct, list parts) except -1

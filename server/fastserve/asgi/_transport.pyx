@@ -8,6 +8,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 
 from httpparser cimport Output
 from fastserve.asgi._files cimport File
+from fastserve.asgi._in_flight cimport bytes_in_flight
 
 cdef enum:
     DEFAULT_HIGH = 65536
@@ -81,6 +82,10 @@ cdef class DirectTransport(Sink):
         """The protocol waits when so many bytes wait to be sent, until a quarter is left."""
         raise NotImplementedError
 
+    cdef Py_ssize_t in_flight(self) except -1:
+        """Bytes that the socket has taken and the client has not acknowledged."""
+        raise NotImplementedError
+
     def get_extra_info(self, name, default=None):
         value = self.find(name)
         return default if value is None else value
@@ -101,6 +106,20 @@ cdef int limit(object transport, DirectTransport direct, Py_ssize_t high) except
         return direct.limit(high)
     transport.set_write_buffer_limits(high=high)
     return 0
+
+
+cdef Py_ssize_t in_flight(object transport, DirectTransport direct) except -1:
+    """Bytes that the socket has taken and the client has not acknowledged; 0: nobody can say."""
+    if direct is not None:
+        return direct.in_flight()
+    sock = transport.get_extra_info("socket")
+    return 0 if sock is None else bytes_in_flight(sock.fileno())
+
+
+cdef Py_ssize_t unacknowledged(object transport, DirectTransport direct) except -1:
+    """Bytes that were written and that, as far as one can say, have not reached the client."""
+    cdef Py_ssize_t waiting = transport.get_write_buffer_size()
+    return waiting + in_flight(transport, direct)
 
 
 cdef int write_output(object transport, DirectTransport direct, Output output) except -1:

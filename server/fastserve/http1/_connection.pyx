@@ -11,7 +11,7 @@ The state says where the connection is. `decide` says what comes next, after eve
 `timeout_body` without a byte while we read, or less than `min_body_rate`: 408 |
 | RESPONSE | are kept: the next request | the response is complete: IDLE, LINGERING or CLOSED | \
 the app's |
-| LINGERING | are dropped, up to 1 MiB, then not read | | 2 s after the last byte was sent: abort |
+| LINGERING | are dropped, up to 1 MiB, then not read | | 2 s after all has arrived: abort |
 | CLOSED | are dropped | the transport is closed | `timeout_send`, or 2 s after the last of the \
 bytes that waited was sent: abort |
 
@@ -39,7 +39,9 @@ from fastserve.asgi._exchange cimport (
 from fastserve.asgi._files cimport File
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
-from fastserve.asgi._transport cimport direct, extra, limit, write_bytes, write_output, write_parts
+from fastserve.asgi._transport cimport (
+    direct, extra, limit, unacknowledged, write_bytes, write_output, write_parts,
+)
 from fastserve.http1._writer cimport (
     CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk, write_chunk_size,
 )
@@ -442,6 +444,7 @@ cdef class Connection(Channel):
     cdef int end_exchange(self) except -1:
         """The response is complete, the request too or not worth reading. RFC 9112 9.3 and 9.6"""
         cdef Service service = self.service
+        cdef bint is_last = not self.exchange.head.keep_alive  # the client sends no more
         self.exchange = None
         if self.keep_alive and not (self.eof and not self.unread):
             self.state = IDLE
@@ -452,7 +455,7 @@ cdef class Connection(Channel):
                 put_aside(<RequestReader> self.parser, service)
                 self.parser = None
             return 0
-        if self.state == RESPONSE and not self.unread:
+        if self.state == RESPONSE and not self.unread and is_last:
             return self.close()
         return self.linger()
 
@@ -717,7 +720,7 @@ cdef class Connection(Channel):
 
     cdef int cut(self, Exchange exchange) except -1:
         record(exchange, exchange.status)
-        return self.close()
+        return self.linger()
 
     cdef object upgrade(self, Exchange exchange, object session, object fields):
         """The transport, the bytes of the 101 to write first, and what the client has sent."""
@@ -751,7 +754,7 @@ cdef class Connection(Channel):
             if exchange.called:
                 exchange.disconnect()
                 if exchange.phase > HEAD_GIVEN:
-                    return self.close()
+                    return self.linger()
                 self.drop_head()
             else:
                 self.exchange = None
@@ -829,7 +832,7 @@ cdef class Connection(Channel):
         cdef Exchange exchange = self.exchange
         if self.in_step:
             self.flush()  # the app runs a nested loop, and has sent something there
-        if self.congested or self.state >= LINGERING and self.transport.get_write_buffer_size():
+        if self.congested or self.state >= LINGERING and unacknowledged(self.transport, self.direct):
             self.check_stuck()
             if self.state <= HEAD:
                 return
@@ -843,8 +846,10 @@ cdef class Connection(Channel):
             return
         if self.deadline == 0 or self.service.now < self.deadline:
             return
-        if self.state <= IDLE:
+        if self.state <= IDLE and not unacknowledged(self.transport, self.direct):
             self.close()
+        elif self.state <= IDLE:
+            self.linger()
         elif self.state == HEAD:
             record_refusal(self, None, None, self.start, 408)
             self.respond(408, "the request did not arrive in time")
@@ -864,7 +869,7 @@ cdef class Connection(Channel):
 
     cdef int check_stuck(self) except -1:
         """A client that reads nothing is dropped after timeout_send."""
-        cdef Py_ssize_t size = self.transport.get_write_buffer_size()
+        cdef Py_ssize_t size = unacknowledged(self.transport, self.direct)
         cdef Service service = self.service
         if self.stuck_until == 0 or size < self.stuck_at:
             self.stuck_at = size

@@ -86,6 +86,7 @@ cdef class Connection(Sink):
     cdef int linger(self) except -1
     cdef int close(self) except -1
     cdef int lose_streams(self) except -1
+    cdef Py_ssize_t unsent(self) except -1
     cdef int check_stuck(self) except -1
     cdef int check_ping(self) except -1
     cdef int watch_input(self) except -1

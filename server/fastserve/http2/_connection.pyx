@@ -46,7 +46,7 @@ from fastserve.asgi._files cimport File
 from fastserve.asgi._making cimport may_make, will_make
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
-from fastserve.asgi._transport cimport direct, write_output
+from fastserve.asgi._transport cimport direct, unacknowledged, write_output
 
 from email.utils import formatdate
 from http import HTTPStatus
@@ -570,7 +570,7 @@ cdef class Connection(Sink):
         """Once a second: deadlines."""
         cdef double now = self.service.now
         cdef Stream stream
-        if self.congested or self.deadline and self.transport.get_write_buffer_size():
+        if self.congested or self.deadline and self.unsent():
             self.check_stuck()  # a client that still reads is not idle
             if self.state != OPEN:
                 self.deadline = self.service.after(LINGER_SECONDS)
@@ -609,10 +609,16 @@ cdef class Connection(Sink):
                 return
         self.turn(NULL, 0)
 
+    cdef Py_ssize_t unsent(self) except -1:
+        """Bytes that wait; when no more will be written, all that have not reached the client."""
+        if self.state == OPEN:
+            return self.transport.get_write_buffer_size()
+        return unacknowledged(self.transport, self.direct)
+
     cdef int check_stuck(self) except -1:
         """A client that reads nothing is dropped after timeout_send."""
         cdef Service service = self.service
-        cdef Py_ssize_t size = self.transport.get_write_buffer_size()
+        cdef Py_ssize_t size = self.unsent()
         if self.stuck_until == 0 or size < self.stuck_at:
             self.stuck_at = size
             self.stuck_until = service.after(service.timeout_send)
