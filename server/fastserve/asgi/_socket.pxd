@@ -53,7 +53,7 @@ cdef class SocketTransport(DirectTransport):
     cdef Py_ssize_t backlog_at  # where the first of them goes on
     cdef Py_ssize_t backlog_size
     cdef Py_ssize_t high, low  # the protocol's limits for it
-    cdef bint held  # the backlog leaves with that of others
+    cdef bytes held  # owned: what leaves with others'; None: nothing
     cdef bint full  # the protocol knows that more waits than `high`
     cdef bint paused  # the protocol does not want to read
     cdef bint much  # the last read filled the shared buffer
@@ -73,8 +73,9 @@ cdef class SocketTransport(DirectTransport):
     cdef Py_ssize_t send_some(self, const char *at, size_t length) except -1
     cdef Py_ssize_t sent_nothing(self, int error) except -1
     cdef Py_ssize_t send_first(self, object parts) except -1
-    cdef bint must_wait(self, Py_ssize_t length) except -1
     cdef bint may_hold(self, Py_ssize_t length) except -1
+    cdef int hold(self, bytes data) except -1
+    cdef int send_one(self) except -1
     cdef int keep(self, bytes data, Py_ssize_t at) except -1
     cdef int send_backlog(self) except -1
     cdef int drop_sent(self, Py_ssize_t sent) except -1

@@ -13,10 +13,10 @@ A client is read as soon as it is accepted: most have sent their request by then
 no second is never watched.
 
 To send wakes the client, and where that runs on another core of the same machine, as a proxy does,
-this may take longer than to answer. So small answers that the loop gives in one turn are held, and
-leave together: after a quarter of what the last turn took, at most 1 ms, and at the turn's end. But
-only where they follow each other in 10 us, for with less clients are awake, to 200 us. What is held
-leaves before anything but more writing is done to its transport, or asked of it.
+this may take longer than to answer. So small answers that the loop gives in one turn are held, one
+for each socket, and leave together: after a quarter of what the last turn took, at most 1 ms, and at
+its end. But only where they follow each other in 10 us, for with less clients are awake, to 200 us.
+What is held leaves before anything else is done to its transport, or asked of it.
 
 A socket that reports what nobody wants is no longer watched; so to pause and to resume reading
 within a turn costs no system call.
@@ -297,7 +297,6 @@ cdef class Poller:
             self.send_held()
         self.plan_turn()
         self.held.append(transport)
-        transport.held = True
         if len(self.held) == 1:
             first_is_held(&self.pace, self.time())
         self.pace.held += 1
@@ -305,9 +304,8 @@ cdef class Poller:
 
     cdef int send_old(self) except -1:
         """What is held, if that is long enough."""
-        if self.held and self.by_clock and is_long(&self.pace, self.time()):
-            return self.send_held()
-        return 0
+        is_old = self.held and self.by_clock and is_long(&self.pace, self.time())
+        return self.send_held() if is_old else 0
 
     cdef int end_holding(self) except -1:
         """Until others can leave together."""
@@ -320,10 +318,8 @@ cdef class Poller:
         cdef SocketTransport transport
         while self.held:
             transport = self.held.pop(0)
-            transport.held = False
             try:
-                if transport.backlog is not None:  # else there was no memory for it
-                    transport.send_backlog()
+                transport.send_one()
             except BaseException as error:
                 transport.fail(error)
         return 0
@@ -559,7 +555,7 @@ cdef class SocketTransport(DirectTransport):
         cdef uint32_t events = 0
         if not (self.paused or self.closing or self.eof_read):
             events |= EPOLLIN
-        if self.backlog is not None and not self.held:
+        if self.backlog is not None:
             events |= EPOLLOUT
         return events
 
@@ -583,34 +579,46 @@ cdef class SocketTransport(DirectTransport):
             self.fail(os_error(error))
         return 0
 
-    cdef bint must_wait(self, Py_ssize_t length) except -1:
-        """Whether bytes that are written now wait: behind others, or for the end of the turn."""
-        cdef Poller poller = self.poller
-        if self.backlog is not None and not self.held:
-            return True
-        poller.send_old()
-        if (poller.always or poller.by_clock and pays(&poller.pace, poller.time())) and self.may_hold(length):
-            if not self.held:
-                poller.hold(self)
-            return True
-        if self.held:
-            poller.send_held()
-        return self.backlog is not None
+    cdef int let_go(self) except -1:
+        """What is held is sent before anything else is done or asked."""
+        return 0 if self.held is None else self.poller.send_held()
 
     cdef bint may_hold(self, Py_ssize_t length) except -1:
         """So little that the protocol need not know."""
-        cdef Py_ssize_t pieces = 0 if self.backlog is None else len(self.backlog)
-        length += self.backlog_size
+        cdef Poller poller = self.poller
+        poller.send_old()
         return (
-            not self.more and not self.has_object and pieces < MAX_PARTS
-            and length <= MOST_HELD and length + PIECE * (pieces + 1) <= self.high
+            (poller.always or poller.by_clock and pays(&poller.pace, poller.time()))
+            and not self.more and not self.has_object and not self.closing
+            and length <= MOST_HELD and length + PIECE <= self.high
         )
+
+    cdef int hold(self, bytes data) except -1:
+        """Until other transports' can leave with it."""
+        self.poller.hold(self)
+        self.held = data
+        return 0
+
+    cdef int send_one(self) except -1:
+        """What is held."""
+        cdef Py_ssize_t sent
+        cdef bytes data = self.held
+        self.held = None
+        if data is None:
+            return 0
+        sent = self.send_some(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        if sent < PyBytes_GET_SIZE(data) and not self.closing:
+            self.keep(data, sent)
+        return 0
 
     cdef int put(self, const char *at, Py_ssize_t length) except -1:
         cdef Py_ssize_t sent = 0
         if self.closing or self.eof or length == 0:
             return 0
-        if not self.must_wait(length):
+        self.let_go()
+        if self.backlog is None:
+            if self.may_hold(length):
+                return self.hold(PyBytes_FromStringAndSize(at, length))
             sent = self.send_some(at, length)
             if sent == length or self.closing:
                 return 0
@@ -620,7 +628,10 @@ cdef class SocketTransport(DirectTransport):
         cdef Py_ssize_t sent = 0
         if self.closing or self.eof or PyBytes_GET_SIZE(data) == 0:
             return 0
-        if not self.must_wait(PyBytes_GET_SIZE(data)):
+        self.let_go()
+        if self.backlog is None:
+            if self.may_hold(PyBytes_GET_SIZE(data)):
+                return self.hold(data)
             sent = self.send_some(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
             if sent == PyBytes_GET_SIZE(data) or self.closing:
                 return 0
@@ -674,10 +685,6 @@ cdef class SocketTransport(DirectTransport):
             sent = sendfile(to, source, &offset, count)
         return sent
 
-    cdef int let_go(self) except -1:
-        """What is held is sent before anything else is done or asked."""
-        return self.poller.send_held() if self.held else 0
-
     cdef int keep(self, bytes data, Py_ssize_t at) except -1:
         """The rest of it, from `at` on, until the socket takes more; `at` is 0 behind others."""
         cdef bint first = self.backlog is None
@@ -688,7 +695,7 @@ cdef class SocketTransport(DirectTransport):
             self.backlog_at = at
         self.backlog.append(data)
         self.backlog_size += PyBytes_GET_SIZE(data) - at
-        if first and not self.held:
+        if first:
             self.watch()
         return self.check_full()
 
@@ -698,9 +705,8 @@ cdef class SocketTransport(DirectTransport):
         if self.full and self.cost() <= self.low and not self.closing:
             self.full = False
             self.protocol.resume_writing()
-        if self.backlog is not None or self.watched & EPOLLOUT:
-            self.watch()
         if self.backlog is None:
+            self.watch()
             if self.closing:
                 self.plan_end(None)
             elif self.eof:
