@@ -4,8 +4,9 @@ import asyncio
 import gc
 import weakref
 
-import fastserve
 from apps import respond
+
+import fastserve
 
 
 class Ring:

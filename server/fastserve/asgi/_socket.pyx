@@ -35,7 +35,7 @@ from libc.string cimport memset
 from fastserve.asgi._address cimport address_of, is_same, read_name
 from fastserve.asgi._files cimport File
 from fastserve.asgi._in_flight cimport bytes_in_flight
-from fastserve.asgi._pace cimport begin, clock_now, end, is_long, pays
+from fastserve.asgi._pace cimport clock_now, end_turn, hold_first, is_long, pays
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
 import os
@@ -288,6 +288,9 @@ cdef class Poller:
             self.end_holding()
         return 0
 
+    cdef bint wants_to_hold(self) except -1:
+        return self.always or self.by_clock and pays(&self.pace, self.time())
+
     cdef int64_t time(self) except? -1:
         return clock_now() if self.clock is None else self.clock()
 
@@ -299,7 +302,7 @@ cdef class Poller:
         self.held.append(transport)
         transport.held = True
         if len(self.held) == 1:
-            begin(&self.pace, self.time())
+            hold_first(&self.pace, self.time())
         self.pace.held += 1
         return 0
 
@@ -312,7 +315,7 @@ cdef class Poller:
     cdef int end_holding(self) except -1:
         """Until others can leave together."""
         if self.pace.held:
-            end(&self.pace, self.time())
+            end_turn(&self.pace, self.time())
         return self.send_held()
 
     cdef int send_held(self) except -1:
@@ -589,7 +592,7 @@ cdef class SocketTransport(DirectTransport):
         if self.backlog is not None and not self.held:
             return True
         poller.send_old()
-        if (poller.always or poller.by_clock and pays(&poller.pace, poller.time())) and self.may_hold(length):
+        if poller.wants_to_hold() and self.may_hold(length):
             if not self.held:
                 poller.hold(self)
             return True
