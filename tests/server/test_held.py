@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import select
 import socket
 import time
 from pathlib import Path
@@ -87,9 +88,11 @@ def play(loop):
 
 def has(client):
     """What has arrived."""
+    arrived = b""
     with contextlib.suppress(BlockingIOError):
-        return client.recv(1 << 20, socket.MSG_DONTWAIT)
-    return b""
+        while data := client.recv(1 << 20, socket.MSG_DONTWAIT):  # Linux gives 17 packets at once
+            arrived += data
+    return arrived
 
 
 def write(data):
@@ -188,6 +191,64 @@ def test_to_pause_within_a_turn_is_no_system_call(play, first):
     play.poll()
     assert has(client) == b"held"
     assert watched(play.poller) == before != []
+
+
+def test_nobody_waits_for_room_for_what_is_held(play):
+    """Nor is it a system call to wait no longer."""
+    client, sock = pair("TCP")
+    play.clients.append(client)
+    client.sendall(b"?")
+    SocketTransport(play.poller, sock.detach(), Protocol(write(b"held"))).begin(True)
+    assert has(client) == b""
+    events = watched(play.poller)[0].split()[3]
+    assert int(events, 16) & (select.EPOLLIN | select.EPOLLOUT) == select.EPOLLIN
+    play.turn()
+    assert has(client) == b"held"
+
+
+def test_what_the_socket_does_not_take_at_the_end_of_the_turn(play):
+    """It leaves when there is room."""
+    client, sock = pair("TCP")
+    play.clients.append(client)
+    filled = fill(sock)
+    protocol = Protocol()
+    SocketTransport(play.poller, sock.detach(), protocol).begin()
+    protocol.transport.write(b"held")
+    play.turn()
+    got = b""
+    while len(got) < filled + 4:
+        got += has(client)
+        play.turn()
+    assert got.endswith(b"held")
+
+
+def fill(sock):
+    """How many bytes it takes."""
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            count += sock.send(LARGE)
+    return count
+
+
+def test_a_socket_that_cannot_be_watched_costs_no_other_its_answer(loop):
+    def fail(*args):
+        raise ZeroDivisionError
+
+    poller = Poller(loop, epoll=False, hold=True)
+    loop.add_writer = fail
+    ends, protocols = [pair("TCP") for _ in range(2)], [Protocol(), Protocol()]
+    fill(ends[0][1])
+    for protocol, (_, sock) in zip(protocols, ends, strict=True):
+        SocketTransport(poller, sock.detach(), protocol).begin()
+        protocol.transport.write(b"held")
+    poller.turn()
+    assert has(ends[1][0]) == b"held"
+    protocols[1].transport.abort()
+    poller.turn()
+    assert [type(protocol.error) for protocol in protocols] == [ZeroDivisionError, type(None)]
+    for client, _ in ends:
+        client.close()
 
 
 def watched(poller):

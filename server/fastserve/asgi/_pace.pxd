@@ -42,7 +42,7 @@ cdef inline bint pays(Pace *pace, int64_t now) noexcept:
     return True
 
 
-cdef inline void first_is_held(Pace *pace, int64_t now) noexcept:
+cdef inline void hold_first(Pace *pace, int64_t now) noexcept:
     """One is held while no other is."""
     pace.since = now
     if pace.held == 0:
@@ -54,7 +54,7 @@ cdef inline bint is_long(Pace *pace, int64_t now) noexcept:
     return now - pace.since >= pace.longest
 
 
-cdef inline void turn_ends(Pace *pace, int64_t now) noexcept:
+cdef inline void end_turn(Pace *pace, int64_t now) noexcept:
     """A turn that has held some is over: one of the next waits for a quarter of what it took."""
     pace.longest = max((now - pace.began) // 4, pace.longest // 2)
     pace.longest = min(pace.longest, <int64_t> LONGEST_HOLD)

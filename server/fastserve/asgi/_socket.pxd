@@ -31,6 +31,7 @@ cdef class Poller:
     cdef int watch_first(self, SocketTransport transport, uint32_t events) except -1
     cdef int tell_loop(self, SocketTransport transport, uint32_t events) except -1
     cdef int serve_ready(self) except -1
+    cdef bint wants_to_hold(self) except -1
     cdef int64_t time(self) except? -1
     cdef int hold(self, SocketTransport transport) except -1
     cdef int send_old(self) except -1

@@ -13,10 +13,10 @@ A client is read as soon as it is accepted: most have sent their request by then
 no second is never watched.
 
 To send wakes the client, and where that runs on another core of the same machine, as a proxy does,
-this may take longer than to answer. So small answers that the loop gives in one turn are held, one
-for each socket, and leave together: after a quarter of what the last turn took, at most 1 ms, and at
-its end. But only where they follow each other in 10 us, for with less clients are awake, to 200 us.
-What is held leaves before anything else is done to its transport, or asked of it.
+this may take longer than to answer. So small answers of one turn of the loop are held, one for
+each socket, and leave together: after a quarter of what the last turn took, at most 1 ms, and at its
+end. But only where they follow each other in 10 us, for with less clients are awake, to 200 us. What
+is held leaves before anything else is done to its transport, or asked of it.
 
 A socket that reports what nobody wants is no longer watched; so to pause and to resume reading
 within a turn costs no system call.
@@ -24,7 +24,6 @@ within a turn costs no system call.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.contextvars cimport PyContext_Enter, PyContext_Exit
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_XDECREF, Py_XINCREF
@@ -33,9 +32,10 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
 from fastserve.asgi._address cimport address_of, is_same, read_name
+from fastserve.asgi._context cimport leave_context, return_to_context
 from fastserve.asgi._files cimport File
 from fastserve.asgi._in_flight cimport bytes_in_flight
-from fastserve.asgi._pace cimport clock_now, first_is_held, is_long, pays, turn_ends
+from fastserve.asgi._pace cimport clock_now, end_turn, hold_first, is_long, pays
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
 import os
@@ -47,10 +47,6 @@ __all__ = ("HAS_EPOLL", "Poller", "SocketTransport")
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *, Py_ssize_t) except NULL
     int _PyBytes_Resize(PyObject **, Py_ssize_t) except -1
-
-    ctypedef struct PyThreadState:
-        PyObject *context
-    PyThreadState *PyThreadState_Get() noexcept
 
 cdef extern from *:
     """
@@ -174,24 +170,6 @@ cdef object os_error(int number):
     return OSError(number, os.strerror(number))
 
 
-cdef object leave_context():
-    """The loop's, for asyncio calls in one that cannot be entered twice. An app may run a nested
-    loop, which has to."""
-    cdef PyObject *context = PyThreadState_Get().context
-    if context != NULL:
-        entered = <object> context
-        try:
-            PyContext_Exit(entered)
-        except RuntimeError:  # it is the thread's own
-            return None
-        return entered
-    return None
-
-
-cdef int return_to_context(object entered) except -1:
-    return 0 if entered is None else PyContext_Enter(entered)
-
-
 @cython.final
 cdef class Poller:
     """One for each loop. Raises OSError.
@@ -288,6 +266,9 @@ cdef class Poller:
             self.end_holding()
         return 0
 
+    cdef bint wants_to_hold(self) except -1:
+        return self.always or self.by_clock and pays(&self.pace, self.time())
+
     cdef int64_t time(self) except? -1:
         return clock_now() if self.clock is None else self.clock()
 
@@ -298,19 +279,20 @@ cdef class Poller:
         self.plan_turn()
         self.held.append(transport)
         if len(self.held) == 1:
-            first_is_held(&self.pace, self.time())
+            hold_first(&self.pace, self.time())
         self.pace.held += 1
         return 0
 
     cdef int send_old(self) except -1:
         """What is held, if that is long enough."""
-        is_old = self.held and self.by_clock and is_long(&self.pace, self.time())
-        return self.send_held() if is_old else 0
+        if self.held and self.by_clock and is_long(&self.pace, self.time()):
+            self.send_held()
+        return 0
 
     cdef int end_holding(self) except -1:
         """Until others can leave together."""
         if self.pace.held:
-            turn_ends(&self.pace, self.time())
+            end_turn(&self.pace, self.time())
         return self.send_held()
 
     cdef int send_held(self) except -1:
@@ -585,10 +567,9 @@ cdef class SocketTransport(DirectTransport):
 
     cdef bint may_hold(self, Py_ssize_t length) except -1:
         """So little that the protocol need not know."""
-        cdef Poller poller = self.poller
-        poller.send_old()
+        self.poller.send_old()
         return (
-            (poller.always or poller.by_clock and pays(&poller.pace, poller.time()))
+            self.poller.wants_to_hold()
             and not self.more and not self.has_object and not self.closing
             and length <= MOST_HELD and length + PIECE <= self.high
         )

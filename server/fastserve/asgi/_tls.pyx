@@ -22,7 +22,7 @@ from cpython.ref cimport Py_DECREF
 from libc.string cimport memcpy
 
 from fastserve.asgi._transport cimport (
-    DirectTransport, as_bytes, direct, extra, in_flight, write_limits,
+    DirectTransport, as_bytes, direct, extra, kept_by_kernel, write_limits,
 )
 
 import ssl
@@ -694,7 +694,7 @@ cdef class TLSTransport(DirectTransport):
         return self.check_full()
 
     cdef Py_ssize_t in_flight(self) except -1:
-        return in_flight(self.lower, self.direct)
+        return kept_by_kernel(self.lower, self.direct)
 
     cdef object find(self, object name):
         if name == "ssl_object":

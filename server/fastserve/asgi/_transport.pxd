@@ -27,8 +27,8 @@ cdef class DirectTransport(Sink):
 cdef DirectTransport direct(object transport)
 cdef object extra(object transport, DirectTransport direct, str name)
 cdef int limit(object transport, DirectTransport direct, Py_ssize_t high) except -1
-cdef Py_ssize_t in_flight(object transport, DirectTransport direct) except -1
-cdef Py_ssize_t unacknowledged(object transport, DirectTransport direct) except -1
+cdef Py_ssize_t kept_by_kernel(object transport, DirectTransport direct) except -1
+cdef Py_ssize_t undelivered(object transport, DirectTransport direct) except -1
 cdef int write_output(object transport, DirectTransport direct, Output output) except -1
 cdef int write_bytes(object transport, DirectTransport direct, bytes data) except -1
 cdef int write_parts(object transport, DirectTransport direct, list parts) except -1

@@ -108,7 +108,7 @@ cdef int limit(object transport, DirectTransport direct, Py_ssize_t high) except
     return 0
 
 
-cdef Py_ssize_t in_flight(object transport, DirectTransport direct) except -1:
+cdef Py_ssize_t kept_by_kernel(object transport, DirectTransport direct) except -1:
     """Bytes that the socket has taken and the client has not acknowledged; 0: nobody can say."""
     if direct is not None:
         return direct.in_flight()
@@ -116,10 +116,10 @@ cdef Py_ssize_t in_flight(object transport, DirectTransport direct) except -1:
     return 0 if sock is None else bytes_in_flight(sock.fileno())
 
 
-cdef Py_ssize_t unacknowledged(object transport, DirectTransport direct) except -1:
+cdef Py_ssize_t undelivered(object transport, DirectTransport direct) except -1:
     """Bytes that were written and that, as far as one can say, have not reached the client."""
     cdef Py_ssize_t waiting = transport.get_write_buffer_size()
-    return waiting + in_flight(transport, direct)
+    return waiting + kept_by_kernel(transport, direct)
 
 
 cdef int write_output(object transport, DirectTransport direct, Output output) except -1:

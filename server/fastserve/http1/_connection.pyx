@@ -40,7 +40,7 @@ from fastserve.asgi._files cimport File
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
 from fastserve.asgi._transport cimport (
-    direct, extra, limit, unacknowledged, write_bytes, write_output, write_parts,
+    direct, extra, limit, undelivered, write_bytes, write_output, write_parts,
 )
 from fastserve.http1._writer cimport (
     CHUNKED, NO_CONTENT, DefaultFields, Request, Writer, write_chunk, write_chunk_size,
@@ -832,7 +832,7 @@ cdef class Connection(Channel):
         cdef Exchange exchange = self.exchange
         if self.in_step:
             self.flush()  # the app runs a nested loop, and has sent something there
-        if self.congested or self.state >= LINGERING and unacknowledged(self.transport, self.direct):
+        if self.congested or self.state >= LINGERING and undelivered(self.transport, self.direct):
             self.check_stuck()
             if self.state <= HEAD:
                 return
@@ -846,7 +846,7 @@ cdef class Connection(Channel):
             return
         if self.deadline == 0 or self.service.now < self.deadline:
             return
-        if self.state <= IDLE and not unacknowledged(self.transport, self.direct):
+        if self.state <= IDLE and not undelivered(self.transport, self.direct):
             self.close()
         elif self.state <= IDLE:
             self.linger()
@@ -869,7 +869,7 @@ cdef class Connection(Channel):
 
     cdef int check_stuck(self) except -1:
         """A client that reads nothing is dropped after timeout_send."""
-        cdef Py_ssize_t size = unacknowledged(self.transport, self.direct)
+        cdef Py_ssize_t size = undelivered(self.transport, self.direct)
         cdef Service service = self.service
         if self.stuck_until == 0 or size < self.stuck_at:
             self.stuck_at = size

@@ -46,7 +46,7 @@ from fastserve.asgi._files cimport File
 from fastserve.asgi._making cimport may_make, will_make
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
-from fastserve.asgi._transport cimport direct, unacknowledged, write_output
+from fastserve.asgi._transport cimport direct, undelivered, write_output
 
 from email.utils import formatdate
 from http import HTTPStatus
@@ -613,7 +613,7 @@ cdef class Connection(Sink):
         """Bytes that wait; when no more will be written, all that have not reached the client."""
         if self.state == OPEN:
             return self.transport.get_write_buffer_size()
-        return unacknowledged(self.transport, self.direct)
+        return undelivered(self.transport, self.direct)
 
     cdef int check_stuck(self) except -1:
         """A client that reads nothing is dropped after timeout_send."""
