@@ -8,14 +8,17 @@ import asyncio
 import contextlib
 import re
 import socket
+import ssl
 from pathlib import Path
 
 import pytest
 import uvloop
+from live import client_context
+from serving import HERE
 from test_held import TARGET
 from wire import WAIT
 
-from fastserve import Config
+from fastserve import Config, transports
 from fastserve.asgi._socket import Poller, SocketTransport
 from fastserve.importer import load
 from fastserve.service import make_service
@@ -66,10 +69,29 @@ class Play:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         self.poller = Poller(loop)
-        if carrier == "fastserve":
+        self.tls = None
+        if carrier == "TLS":
+            self.shake_hands(sock)
+        elif carrier == "fastserve":
             SocketTransport(self.poller, sock.detach(), self.service.connection()).begin()
         else:
             loop.run_until_complete(loop.connect_accepted_socket(self.service.connection, sock))
+
+    def shake_hands(self, sock):
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = client_context().wrap_bio(self.incoming, self.outgoing)
+        transports.prepare()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(HERE / "tls/cert.pem", HERE / "tls/key.pem")
+        done = self.loop.create_future()
+        above = transports.Direct().make(context, self.service.connection, done)
+        SocketTransport(self.poller, sock.detach(), above).begin()
+        while not done.done():
+            with contextlib.suppress(ssl.SSLWantReadError):
+                self.tls.do_handshake()
+            self.send(b"")
+            with contextlib.suppress(BlockingIOError):
+                self.incoming.write(self.client.recv(4096, socket.MSG_DONTWAIT))
 
     def turn(self):
         """Everything that can be done is done."""
@@ -81,6 +103,10 @@ class Play:
         self.loop.run_until_complete(rest())
 
     def send(self, data):
+        if self.tls is not None:
+            if data:
+                self.tls.write(data)
+            data = self.outgoing.read()
         self.client.sendall(data)
         self.turn()
 
@@ -100,7 +126,16 @@ class Play:
                 part = self.client.recv(min(count - len(data), 4096), socket.MSG_DONTWAIT)
                 if not part:
                     break
-                data += part
+                data += part if self.tls is None else self.decrypt(part)
+        return data
+
+    def decrypt(self, part):
+        """What the whole records hold."""
+        data = b""
+        self.incoming.write(part)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while more := self.tls.read(16384):
+                data += more
         return data
 
     def queued(self):
@@ -141,7 +176,11 @@ def loop(request):
     made.close()
 
 
-@pytest.fixture(params=["fastserve", "loop"])
+# A record is read whole, so TLS is left out where the client reads some bytes.
+PLAIN = pytest.mark.parametrize("carrier", ["fastserve", "loop"], indirect=True)
+
+
+@pytest.fixture(params=["fastserve", "loop", "TLS"])
 def carrier(request):
     return request.param
 
@@ -169,6 +208,7 @@ def test_a_request_after_the_time_for_it(play):
     assert play.read().count(b"~") == len(LARGE)
 
 
+@PLAIN
 def test_a_request_while_the_client_reads(play):
     """However long that takes: the rest has not arrived."""
     play.send(GET + LAST["the server's 500"])
@@ -204,6 +244,7 @@ def test_a_client_that_sends_no_more_is_not_waited_for(play):
     assert play.read().count(b"~") == len(LARGE)
 
 
+@PLAIN
 def test_an_idle_client_is_not_waited_for(play):
     play.send(GET)
     head = play.read(1000).index(b"~")
@@ -214,6 +255,7 @@ def test_an_idle_client_is_not_waited_for(play):
     assert not play.is_open
 
 
+@PLAIN
 @pytest.mark.parametrize("play", ["auto"], indirect=True)
 def test_http2_waits_for_a_client_that_reads(play):
     """RFC 9113 5.4.1: so that it learns from the GOAWAY why."""
