@@ -33,11 +33,14 @@ OPTIONS = {"timeout_keep_alive": 5, "timeout_send": 30, "access_log": False}
 
 async def app(scope, receive, send):
     kind = scope["path"][1:]
-    fields = {"large": [], "close": [(b"connection", b"close")], "cut": []}.get(kind)
+    fields = {"large": [], "close": [(b"connection", b"close")], "cut": [], "wait": []}.get(kind)
     if fields is None:
         raise ZeroDivisionError
     await send({"type": "http.response.start", "status": 200, "headers": fields})
-    await send({"type": "http.response.body", "body": LARGE, "more_body": kind == "cut"})
+    await send({"type": "http.response.body", "body": LARGE, "more_body": kind in ("cut", "wait")})
+    if kind == "wait":
+        while (await receive())["type"] == "http.request":
+            pass
     if kind == "cut":
         raise ZeroDivisionError
 
@@ -199,6 +202,13 @@ def test_a_request_after_the_last_answer(play, last):
     data = play.read()
     assert data.count(b"~") == len(LARGE) * (1 if "500" in last else 2)
     assert data.count(b"HTTP/1.1 ") == 2
+
+
+def test_a_request_after_a_body_that_is_none(play):
+    play.send(GET + b"POST /wait HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n")
+    play.send(b"no chunk\r\n")
+    play.send(GET)
+    assert play.read().count(b"~") == 2 * len(LARGE)
 
 
 def test_a_request_after_the_time_for_it(play):
