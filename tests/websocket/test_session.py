@@ -818,7 +818,7 @@ def test_a_denial_has_the_length_that_it_declares(length: bytes) -> None:
 def test_a_denial_that_is_not_finished_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         link = await Link(App(DENY, {**BODY, "more_body": True}, accept=None)).turn()
-        assert link.transport.calls == ["close"]
+        assert link.transport.calls == ["write_eof"]
 
     asyncio.run(run())
     assert len(caplog.records) == 1

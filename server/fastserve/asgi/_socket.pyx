@@ -839,7 +839,6 @@ cdef class SocketTransport(DirectTransport):
         return self.check_full()
 
     cdef Py_ssize_t in_flight(self) except -1:
-        self.let_go()
         return bytes_in_flight(self.fd)
 
     cdef object find(self, object name):

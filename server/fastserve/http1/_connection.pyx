@@ -444,7 +444,7 @@ cdef class Connection(Channel):
     cdef int end_exchange(self) except -1:
         """The response is complete, the request too or not worth reading. RFC 9112 9.3 and 9.6"""
         cdef Service service = self.service
-        cdef bint is_last = not self.exchange.head.keep_alive  # the client sends no more
+        cdef bint waits = self.exchange.is_websocket or not self.exchange.head.keep_alive
         self.exchange = None
         if self.keep_alive and not (self.eof and not self.unread):
             self.state = IDLE
@@ -455,7 +455,7 @@ cdef class Connection(Channel):
                 put_aside(<RequestReader> self.parser, service)
                 self.parser = None
             return 0
-        if self.state == RESPONSE and not self.unread and is_last:
+        if self.state == RESPONSE and not self.unread and waits:  # it sends no more: RFC 6455 4.1
             return self.close()
         return self.linger()
 
