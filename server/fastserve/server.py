@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fastserve")
 
 SERVED_SECONDS = 0.5  # how often they are counted
+FEW_FROZEN = 1000  # objects; Python 3.12 itself freezes 375 when it starts
 
 
 class Server:
@@ -185,7 +186,8 @@ class Server:
                 logger.info("Stopped before the application had started")
                 return
             # What somebody else has frozen is theirs: unfreeze() would take that, too.
-            if self.owns_process and self.config.gc_freeze and not gc.get_freeze_count():
+            is_ours = self.owns_process and gc.get_freeze_count() < FEW_FROZEN
+            if is_ours and self.config.gc_freeze:
                 gc.collect()  # or its garbage would stay
                 gc.freeze()
                 undo.callback(gc.unfreeze)

@@ -6,6 +6,13 @@ import pytest
 from serving import HERE, Command, get
 
 
+FEW = 1000  # Python 3.12 itself freezes some
+
+
+def number(command, word):
+    return int(command.expect(rf"{word} (\d+)", "stdout")[1])
+
+
 def frozen(port):
     """How many objects, and how many of the start's garbage are still there."""
     return tuple(map(int, get(port)[1].split()))
@@ -23,16 +30,16 @@ def test_the_command_freezes_what_the_app_has_made(workers):
 def test_it_can_be_told_not_to():
     args = "garbage_app:app", "--app-dir", HERE, "--port", "0", "--no-gc-freeze"
     with Command(*args) as command:
-        assert frozen(command.port())[0] == 0
+        assert frozen(command.port())[0] < FEW
 
 
 def test_a_program_around_the_server_keeps_its_own():
     """Only run() in the main thread has the process to itself, and not for longer than it runs."""
     with Command(start=(sys.executable, HERE / "garbage_app.py")) as command:
-        assert int(command.expect(r"serving (\d+)", "stdout")[1]) > 10_000
-        command.expect("stopped 0", "stdout")
-        assert int(command.expect(r"serving (\d+)", "stdout")[1]) > 10_000
+        assert number(command, "serving") > 10_000
+        assert number(command, "stopped") < FEW
+        assert number(command, "serving") > 10_000
         command.expect("theirs True", "stdout")
-        command.expect("serving 0", "stdout")
-        command.expect("embedded 0", "stdout")
+        assert number(command, "serving") < FEW
+        assert number(command, "embedded") < FEW
         assert command.wait() == 0
