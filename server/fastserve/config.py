@@ -109,7 +109,8 @@ class Config:
     coalesce_writes: bool = opt(
         True,
         "Where clients wait for many small answers, send those of one turn of the event loop "
-        "together, each at most 1 ms later: to wake a client costs more than to answer.",
+        "together, up to 1 ms later unless the application computes longer: to wake a client costs "
+        "more than to answer.",
     )
     reset_contextvars: bool = opt(
         False, "Accepted as uvicorn's: every request has contextvars of its own anyway."
