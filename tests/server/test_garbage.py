@@ -5,7 +5,6 @@ import sys
 import pytest
 from serving import HERE, Command, get
 
-
 FEW = 1000  # Python 3.12 itself freezes some
 
 
