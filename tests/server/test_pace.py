@@ -54,8 +54,21 @@ def paced():
     loop.close()
 
 
+def test_nothing_is_held_where_each_leaves_alone(paced):
+    """As where each connection is closed after its answer."""
+    assert paced.serve(50)
+    held = 0
+    for _ in range(17):
+        for number in (0, 1):
+            paced.spend(50)
+            held += paced.write(number)
+            assert paced.protocols[number].transport.get_write_buffer_size() == 0
+        paced.end_turn()
+    assert held == 2 + 2  # in the first turn, and in one after 16 answers
+
+
 @pytest.mark.parametrize(
-    ("gap", "held"), [(9.9, False), (10.1, True), (50, True), (199.9, True), (200.1, False)]
+    ("gap", "held"), [(12.9, False), (13.1, True), (50, True), (199.9, True), (200.1, False)]
 )
 def test_answers_are_held_that_follow_each_other_so(paced, gap, held):
     assert paced.serve(50)

@@ -16,9 +16,9 @@ cdef extern from *:
 
 cdef enum:
     LONGEST_HOLD = 1_000_000
-    QUICK = 10_000  # from one answer to the next: with less, clients are awake
+    QUICK = 13_000  # from one answer to the next: with less, clients are awake
     SLOW = 200_000  # with more, to wake one is little beside it
-    MOST_ALONE = 16  # answers that are not held after one that no other has joined
+    MOST_ALONE = 16  # answers that are not held after a turn in which none has joined another
 
 cdef struct Pace:
     int64_t answered_at
@@ -27,6 +27,7 @@ cdef struct Pace:
     int64_t since  # the first of those that are held now
     int64_t longest  # that they are held
     int held  # in this turn
+    int cut  # of those, so many left by themselves: more was done to their transports
     int alone  # so many answers are not held
 
 
@@ -58,5 +59,5 @@ cdef inline void end_turn(Pace *pace, int64_t now) noexcept:
     """A turn that has held some is over: one of the next waits for a quarter of what it took."""
     pace.longest = max((now - pace.began) // 4, pace.longest // 2)
     pace.longest = min(pace.longest, <int64_t> LONGEST_HOLD)
-    pace.alone = MOST_ALONE if pace.held == 1 else 0
-    pace.held = 0
+    pace.alone = MOST_ALONE if pace.held - pace.cut <= 1 else 0
+    pace.held = pace.cut = 0
