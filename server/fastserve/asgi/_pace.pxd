@@ -16,13 +16,15 @@ cdef extern from *:
 
 cdef enum:
     LONGEST_HOLD = 1_000_000
-    QUICK = 13_000  # from one answer to the next: with less, clients are awake
+    QUICK = 15_000  # from one answer to the next: with less, clients are awake
+    QUICKEST = 10_000  # once answers are held, which makes them quicker
     SLOW = 200_000  # with more, to wake one is little beside it
     MOST_ALONE = 16  # answers that are not held after a turn in which none has joined another
 
 cdef struct Pace:
     int64_t answered_at
     int64_t gap  # between two answers, on average
+    bint holds  # the last that could be held was
     int64_t began  # when the first of this turn was held
     int64_t since  # the first of those that are held now
     int64_t longest  # that they are held
@@ -33,9 +35,11 @@ cdef struct Pace:
 
 cdef inline bint pays(Pace *pace, int64_t now) noexcept:
     """Whether the answer that is ready now should be held."""
-    pace.gap += (min(now - pace.answered_at, <int64_t> (2 * SLOW)) - pace.gap) // 4
+    # A pause is no pace: it counts as twice what is usual.
+    pace.gap += (min(now - pace.answered_at, 2 * pace.gap + 1000) - pace.gap) // 4
     pace.answered_at = now
-    if not QUICK <= pace.gap < SLOW:
+    pace.holds = (QUICKEST if pace.holds else QUICK) <= pace.gap < SLOW
+    if not pace.holds:
         return False
     if pace.alone:
         pace.alone -= 1

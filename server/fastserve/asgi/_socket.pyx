@@ -15,7 +15,7 @@ no second is never watched.
 To send wakes the client, and where that runs on another core of the same machine, as a proxy does,
 this may take longer than to answer. So small answers of one turn of the loop are held, one for each
 socket, and leave together: after a quarter of what the last turn took, at most 1 ms, and at its
-end. But only where they follow each other in 13 us, for with less clients are awake, to 200 us.
+end. But only where they follow each other in 15 us, for with less clients are awake, to 200 us.
 What is held leaves before anything else is done to its transport, or asked of it.
 
 A socket that reports what nobody wants is no longer watched; so to pause and to resume reading
