@@ -30,7 +30,7 @@ class Paced(Play):
     def has(self, number):
         return bool(has(self.clients[number]))
 
-    def serve(self, gap, turns=50):
+    def serve(self, gap, turns=400):
         """Turns of two answers, which follow each other so; whether the last was held."""
         for _ in range(turns):
             for number in (0, 1):

@@ -19,10 +19,12 @@ cdef enum:
     QUICK = 15_000  # from one answer to the next: with less, clients are awake
     QUICKEST = 10_000  # once answers are held, which makes them quicker
     SLOW = 200_000  # with more, to wake one is little beside it
+    EVERY = 8  # answers: to ask for the time takes as long as a hundred instructions, or more
     MOST_ALONE = 16  # answers that are not held after a turn in which none has joined another
 
 cdef struct Pace:
-    int64_t answered_at
+    int64_t asked_at  # for the time
+    int unasked  # so many answers since then
     int64_t gap  # between two answers, on average
     bint holds  # the last that could be held was
     int64_t began  # when the first of this turn was held
@@ -33,11 +35,18 @@ cdef struct Pace:
     int alone  # so many answers are not held
 
 
+cdef inline bint may_pay(Pace *pace) noexcept:
+    """An answer is ready; whether it may have to be held."""
+    pace.unasked += 1
+    return pace.holds or pace.unasked >= EVERY
+
+
 cdef inline bint pays(Pace *pace, int64_t now) noexcept:
-    """Whether the answer that is ready now should be held."""
+    """Whether it should be."""
     # A pause is no pace: it counts as twice what is usual.
-    pace.gap += (min(now - pace.answered_at, 2 * pace.gap + 1000) - pace.gap) // 4
-    pace.answered_at = now
+    pace.gap += (min((now - pace.asked_at) // pace.unasked, 2 * pace.gap + 1000) - pace.gap) // 4
+    pace.asked_at = now
+    pace.unasked = 0
     pace.holds = (QUICKEST if pace.holds else QUICK) <= pace.gap < SLOW
     if not pace.holds:
         return False

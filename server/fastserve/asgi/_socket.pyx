@@ -35,7 +35,7 @@ from fastserve.asgi._address cimport address_of, is_same, read_name
 from fastserve.asgi._context cimport leave_context, return_to_context
 from fastserve.asgi._files cimport File
 from fastserve.asgi._in_flight cimport bytes_in_flight
-from fastserve.asgi._pace cimport clock_now, end_turn, hold_first, is_long, pays
+from fastserve.asgi._pace cimport clock_now, end_turn, hold_first, is_long, may_pay, pays
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
 import os
@@ -267,7 +267,9 @@ cdef class Poller:
         return 0
 
     cdef bint wants_to_hold(self) except -1:
-        return self.always or self.by_clock and pays(&self.pace, self.time())
+        if self.by_clock and may_pay(&self.pace):
+            return pays(&self.pace, self.time())
+        return self.always
 
     cdef int64_t time(self) except? -1:
         return clock_now() if self.clock is None else self.clock()
