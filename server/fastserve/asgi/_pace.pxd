@@ -24,25 +24,25 @@ cdef enum:
 
 cdef struct Pace:
     int64_t asked_at  # for the time
-    int unasked  # so many answers since then
+    int unasked  # answers since then
     int64_t gap  # between two answers, on average
     bint holds  # the last that could be held was
     int64_t began  # when the first of this turn was held
     int64_t since  # the first of those that are held now
     int64_t longest  # that they are held
     int held  # in this turn
-    int cut  # of those, so many left by themselves: more was done to their transports
-    int alone  # so many answers are not held
+    int cut  # of those, how many left early because more was done to their transports
+    int alone  # how many answers are not to be held
 
 
 cdef inline bint may_pay(Pace *pace) noexcept:
-    """An answer is ready; whether it may have to be held."""
+    """An answer is ready: whether to ask for the time, to see if it should be held."""
     pace.unasked += 1
     return pace.holds or pace.unasked >= EVERY
 
 
 cdef inline bint pays(Pace *pace, int64_t now) noexcept:
-    """Whether it should be."""
+    """Whether it should be held."""
     # A pause is no pace: it counts as twice what is usual.
     pace.gap += (min((now - pace.asked_at) // pace.unasked, 2 * pace.gap + 1000) - pace.gap) // 4
     pace.asked_at = now

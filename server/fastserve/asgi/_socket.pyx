@@ -242,7 +242,7 @@ cdef class Poller:
         cdef epoll_event events[MOST_EVENTS]
         cdef PyObject *ready[MOST_EVENTS]
         cdef int count, index
-        self.send_held()
+        self.send_held()  # by tasks, or in the turn within which an app runs a nested loop
         if self.epoll < 0:
             return 0
         count = epoll_wait(self.epoll, events, MOST_EVENTS, 0)
@@ -275,7 +275,7 @@ cdef class Poller:
         return clock_now() if self.clock is None else self.clock()
 
     cdef int hold(self, SocketTransport transport) except -1:
-        """What it is given from now on leaves with others'."""
+        """It keeps a piece, which leaves with those of others."""
         if len(self.held) == MOST_EVENTS:  # one protocol writes to many
             self.send_held()
         self.plan_turn()
@@ -286,13 +286,13 @@ cdef class Poller:
         return 0
 
     cdef int send_old(self) except -1:
-        """What is held, if that is long enough."""
+        """Send what is held, if that has been long enough."""
         if self.held and self.by_clock and is_long(&self.pace, self.time()):
             self.send_held()
         return 0
 
     cdef int end_holding(self) except -1:
-        """Until others can leave together."""
+        """The turn ends: send what is held, and learn how long the next may hold."""
         if self.pace.held:
             end_turn(&self.pace, self.time())
         return self.send_held()
@@ -571,7 +571,7 @@ cdef class SocketTransport(DirectTransport):
         return 0
 
     cdef bint may_hold(self, Py_ssize_t length) except -1:
-        """So little that the protocol need not know."""
+        """Whether a piece of this length may wait for others: its protocol need not know."""
         self.poller.send_old()
         return (
             self.poller.wants_to_hold()
@@ -580,7 +580,7 @@ cdef class SocketTransport(DirectTransport):
         )
 
     cdef int hold(self, bytes data) except -1:
-        """Until other transports' can leave with it."""
+        """Keep it until those of other transports can leave with it."""
         self.poller.hold(self)
         self.held = data
         return 0
