@@ -110,6 +110,7 @@ MODULES = [
     extension("fastserve.asgi._counters"),
     extension("fastserve.asgi._entry"),
     extension("fastserve.asgi._files"),
+    extension("fastserve.asgi._copies"),
     extension("fastserve.asgi._transport"),
     extension("fastserve.asgi._socket"),
     extension("fastserve.asgi._tls"),

@@ -59,12 +59,14 @@ HTTP1 = [
     (TINY.replace(b"/ ", b"/sleep ", 1), 50),
     (TINY.replace(b"/ ", b"/stream ", 1), 30),
     (TINY.replace(b"/ ", b"/large ", 1), 20),
+    (TINY.replace(b"/ ", b"/made ", 1), 10),
     (TINY.replace(b"/ ", b"/file ", 1), 10),
     (CHUNKED, 10),
     (TINY.replace(b"GET", b"HEAD"), 5),
 ]
 WEBSOCKET = [(32, 1, 100), (32, 16, 10), (4096, 1, 30)]  # bytes, messages in flight, times
 TYPE = (b"content-type", b"text/plain")
+LARGE = b"x" * 100_000
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -75,7 +77,9 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if path == "/echo":
         body = b"".join([part async for part in parts(receive)])
     elif path in ("/large", "/file"):
-        body = b"x" * 100_000
+        body = LARGE
+    elif path == "/made":
+        body = bytes(bytearray(LARGE))
     elif path == "/sleep":
         await asyncio.sleep(0)
     elif path == "/stream":

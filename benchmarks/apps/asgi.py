@@ -11,6 +11,7 @@ HEADERS = {
     path: [TYPE, (b"content-length", str(len(body)).encode())] for path, body in BODIES.items()
 }
 CHUNK = b"x" * 1024
+LETTER = b"x"
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -21,6 +22,9 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": body})
     elif path == "/echo":
         await echo(receive, send)
+    elif path == "/made":
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS["/100k"]})
+        await send({"type": "http.response.body", "body": LETTER * 102400})
     elif path == "/file":
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS["/100k"]})
         await send({"type": "http.response.pathsend", "path": FILES["/100k"]})

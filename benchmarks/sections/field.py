@@ -10,12 +10,14 @@ from benchmarks.servers import ASGI, FLOOR_C, OTHERS, fleet
 BASELINE = "uvicorn"
 ONCE = Http("a connection for each GET", headers={"Connection": "close"})
 FILE = Http("100 KB file", "/file", 300, expect=BODIES["/100k"])
+MADE = Http("100 KB, made anew", "/made", 300, expect=BODIES["/100k"])
 LOADS = [
     Http("GET hello, 64 connections"),
     *(
         Http(f"{size} KB, 300 connections", f"/{size}k", 300, expect=BODIES[f"/{size}k"])
         for size in (1, 10, 100)
     ),
+    MADE,
     FILE,
     Http("browser's 14 headers", headers=BROWSER_HEADERS),
     Http("16 pipelined", pipelined=16),
@@ -44,6 +46,6 @@ def takes_part(load: Work, name: str) -> bool:
         return isinstance(load, Http) and load.path in FROM_MEMORY and load is not ONCE
     if load is FILE:
         return name in SEND_FILES
-    if isinstance(load, Http) and load.path in ("/sleep", "/stream", "/echo"):
+    if isinstance(load, Http) and load.path in ("/made", "/sleep", "/stream", "/echo"):
         return name not in PROGRAMS
     return True

@@ -112,6 +112,13 @@ class Config:
         "together, up to 1 ms later unless the application computes longer: to wake a client costs "
         "more than to answer.",
     )
+    body_copies: int = opt(
+        16 << 20,
+        "Memory for copies of bodies of 16 KB to 1 MB that the application sends again and again, "
+        "each as one object; the kernel sends a copy as it is, and has to copy anything else. "
+        "Bytes, or as 64M; 0: none.",
+        read=parse_size,
+    )
     reset_contextvars: bool = opt(
         False, "Accepted as uvicorn's: every request has contextvars of its own anyway."
     )

@@ -28,6 +28,7 @@ class Keywords(TypedDict, total=False):
     task_per_request: bool
     gc_freeze: bool
     coalesce_writes: bool
+    body_copies: int | str | None
     reset_contextvars: bool
     static: Sequence[str] | str | None
     static_max_age: int | None

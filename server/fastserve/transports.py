@@ -34,7 +34,11 @@ class Transports:
         allocate_reads_on_heap()
         self._loop = loop
         self._direct = Direct() if uses_direct(config) else None
-        self._poller = Poller(loop, hold=None if config.coalesce_writes else False)
+        self._poller = Poller(
+            loop,
+            hold=None if config.coalesce_writes else False,
+            copies=config.body_copies,
+        )
         self.accept = self._poller.accept
         self.make_plain = self._poller.serve
 

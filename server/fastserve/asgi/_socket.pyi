@@ -2,12 +2,15 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
+from fastserve.asgi._copies import Copies
+
 __all__ = ("HAS_EPOLL", "Poller", "SocketTransport")
 
 HAS_EPOLL: bool
 
 @final
 class Poller:
+    copies: Copies
     epoll: int
     transports: set[SocketTransport]
     def __new__(
@@ -16,6 +19,7 @@ class Poller:
         epoll: bool = ...,
         hold: bool | None = None,
         clock: Callable[[], int] | None = None,
+        copies: int = 0,
     ) -> Poller: ...
     def accept(self, listener: int) -> int: ...
     def serve(self, fd: int, factory: Callable[[], Any], at_once: bool) -> None: ...

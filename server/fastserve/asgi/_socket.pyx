@@ -18,6 +18,8 @@ socket, and leave together: after a quarter of what the last turn took, at most 
 end. But only where they follow each other in 15 us, for with less clients are awake, to 200 us.
 What is held leaves before anything else is done to its transport, or asked of it.
 
+Of a body that is sent again and again, `_copies` has a copy, which sendfile(2) sends.
+
 A socket that reports what nobody wants is no longer watched; so to pause and to resume reading
 within a turn costs no system call.
 """
@@ -32,7 +34,13 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
 from fastserve.asgi._address cimport address_of, is_same, read_name
+from fastserve.asgi._calls cimport (
+    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT, FASTSERVE_EPOLL,
+    MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL, SHUT_WR, accept_fd, close, epoll_create1, epoll_event,
+    epoll_wait, iovec, recv, send, send_parts, sendfile, shutdown, watch_fd,
+)
 from fastserve.asgi._context cimport leave_context, return_to_context
+from fastserve.asgi._copies cimport LEAST_TO_COPY, Copies
 from fastserve.asgi._files cimport File
 from fastserve.asgi._in_flight cimport bytes_in_flight
 from fastserve.asgi._pace cimport clock_now, end_turn, hold_first, is_long, may_pay, pays
@@ -47,109 +55,6 @@ __all__ = ("HAS_EPOLL", "Poller", "SocketTransport")
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *, Py_ssize_t) except NULL
     int _PyBytes_Resize(PyObject **, Py_ssize_t) except -1
-
-cdef extern from *:
-    """
-    #include <errno.h>
-    #include <fcntl.h>
-    #include <netinet/in.h>
-    #include <netinet/tcp.h>
-    #include <string.h>
-    #include <sys/socket.h>
-    #include <sys/uio.h>
-    #include <unistd.h>
-    #ifdef __linux__
-    #include <sys/epoll.h>
-    #include <sys/sendfile.h>
-    #include <sys/syscall.h>
-    #define FASTSERVE_EPOLL 1
-    #else
-    #define FASTSERVE_EPOLL 0
-    #define EPOLLIN 1u
-    #define EPOLLOUT 4u
-    #define EPOLL_CTL_ADD 1
-    #define EPOLL_CTL_DEL 2
-    #define EPOLL_CTL_MOD 3
-    typedef union epoll_data { int fd; } epoll_data_t;
-    struct epoll_event { unsigned events; epoll_data_t data; };
-    #define epoll_create1(flags) (-1)
-    #define EPOLL_CLOEXEC 0
-    #define epoll_ctl(epoll, operation, fd, event) (-1)
-    #define epoll_wait(epoll, events, most, timeout) (-1)
-    /* others' sendfile() is another function; os.sendfile() knows them all */
-    #define sendfile(to, from, offset, count) (-1)
-    #define MSG_MORE 0
-    #endif
-    #if defined(__linux__) && defined(SYS_recvfrom) && defined(SYS_sendto)
-    /* libc's functions can be cancelled, which costs two locked instructions each once a process
-       has had a second thread. */
-    #define receive_bytes(fd, to, most, flags) \\
-        syscall(SYS_recvfrom, fd, to, most, flags, NULL, NULL)
-    #define send_bytes(fd, at, length, flags) syscall(SYS_sendto, fd, at, length, flags, NULL, 0)
-    #else
-    #define receive_bytes recv
-    #define send_bytes send
-    #endif
-    #ifndef MSG_NOSIGNAL
-    #define MSG_NOSIGNAL 0  /* macOS: Python ignores SIGPIPE */
-    #endif
-    /* A descriptor that neither blocks nor goes to other programs. Linux gives it the listening
-       socket's options. */
-    static int accept_fd(int listener, struct sockaddr_storage *peer, socklen_t *length)
-    {
-        *length = sizeof *peer;
-    #ifdef __linux__
-        return accept4(listener, (struct sockaddr *)peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    #else
-        int fd = accept(listener, (struct sockaddr *)peer, length);
-        if (fd >= 0) {
-            fcntl(fd, F_SETFD, FD_CLOEXEC);
-            fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-        }
-        return fd;
-    #endif
-    }
-    static int watch_fd(int epoll, int operation, int fd, unsigned events)
-    {
-        struct epoll_event event;
-        memset(&event, 0, sizeof event);
-        event.events = events;
-        event.data.fd = fd;
-        return epoll_ctl(epoll, operation, fd, &event);
-    }
-    static Py_ssize_t send_parts(int fd, struct iovec *parts, size_t count, int flags)
-    {
-        struct msghdr message;
-        memset(&message, 0, sizeof message);
-        message.msg_iov = parts;
-        message.msg_iovlen = count;
-        return sendmsg(fd, &message, flags);
-    }
-    """
-    enum:
-        FASTSERVE_EPOLL, EPOLL_CLOEXEC, EPOLLIN, EPOLLOUT
-        EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD
-        MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL
-        SHUT_WR
-    union epoll_data_t:
-        int fd
-    struct epoll_event:
-        uint32_t events
-        epoll_data_t data
-    struct iovec:
-        void *iov_base
-        size_t iov_len
-    int accept_fd(int listener, sockaddr_storage *peer, socklen_t *length) noexcept nogil
-    int shutdown(int fd, int how) noexcept
-    int epoll_create1(int flags) noexcept
-    int epoll_wait(int epoll, epoll_event *events, int most, int timeout) noexcept
-    int watch_fd(int epoll, int operation, int fd, unsigned events) noexcept
-    Py_ssize_t recv "receive_bytes"(int fd, void *to, size_t most, int flags) noexcept
-    Py_ssize_t send "send_bytes"(int fd, const void *at, size_t length, int flags) noexcept
-    Py_ssize_t send_parts(int fd, iovec *parts, size_t count, int flags) noexcept
-    Py_ssize_t sendfile(int to, int source, int64_t *offset, size_t count) noexcept nogil
-    int close(int fd) noexcept
 
 cdef enum:
     MOST_EVENTS = 128  # sockets before the loop goes on with what else it has to do
@@ -176,10 +81,12 @@ cdef class Poller:
 
     `epoll` false: as where there is no epoll(7). `hold`: whether small answers wait for the end of
     the turn; None: where that pays. `clock`: for tests, what gives the time, in nanoseconds.
+    `copies`: bytes of memory for those of bodies.
     """
 
-    def __cinit__(self, loop, bint epoll=HAS_EPOLL, hold=None, clock=None):
+    def __cinit__(self, loop, bint epoll=HAS_EPOLL, hold=None, clock=None, Py_ssize_t copies=0):
         self.loop = loop
+        self.copies = Copies(loop, copies)
         self.clock = clock
         self.by_clock = hold is None
         self.always = bool(hold)
@@ -442,6 +349,7 @@ cdef class Poller:
 
     cdef int release(self) except -1:
         cdef int epoll = self.epoll
+        self.copies.close()
         if epoll >= 0:
             self.epoll = -1
             try:
@@ -630,7 +538,7 @@ cdef class SocketTransport(DirectTransport):
             return 0
         self.let_go()
         if self.backlog is None and parts:
-            sent = self.send_first(parts)
+            sent = self.send_first_or_copy(parts)
             if self.closing:
                 return 0
         for data in parts:
@@ -640,6 +548,25 @@ cdef class SocketTransport(DirectTransport):
                 self.keep(data, sent)
                 sent = 0
         return 0
+
+    cdef Py_ssize_t send_first_or_copy(self, list parts) except -1:
+        """Of these; a head and a body of which there is a copy in two calls."""
+        cdef bytes body = parts[len(parts) - 1]
+        cdef File copy = None
+        cdef Py_ssize_t sent
+        if len(parts) == 2 and PyBytes_GET_SIZE(body) >= LEAST_TO_COPY:
+            copy = self.poller.copies.find(body)
+        if copy is None:
+            return self.send_first(parts)
+        head = <bytes> parts[0]
+        self.more = True
+        try:
+            sent = self.send_some(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
+        finally:
+            self.more = False
+        if sent == PyBytes_GET_SIZE(head):
+            sent += max(self.put_file(copy), 0)
+        return sent
 
     cdef Py_ssize_t send_first(self, object parts) except -1:
         """Of these, in one call; the first begins at `backlog_at`."""
