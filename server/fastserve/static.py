@@ -7,6 +7,7 @@ sent, whatever happens to its name meanwhile. Opening waits for the disk, as rea
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import stat
 import time
@@ -284,10 +285,13 @@ def compressed(
     return file
 
 
-def codings(accepted: bytes) -> list[bytes]:
+def codings(accepted: bytes) -> tuple[bytes, ...]:
     """Those of CODINGS that an Accept-Encoding accepts, the preferred first (RFC 9110 12.5.3)."""
-    if not accepted or len(accepted) > ACCEPT_BYTES:
-        return []
+    return read_codings(accepted) if 0 < len(accepted) <= ACCEPT_BYTES else ()
+
+
+@functools.lru_cache(64)
+def read_codings(accepted: bytes) -> tuple[bytes, ...]:
     weights: dict[bytes, float] = {}
     for item in accepted.lower().split(b","):
         name, _, parameter = item.partition(b";")
@@ -300,7 +304,7 @@ def codings(accepted: bytes) -> list[bytes]:
     others = weights.get(b"*", 0.0)
     found = [(weights.get(coding, others), coding) for coding in CODINGS]
     wanted = [(weight, coding) for weight, coding in found if weight > 0 and weight >= least]
-    return [coding for _, coding in sorted(wanted, key=lambda pair: -pair[0])]
+    return tuple(coding for _, coding in sorted(wanted, key=lambda pair: -pair[0]))
 
 
 def request_fields(scope: Scope) -> Fields:
