@@ -4,6 +4,8 @@ import contextlib
 import errno
 import os
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -133,3 +135,28 @@ def test_those_who_wait_when_the_server_stops_are_answered(start):
         go_on.set()
         for client in (first, *clients):
             assert client.response().body == b"hello"
+
+
+WAITING = """
+import asyncio, socket, threading
+from fastserve.asgi._socket import Poller
+
+listener = socket.create_server(("127.0.0.1", 0))
+poller, begun, found = Poller(asyncio.new_event_loop()), threading.Event(), []
+
+def accept():
+    begun.set()
+    found.append(poller.accept(listener.fileno()))
+
+thread = threading.Thread(target=accept)
+thread.start()
+begun.wait()
+client = socket.create_connection(listener.getsockname())
+thread.join()
+assert found[0] >= 0
+"""
+
+
+def test_other_threads_go_on_while_one_waits_for_a_client():
+    """A program may have made a socket of its own block."""
+    subprocess.run([sys.executable, "-c", WAITING], timeout=WAIT, check=True)

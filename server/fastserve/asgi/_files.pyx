@@ -9,6 +9,8 @@ from cpython.exc cimport PyErr_SetFromErrnoWithFilenameObject
 from libc.stdint cimport int64_t
 from libc.string cimport memchr
 
+from fastserve.asgi._threads cimport has_others
+
 import asyncio
 import operator
 import os
@@ -99,7 +101,10 @@ cdef File open_path(object path):
     text = PyBytes_AS_STRING(name)
     if memchr(text, 0, PyBytes_GET_SIZE(name)) != NULL:
         raise ValueError("a path has no NUL")
-    with nogil:  # other threads go on while a disk is slow
+    if has_others():
+        with nogil:  # they go on while a disk is slow
+            fd = open_to_read(text)
+    else:
         fd = open_to_read(text)
     if fd < 0:
         PyErr_SetFromErrnoWithFilenameObject(OSError, path)

@@ -43,7 +43,7 @@ cdef inline int read_fields(dict message, Fields *fields) except -1:
             fields.headers = value
         elif <object> key is "trailers":
             fields.trailers = value
-        else:
+        elif <object> key is not "path":
             fields.type = PyDict_GetItemWithError(message, "type")
             fields.status = PyDict_GetItemWithError(message, "status")
             fields.headers = PyDict_GetItemWithError(message, "headers")

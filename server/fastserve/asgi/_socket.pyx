@@ -44,6 +44,7 @@ from fastserve.asgi._copies cimport LEAST_TO_COPY, Copies
 from fastserve.asgi._files cimport File
 from fastserve.asgi._in_flight cimport bytes_in_flight
 from fastserve.asgi._pace cimport clock_now, end_turn, hold_first, is_long, may_pay, pays
+from fastserve.asgi._threads cimport has_others
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
 import os
@@ -116,7 +117,10 @@ cdef class Poller:
         `listener` is a descriptor. Raises OSError.
         """
         cdef int fd
-        with nogil:  # another process may have made the socket block
+        if has_others():
+            with nogil:  # another process may have made the socket block
+                fd = accept_fd(listener, &self.peer.name, &self.peer.length)
+        else:
             fd = accept_fd(listener, &self.peer.name, &self.peer.length)
         self.last_accepted = fd
         if fd < 0 and errno != EAGAIN and errno != EINTR:
@@ -594,7 +598,10 @@ cdef class SocketTransport(DirectTransport):
         self.let_go()
         if self.backlog is not None:
             return 0
-        with nogil:  # other threads go on while a disk is slow
+        if has_others():
+            with nogil:  # they go on while a disk is slow
+                sent = sendfile(to, source, &offset, count)
+        else:
             sent = sendfile(to, source, &offset, count)
         return sent
 
