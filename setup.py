@@ -49,8 +49,8 @@ PROFILE = os.environ.get("FASTSERVE_PROFILE", "")
 # paths, which costs more instruction-cache misses than it saves instructions.
 COUNTED = ["-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"]
 COMPACT = ["-fno-tracer", "-fno-unroll-loops", "-fno-peel-loops"]
-# Where it has seen the usual size, gcc copies with "rep movsq", which takes twice as long as memcpy()
-# for a chunk of 1 KB, and six times where the target is not aligned.
+# Where it has seen the usual size, gcc copies with "rep movsq", which takes twice as long as
+# memcpy() for a chunk of 1 KB, and six times where the target is not aligned.
 CALLED = ["-mmemcpy-strategy=libcall:-1:noalign"] if x86 else []
 PROFILES = {
     "record": (["-fprofile-generate", "-fprofile-update=atomic"], ["-fprofile-generate"]),
