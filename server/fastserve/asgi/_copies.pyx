@@ -16,8 +16,11 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 
 from fastserve.asgi._files cimport File, new_file
 
+import contextvars
 import os
 import resource
+import signal
+import sys
 
 __all__ = ("Copies",)
 
@@ -30,7 +33,8 @@ cdef enum:
     LONG_IDLE = 10  # seconds without being sent, after which it is let go
     SHORT_IDLE = 2  # where another needs the room
 
-HAS_MEMORY_FILES = hasattr(os, "memfd_create")
+# FreeBSD has such files, too, but another sendfile().
+HAS_MEMORY_FILES = sys.platform == "linux" and hasattr(os, "memfd_create")
 
 
 @cython.final
@@ -41,7 +45,9 @@ cdef class Copies:
         self.loop = loop
         self.most = most if HAS_MEMORY_FILES else 0
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.most_copies = MOST_COPIES if soft < 0 else min(MOST_COPIES, soft // 16)
+        soft = sys.maxsize if soft < 0 else soft  # RLIM_INFINITY is -1
+        self.most_copies = min(MOST_COPIES, soft // 16)
+        self.half = soft // 2
         self.files = []
 
     def __dealloc__(self):
@@ -95,9 +101,13 @@ cdef class Copies:
             self.forget(SHORT_IDLE)
             if not self.has_room(length):
                 return None
+        # A client that goes would end the process: sendfile(2) has no MSG_NOSIGNAL.
+        if signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL:
+            return None
         try:
             file = new_file(os.memfd_create("fastserve", os.MFD_CLOEXEC), 0, length, True)
-            if os.write(file.fd, body) < length:
+            # Its number is the lowest that was free. The rest is for clients, and for the app.
+            if file.fd >= self.half or os.write(file.fd, body) < length:
                 return None
         except OSError:
             return None
@@ -115,7 +125,8 @@ cdef class Copies:
 
     cdef int plan(self) except -1:
         if self.timer is None:
-            self.timer = self.loop.call_later(1.0, self.sweep)
+            # In no context of an app's, which may hold all that a request needed.
+            self.timer = self.loop.call_later(1.0, self.sweep, context=contextvars.Context())
         return 0
 
     def sweep(self):

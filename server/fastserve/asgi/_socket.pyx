@@ -551,22 +551,33 @@ cdef class SocketTransport(DirectTransport):
 
     cdef Py_ssize_t send_first_or_copy(self, list parts) except -1:
         """Of these; a head and a body of which there is a copy in two calls."""
-        cdef bytes body = parts[len(parts) - 1]
+        cdef bytes head, body = parts[len(parts) - 1]
         cdef File copy = None
         cdef Py_ssize_t sent
-        if len(parts) == 2 and PyBytes_GET_SIZE(body) >= LEAST_TO_COPY:
+        # sendfile(2) would wait for the client if an app that has the socket has made it block.
+        if len(parts) == 2 and PyBytes_GET_SIZE(body) >= LEAST_TO_COPY and not self.has_object:
             copy = self.poller.copies.find(body)
         if copy is None:
             return self.send_first(parts)
-        head = <bytes> parts[0]
+        head = parts[0]
         self.more = True
         try:
             sent = self.send_some(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
         finally:
             self.more = False
-        if sent == PyBytes_GET_SIZE(head):
-            sent += max(self.put_file(copy), 0)
+        if sent == PyBytes_GET_SIZE(head) and not self.closing:
+            sent += self.send_copy(copy, body)
         return sent
+
+    cdef Py_ssize_t send_copy(self, File copy, bytes body) except -1:
+        """As much of a body as the socket takes at once; what the kernel cannot send as a copy of it
+        is sent as ever. The GIL is kept: there is no disk to wait for, but there may be a thread
+        that computes."""
+        cdef int64_t offset = 0
+        cdef Py_ssize_t sent = sendfile(self.fd, copy.fd, &offset, copy.count)
+        if sent > 0:
+            return sent
+        return self.send_some(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
 
     cdef Py_ssize_t send_first(self, object parts) except -1:
         """Of these, in one call; the first begins at `backlog_at`."""
