@@ -5,8 +5,9 @@ Of a file it sends the pages themselves. So where an app sends one bytes object 
 it does with what it has in a cache, the object is written once to a file that exists in memory only
 (memfd_create(2)). Nobody writes to it afterwards, and a bytes object never changes.
 
-An object is known by its address, which nothing else can have while we hold the object: the copies
-do, and the few candidates. Who was sent only once is let go at the next of its size.
+An object is known by its address. Nothing else can have that while we hold a reference, as we do of
+each body that has a copy, and of a few candidates. A candidate that its app has dropped is let go
+when the next body is sent, the others within a second.
 """
 
 cimport cython
@@ -39,7 +40,7 @@ HAS_MEMORY_FILES = sys.platform == "linux" and hasattr(os, "memfd_create")
 
 @cython.final
 cdef class Copies:
-    """Those of one loop, of at most `most` bytes together."""
+    """Those of one event loop, of at most `most` bytes together."""
 
     def __cinit__(self, loop, Py_ssize_t most):
         self.loop = loop
@@ -69,7 +70,7 @@ cdef class Copies:
         return self.learn(body)
 
     cdef File learn(self, bytes body):
-        """It is sent once more."""
+        """Count how often it is sent; the copy, once that was often."""
         cdef PyObject *found
         cdef int index, free = -1
         for index in range(CANDIDATES):
@@ -117,7 +118,6 @@ cdef class Copies:
         self.idle[self.count] = 0
         self.count += 1
         self.size += length
-        self.plan()
         return file
 
     cdef bint has_room(self, Py_ssize_t length) noexcept:

@@ -81,7 +81,7 @@ cdef class Poller:
 
     `epoll` false: as where there is no epoll(7). `hold`: whether small answers wait for the end of
     the turn; None: where that pays. `clock`: for tests, what gives the time, in nanoseconds.
-    `copies`: bytes of memory for those of bodies.
+    `copies`: bytes of memory for copies of bodies.
     """
 
     def __cinit__(self, loop, bint epoll=HAS_EPOLL, hold=None, clock=None, Py_ssize_t copies=0):
@@ -550,7 +550,7 @@ cdef class SocketTransport(DirectTransport):
         return 0
 
     cdef Py_ssize_t send_first_or_copy(self, list parts) except -1:
-        """Of these; a head and a body of which there is a copy in two calls."""
+        """As much of these as the socket takes; a head and a body that has a copy, in two calls."""
         cdef bytes head, body = parts[len(parts) - 1]
         cdef File copy = None
         cdef Py_ssize_t sent
@@ -570,9 +570,10 @@ cdef class SocketTransport(DirectTransport):
         return sent
 
     cdef Py_ssize_t send_copy(self, File copy, bytes body) except -1:
-        """As much of a body as the socket takes at once; what the kernel cannot send as a copy of it
-        is sent as ever. The GIL is kept: there is no disk to wait for, but there may be a thread
-        that computes."""
+        """As much of a body as the socket takes; if sendfile(2) fails, without the copy.
+
+        The GIL is kept: no disk is slow here, and another thread might keep it for 5 ms.
+        """
         cdef int64_t offset = 0
         cdef Py_ssize_t sent = sendfile(self.fd, copy.fd, &offset, copy.count)
         if sent > 0:
