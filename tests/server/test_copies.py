@@ -533,15 +533,19 @@ def test_what_was_held_comes_before(play, over):
     turn(play.loop)
 
 
-def test_to_a_socket_that_an_app_has_no_copy_is_sent(play, zeros):
-    """It may have made it block, and sendfile(2) would wait for the client."""
+def test_to_a_socket_that_blocks_no_copy_is_sent(play, zeros):
+    """An app has made it so, and sendfile(2) would wait for the client."""
     transport, client = play.add()
     body = new()
     play.send(transport, client, body, OFTEN - 1)
     transport.writelines([HEAD, body])
     assert play.read(client, len(HEAD) + LEAST) == HEAD + bytes(LEAST)
-    transport.get_extra_info("socket").setblocking(True)
+    sock = transport.get_extra_info("socket")
+    sock.setblocking(True)
     play.send(transport, client, body)
+    sock.setblocking(False)
+    transport.writelines([HEAD, body])
+    assert play.read(client, len(HEAD) + LEAST) == HEAD + bytes(LEAST)
 
 
 @pytest.mark.parametrize("replaced", ["closed", "pipe", "folder", "empty"])

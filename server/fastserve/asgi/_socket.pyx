@@ -37,7 +37,7 @@ from fastserve.asgi._address cimport address_of, is_same, read_name
 from fastserve.asgi._calls cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT, FASTSERVE_EPOLL,
     MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL, SHUT_WR, accept_fd, close, epoll_create1, epoll_event,
-    epoll_wait, iovec, recv, send, send_parts, sendfile, shutdown, watch_fd,
+    epoll_wait, iovec, may_block, recv, send, send_parts, sendfile, shutdown, watch_fd,
 )
 from fastserve.asgi._context cimport leave_context, return_to_context
 from fastserve.asgi._copies cimport LEAST_TO_COPY, Copies
@@ -554,9 +554,10 @@ cdef class SocketTransport(DirectTransport):
         cdef bytes head, body = parts[len(parts) - 1]
         cdef File copy = None
         cdef Py_ssize_t sent
-        # sendfile(2) would wait for the client if an app that has the socket has made it block.
-        if len(parts) == 2 and PyBytes_GET_SIZE(body) >= LEAST_TO_COPY and not self.has_object:
-            copy = self.poller.copies.find(body)
+        if len(parts) == 2 and PyBytes_GET_SIZE(body) >= LEAST_TO_COPY:
+            # sendfile(2) would wait for the client where an app has made its socket block.
+            if not (self.has_object and may_block(self.fd)):
+                copy = self.poller.copies.find(body)
         if copy is None:
             return self.send_first(parts)
         head = parts[0]
@@ -565,7 +566,7 @@ cdef class SocketTransport(DirectTransport):
             sent = self.send_some(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
         finally:
             self.more = False
-        if sent == PyBytes_GET_SIZE(head) and not self.closing:
+        if sent == PyBytes_GET_SIZE(head):
             sent += self.send_copy(copy, body)
         return sent
 
