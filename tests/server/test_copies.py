@@ -32,6 +32,7 @@ OFTEN = 4
 LONG_IDLE, SHORT_IDLE = 10, 2
 MOST_COPIES, CANDIDATES = 64, 4
 HEAD = b"head"
+HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 TCP_SEGMENTS = 156  # where struct tcp_info has tcpi_data_segs_out
 
 
@@ -296,6 +297,7 @@ def test_which_one_is_let_go_does_not_matter_to_the_others(play):
         assert play.copies.size == sum(LEAST + number for number in kept)
 
 
+@pytest.mark.skipif(not HAS_GIL, reason="references are counted otherwise")
 def test_what_the_app_has_dropped_is_let_go(play):
     transport, client = play.add()
     kept, body = new(), new()
@@ -576,9 +578,7 @@ def test_what_the_kernel_does_not_send_is_sent_as_ever(play, tmp_path, replaced)
             assert play.read(client, len(HEAD) + LEAST) == HEAD + body
 
 
-@pytest.mark.skipif(
-    not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="there is no GIL to let go of"
-)
+@pytest.mark.skipif(not HAS_GIL, reason="there is no GIL to let go of")
 def test_no_other_thread_runs_meanwhile(play):
     """One that computes would give the GIL back only after 5 ms."""
     body = new(MOST)
