@@ -114,9 +114,9 @@ class Config:
     )
     body_copies: int = opt(
         16 << 20,
-        "Memory for copies of bodies of 16 KB to 1 MB that the application sends again and again, "
-        "each as one object; the kernel sends a copy as it is, and has to copy anything else. "
-        "Bytes, or as 64M; 0: none.",
+        "Memory of each event loop for copies of bodies of 16 KB to 1 MB that the application "
+        "sends again and again, each as one object: the kernel sends such a copy as it is, but "
+        "has to copy anything else. Bytes, or as 64M; 0: none.",
         read=parse_size,
     )
     reset_contextvars: bool = opt(

@@ -66,6 +66,7 @@ cdef extern from *:
         return fd;
     #endif
     }
+    static int may_block(int fd) { return !(fcntl(fd, F_GETFL) & O_NONBLOCK); }
     static int watch_fd(int epoll, int operation, int fd, unsigned events)
     {
         struct epoll_event event;
@@ -97,6 +98,7 @@ cdef extern from *:
         void *iov_base
         size_t iov_len
     int accept_fd(int listener, sockaddr_storage *peer, socklen_t *length) noexcept nogil
+    bint may_block(int fd) noexcept
     int shutdown(int fd, int how) noexcept
     int epoll_create1(int flags) noexcept
     int epoll_wait(int epoll, epoll_event *events, int most, int timeout) noexcept

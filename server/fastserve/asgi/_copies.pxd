@@ -13,11 +13,12 @@ cdef class Copies:
     cdef object timer  # owned; None: there is nothing to forget
     cdef readonly Py_ssize_t most, size  # bytes of all copies
     cdef int count, most_copies
+    cdef Py_ssize_t half  # of the descriptors that the process may have
     cdef PyObject *bodies[MOST_COPIES]  # owned: of these there is a copy
-    cdef int idle[MOST_COPIES]  # for so many sweeps, nobody has sent it
+    cdef int idle[MOST_COPIES]  # for how many sweeps nobody has sent it
     cdef list files  # owned: the copies
     cdef PyObject *candidates[CANDIDATES]  # owned; NULL: free
-    cdef int times[CANDIDATES]  # that it was sent
+    cdef int times[CANDIDATES]  # how often each was sent
 
     cdef File find(self, bytes body)
     cdef File learn(self, bytes body)

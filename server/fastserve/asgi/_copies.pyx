@@ -5,8 +5,9 @@ Of a file it sends the pages themselves. So where an app sends one bytes object 
 it does with what it has in a cache, the object is written once to a file that exists in memory only
 (memfd_create(2)). Nobody writes to it afterwards, and a bytes object never changes.
 
-An object is known by its address, which nothing else can have while we hold the object: the copies
-do, and the few candidates. Who was sent only once is let go at the next of its size.
+An object is known by its address. Nothing else can have that while we hold a reference, as we do of
+each body that has a copy, and of a few candidates. A candidate that its app has dropped is let go
+when the next body is sent, the others within a second.
 """
 
 cimport cython
@@ -16,8 +17,11 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 
 from fastserve.asgi._files cimport File, new_file
 
+import contextvars
 import os
 import resource
+import signal
+import sys
 
 __all__ = ("Copies",)
 
@@ -30,18 +34,21 @@ cdef enum:
     LONG_IDLE = 10  # seconds without being sent, after which it is let go
     SHORT_IDLE = 2  # where another needs the room
 
-HAS_MEMORY_FILES = hasattr(os, "memfd_create")
+# FreeBSD has such files, too, but another sendfile().
+HAS_MEMORY_FILES = sys.platform == "linux" and hasattr(os, "memfd_create")
 
 
 @cython.final
 cdef class Copies:
-    """Those of one loop, of at most `most` bytes together."""
+    """Those of one event loop, of at most `most` bytes together."""
 
     def __cinit__(self, loop, Py_ssize_t most):
         self.loop = loop
         self.most = most if HAS_MEMORY_FILES else 0
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.most_copies = MOST_COPIES if soft < 0 else min(MOST_COPIES, soft // 16)
+        soft = sys.maxsize if soft < 0 else soft  # RLIM_INFINITY is -1
+        self.most_copies = min(MOST_COPIES, soft // 16)
+        self.half = soft // 2
         self.files = []
 
     def __dealloc__(self):
@@ -63,7 +70,7 @@ cdef class Copies:
         return self.learn(body)
 
     cdef File learn(self, bytes body):
-        """It is sent once more."""
+        """Count how often it is sent; the copy, once that was often."""
         cdef PyObject *found
         cdef int index, free = -1
         for index in range(CANDIDATES):
@@ -95,9 +102,13 @@ cdef class Copies:
             self.forget(SHORT_IDLE)
             if not self.has_room(length):
                 return None
+        # A client that goes would end the process: sendfile(2) has no MSG_NOSIGNAL.
+        if signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL:
+            return None
         try:
             file = new_file(os.memfd_create("fastserve", os.MFD_CLOEXEC), 0, length, True)
-            if os.write(file.fd, body) < length:
+            # Its number is the lowest that was free. The rest is for clients, and for the app.
+            if file.fd >= self.half or os.write(file.fd, body) < length:
                 return None
         except OSError:
             return None
@@ -107,7 +118,6 @@ cdef class Copies:
         self.idle[self.count] = 0
         self.count += 1
         self.size += length
-        self.plan()
         return file
 
     cdef bint has_room(self, Py_ssize_t length) noexcept:
@@ -115,7 +125,8 @@ cdef class Copies:
 
     cdef int plan(self) except -1:
         if self.timer is None:
-            self.timer = self.loop.call_later(1.0, self.sweep)
+            # In no context of an app's, which may hold all that a request needed.
+            self.timer = self.loop.call_later(1.0, self.sweep, context=contextvars.Context())
         return 0
 
     def sweep(self):

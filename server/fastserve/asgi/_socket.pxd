@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint32_t
 
 from fastserve.asgi._address cimport Address, sockaddr_storage, socklen_t
 from fastserve.asgi._copies cimport Copies
+from fastserve.asgi._files cimport File
 from fastserve.asgi._pace cimport Pace
 from fastserve.asgi._transport cimport DirectTransport
 
@@ -76,6 +77,7 @@ cdef class SocketTransport(DirectTransport):
     cdef Py_ssize_t send_some(self, const char *at, size_t length) except -1
     cdef Py_ssize_t sent_nothing(self, int error) except -1
     cdef Py_ssize_t send_first_or_copy(self, list parts) except -1
+    cdef Py_ssize_t send_copy(self, File copy, bytes body) except -1
     cdef Py_ssize_t send_first(self, object parts) except -1
     cdef bint may_hold(self, Py_ssize_t length) except -1
     cdef int hold(self, bytes data) except -1

@@ -37,7 +37,7 @@ from fastserve.asgi._address cimport address_of, is_same, read_name
 from fastserve.asgi._calls cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT, FASTSERVE_EPOLL,
     MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL, SHUT_WR, accept_fd, close, epoll_create1, epoll_event,
-    epoll_wait, iovec, recv, send, send_parts, sendfile, shutdown, watch_fd,
+    epoll_wait, iovec, may_block, recv, send, send_parts, sendfile, shutdown, watch_fd,
 )
 from fastserve.asgi._context cimport leave_context, return_to_context
 from fastserve.asgi._copies cimport LEAST_TO_COPY, Copies
@@ -82,7 +82,7 @@ cdef class Poller:
 
     `epoll` false: as where there is no epoll(7). `hold`: whether small answers wait for the end of
     the turn; None: where that pays. `clock`: for tests, what gives the time, in nanoseconds.
-    `copies`: bytes of memory for those of bodies.
+    `copies`: bytes of memory for copies of bodies.
     """
 
     def __cinit__(self, loop, bint epoll=HAS_EPOLL, hold=None, clock=None, Py_ssize_t copies=0):
@@ -554,23 +554,36 @@ cdef class SocketTransport(DirectTransport):
         return 0
 
     cdef Py_ssize_t send_first_or_copy(self, list parts) except -1:
-        """Of these; a head and a body of which there is a copy in two calls."""
-        cdef bytes body = parts[len(parts) - 1]
+        """As much of these as the socket takes; a head and a body that has a copy, in two calls."""
+        cdef bytes head, body = parts[len(parts) - 1]
         cdef File copy = None
         cdef Py_ssize_t sent
         if len(parts) == 2 and PyBytes_GET_SIZE(body) >= LEAST_TO_COPY:
-            copy = self.poller.copies.find(body)
+            # sendfile(2) would wait for the client where an app has made its socket block.
+            if not (self.has_object and may_block(self.fd)):
+                copy = self.poller.copies.find(body)
         if copy is None:
             return self.send_first(parts)
-        head = <bytes> parts[0]
+        head = parts[0]
         self.more = True
         try:
             sent = self.send_some(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
         finally:
             self.more = False
         if sent == PyBytes_GET_SIZE(head):
-            sent += max(self.put_file(copy), 0)
+            sent += self.send_copy(copy, body)
         return sent
+
+    cdef Py_ssize_t send_copy(self, File copy, bytes body) except -1:
+        """As much of a body as the socket takes; if sendfile(2) fails, without the copy.
+
+        The GIL is kept: no disk is slow here, and another thread might keep it for 5 ms.
+        """
+        cdef int64_t offset = 0
+        cdef Py_ssize_t sent = sendfile(self.fd, copy.fd, &offset, copy.count)
+        if sent > 0:
+            return sent
+        return self.send_some(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
 
     cdef Py_ssize_t send_first(self, object parts) except -1:
         """Of these, in one call; the first begins at `backlog_at`."""
