@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 from serving import HERE, Command, Hold, get, send_get, wait_for
@@ -25,6 +26,14 @@ class Lineage(Command):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         super().__exit__(*error)
+
+
+def expect_all(command, workers):
+    """Wait until all workers have imported the app, whose file may now change; where they serve."""
+    url = command.expect(r"running on (\S+)")[1]  # when the first of them is ready
+    for _ in range(workers - 1):
+        command.expect(r"Worker \d+ is ready")
+    return url
 
 
 def taken_over(command):
@@ -101,7 +110,7 @@ def test_one_that_fails_leaves_the_old_one(workers, tmp_path):
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--workers", workers, "--uds", path
     with Lineage(*args, env=WITH_APPS) as command:
-        command.expect("running on")
+        expect_all(command, workers)
         app.write_text("raise LookupError('a slip')\n")
         command.signal(signal.SIGUSR2)
         command.expect("LookupError: a slip")
@@ -122,7 +131,7 @@ def test_one_that_hangs_is_ended(workers, tmp_path):
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", workers
     environment = {**WITH_APPS, "PATIENCE": "1"}
     with Lineage(*args, env=environment, start=(sys.executable, "-c", IMPATIENT)) as command:
-        port = command.port()
+        port = urlsplit(expect_all(command, workers)).port
         app.write_text("import apps, time\napps.say('hanging')\ntime.sleep(600)\n")
         command.signal(signal.SIGUSR2)
         command.expect(r"The upgrade failed: process \d+ is not ready within .* s; ending it")
@@ -149,7 +158,7 @@ def test_a_stop_meanwhile_ends_the_new_one_too(workers, tmp_path):
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", workers
     with Lineage(*args, env=WITH_APPS) as command:
-        command.port()
+        expect_all(command, workers)
         app.write_text("import apps, time\napps.say('hanging')\ntime.sleep(600)\n")
         command.signal(signal.SIGUSR2)
         command.expect("hanging", "stdout")
@@ -166,7 +175,7 @@ def test_nobody_takes_over_from_one_that_drains(workers, tmp_path):
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", workers
     with Lineage(*args, "--drain-delay", "600", env=WITH_APPS) as command:
-        port = command.port()
+        port = urlsplit(expect_all(command, workers)).port
         os.mkfifo(ready)
         app.write_text(f"from apps import app, say\nsay('starts')\nopen({str(ready)!r}).read()\n")
         command.signal(signal.SIGUSR2)
