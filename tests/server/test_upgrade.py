@@ -190,6 +190,41 @@ def test_nobody_takes_over_from_one_that_drains(workers, tmp_path):
         assert not [line for line in command.stderr if "taken over" in line]
 
 
+@pytest.mark.parametrize("workers", NUMBERS)
+def test_nobody_takes_over_from_one_that_stops(workers):
+    with Lineage("apps:app", "--port", "0", "--workers", workers) as command:
+        port = command.port()
+        with Hold() as hold:
+            connection = send_get(port, hold.path)
+            hold.wait()
+            command.signal(signal.SIGTERM)
+            command.expect("Stopping")
+            command.signal(signal.SIGUSR2)
+            command.expect("No upgrade: this process is stopping")
+            hold.release()
+            assert connection.getresponse().read() == b"hello"
+            connection.close()
+        assert command.wait() == 0
+
+
+@pytest.mark.parametrize("workers", NUMBERS)
+def test_a_signal_while_the_app_is_imported_is_not_lost(workers, tmp_path):
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    (tmp_path / "slow.py").write_text(
+        f"from apps import app, say\nsay('imports')\nopen({str(go)!r}).close()\n"
+    )
+    args = "slow:app", "--app-dir", tmp_path, "--port", "0", "--workers", workers
+    with Lineage(*args, env=WITH_APPS) as command:
+        command.expect("imports", "stdout")
+        command.signal(signal.SIGUSR2)
+        with open(go, "w"):  # also for the others that open it
+            new = int(command.expect(r"started process (\d+), which will take over")[1])
+            command.expect(f"Process {new} has taken over; stopping")
+        os.kill(new, signal.SIGTERM)
+        assert command.wait() == 0
+
+
 def test_the_new_process_starts_in_the_folder_by_its_name(tmp_path):
     """As where a deploy changes a link to the current release."""
     for name in ("one", "two"):
