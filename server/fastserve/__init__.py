@@ -1,5 +1,9 @@
 """An ASGI server for HTTP and WebSocket on uvloop or asyncio."""
 
+from . import init  # first: it keeps a stop that comes during all other imports
+
+# isort: split
+
 from typing import TYPE_CHECKING, Any
 
 from httpparser import __version__
@@ -35,7 +39,7 @@ def run(app: Any, **options: "Unpack[Keywords]") -> None:
 
     Takes the options of Config. Raises StartError.
     """
-    from . import init, logs, privileges, titles
+    from . import logs, privileges, titles
 
     init.split()
     config = Config(app, **options)

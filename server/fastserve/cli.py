@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from . import __version__, run, variables
+from . import __version__, init, run, variables
 from .config import GROUPS, options
 from .errors import AppError, ConfigError, StartError
 from .foreign import answer
@@ -26,6 +26,7 @@ def main() -> None:
     bad_use = 1 if name == "check" else 2  # who checks asks one question, with two answers
     try:
         if name in COMMANDS:
+            init.release()
             program = f"fastserve {name}"
             status = COMMANDS[name].main(sys.argv[2:], prog_name=program, standalone_mode=False)
         else:

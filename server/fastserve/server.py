@@ -56,6 +56,7 @@ class Server:
         self.started = False
         self.sockets: list[socket.socket] = []
         self._should_exit = self._force_exit = False
+        self._must_upgrade = False  # the signal came before there was a loop
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signals: list[int] = []
@@ -171,6 +172,9 @@ class Server:
         """Import the app, start it and accept clients; nothing, if told to stop meanwhile."""
         self._loop = asyncio.get_running_loop()
         self._set_events()
+        if self._must_upgrade:
+            self._must_upgrade = False
+            self._loop.call_soon(self._upgrade)
         logs.configure(self.config)
         async with contextlib.AsyncExitStack() as undo:
             app = self._app = self._app or importer.load(self.config)
@@ -362,6 +366,7 @@ class Server:
             logs.reopen()
 
     def _on_upgrade(self, number: int, frame: FrameType | None) -> None:
+        self._must_upgrade = self._loop is None
         self._call_soon(self._upgrade)
 
     def _upgrade(self) -> None:

@@ -32,7 +32,8 @@ from .worker import BEAT_SECONDS, MAX_REQUESTS, READY, START_FAILED, Worker
 
 logger = logging.getLogger("fastserve")
 
-ALWAYS_OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)  # the others not while stopping
+# The others not while stopping. An upgrade is refused then, and the log says so.
+ALWAYS_OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, UPGRADE_SIGNAL)
 MAX_FAILURES = 5  # in a row, with no worker left: a crash loop
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_SECONDS = 10.0  # a worker that lived so long was not part of a crash loop

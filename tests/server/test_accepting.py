@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from live import Live
@@ -110,6 +111,45 @@ def test_so_have_clients_that_came_before_the_server(start):
         assert len(made) == 10
         assert all(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in made)
         assert not any(each.getblocking() for each in made)
+
+
+@pytest.fixture
+def without_proc(monkeypatch):
+    """As in a chroot where it is not mounted; the os module that listener.py has."""
+
+    def fail(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+    found = SimpleNamespace(stat=fail, listdir=fail, dup=os.dup, close=os.close)
+    monkeypatch.setattr(listener, "os", found)
+    return found
+
+
+def test_clients_are_accepted_without_proc(start, without_proc):
+    async def app(scope, receive, send):
+        await answer(send)
+
+    server = start(app)
+    for _ in range(20):  # descriptors are counted after every eighth
+        with server.connect() as client:
+            client.send(GET % b"/")
+            assert client.response().body == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("number", "count"), [(errno.EMFILE, sys.maxsize), (errno.EBADF, 0)], ids=["full", "unknown"]
+)
+def test_descriptors_are_not_counted_without_proc(without_proc, number, count):
+    """The lowest that is free tells how many there are, if there is one."""
+    free = os.dup(2)
+    os.close(free)
+    assert listener.count_descriptors() == free
+
+    def fail(fd):
+        raise OSError(number, os.strerror(number))
+
+    without_proc.dup = fail
+    assert listener.count_descriptors() == count
 
 
 @one_loop

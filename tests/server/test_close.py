@@ -12,7 +12,6 @@ import ssl
 from pathlib import Path
 
 import pytest
-import uvloop
 from live import client_context
 from serving import HERE
 from test_held import TARGET
@@ -170,13 +169,6 @@ class Play:
         self.poller.close()
         self.turn()
         self.client.close()
-
-
-@pytest.fixture(params=[uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
-def loop(request):
-    made = request.param()
-    yield made
-    made.close()
 
 
 # A record is read whole, so TLS is left out where the client reads some bytes.

@@ -6,9 +6,9 @@ import signal
 import subprocess
 
 import pytest
-from serving import PYTHON, Command, get
+from serving import HERE, PYTHON, Command, Hold, get, send_get
 
-from fastserve.init import meant_for_us
+from fastserve.init import is_command, meant_for_us
 
 UNSHARE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -63,6 +63,91 @@ def test_signals_are_passed_on(workers, number):
         command.signal(number)
         assert command.wait() == 0
         assert command.stdout.count("startup") == command.stdout.count("shutdown") > 0
+
+
+@in_container
+@pytest.mark.parametrize("workers", NUMBERS)
+def test_a_second_signal_is_passed_on_too(workers):
+    with Container("apps:app", "--port", "0", "--workers", workers) as command:
+        port = command.port()
+        with Hold() as hold:
+            connection = send_get(port, hold.path)
+            hold.wait()
+            command.signal(signal.SIGINT)
+            command.expect("Stopping")
+            command.signal(signal.SIGINT)
+            command.wait()
+            connection.close()
+
+
+# Before there is a child
+
+WAITS = """
+import sys
+
+class Finder:
+    def find_spec(self, name, *args):
+        if name == {name!r}:
+            sys.meta_path.remove(self)
+            with open({fifo!r}) as file:
+                file.read()
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def stopped_at(name, number, folder, *args):
+    """The command as PID 1, which has received this signal before it imports this module."""
+    fifo = folder / "fifo"
+    os.mkfifo(fifo)
+    (folder / "sitecustomize.py").write_text(WAITS.format(name=name, fifo=str(fifo)))
+    path = os.pathsep.join([str(folder), str(HERE)])
+    with Container(*args, env={**os.environ, "PYTHONPATH": path}) as command:
+        with open(fifo, "w"):  # it has come there
+            command.signal(number)
+        command.wait()
+    return command
+
+
+@in_container
+@pytest.mark.parametrize("name", ["httpparser", "fastserve.cli", "fastserve.logs"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_stop_during_the_imports_is_not_lost(name, number, tmp_path):
+    """They are in the order in which the command imports them, the first of all and the last."""
+    command = stopped_at(name, number, tmp_path, "apps:app", "--port", "0")
+    assert command.process.returncode == 128 + number
+    assert command.stderr == []
+
+
+@in_container
+def test_a_stop_before_another_command(tmp_path):
+    command = stopped_at("fastserve.cli", signal.SIGTERM, tmp_path, "check", "apps:app")
+    assert command.process.returncode == 128 + signal.SIGTERM
+    assert command.stdout == []
+
+
+@in_container
+def test_what_comes_later_does_not_stop_another_command(tmp_path):
+    """It begins as it would without us: PID 1 gets no SIGTERM."""
+    command = stopped_at("fastserve.check", signal.SIGTERM, tmp_path, "check", "apps:app")
+    assert command.process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "original", "expected"),
+    [
+        (["-m", "apps:app"], ["python", "-m", "fastserve", "apps:app"], True),
+        (["-m"], ["python", "-W", "error", "-mfastserve"], True),
+        (["-m", "fastserve"], ["python", "-m", "mine", "fastserve"], False),
+        (["/bin/fastserve", "apps:app"], ["python", "/bin/fastserve", "apps:app"], True),
+        (["serve.py"], ["python", "serve.py"], False),
+        (["-c"], ["python", "-c", "import fastserve"], False),
+        ([], ["python"], False),
+    ],
+)
+def test_whose_stops_wait(arguments, original, expected):
+    """A program that imports the package may never come to serve."""
+    assert is_command(arguments, original) == expected
 
 
 @in_container

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 from serving import WAIT, Command, get
-from test_upgrade import Lineage
+from test_upgrade import Lineage, expect_all
 
 from fastserve import Config
 from fastserve.main_process import MainProcess
@@ -116,6 +116,7 @@ def test_an_upgrade_that_fails_changes_nothing(systemd, tmp_path):
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", "2"
     with Command(*args, env=env) as command:
         systemd.expect("READY")
+        expect_all(command, 2)
         app.write_text("raise SystemError\n")
         command.signal(signal.SIGUSR2)
         command.expect("The upgrade failed: process .* ended with exit status 1; going on")

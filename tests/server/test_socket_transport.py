@@ -21,17 +21,6 @@ MEGABYTE = 1 << 20
 MOST_EVENTS = 128  # sockets that are served before the loop goes on
 
 
-@pytest.fixture(params=[uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
-def loop(request):
-    made = request.param()
-    made.errors = []
-    made.set_exception_handler(lambda loop, context: made.errors.append(context))
-    yield made
-    turn(made)
-    made.close()
-    assert made.errors == []
-
-
 @pytest.fixture(params=["epoll", "epoll, held", "loop"])
 def poller(request, loop):
     """What is written in a turn is held, or not; or the loop watches each socket."""

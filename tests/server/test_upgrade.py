@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 from serving import HERE, Command, Hold, get, send_get, wait_for
@@ -25,6 +26,14 @@ class Lineage(Command):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         super().__exit__(*error)
+
+
+def expect_all(command, workers):
+    """Wait until all workers have imported the app, whose file may now change; where they serve."""
+    url = command.expect(r"running on (\S+)")[1]  # when the first of them is ready
+    for _ in range(workers - 1):
+        command.expect(r"Worker \d+ is ready")
+    return url
 
 
 def taken_over(command):
@@ -101,7 +110,7 @@ def test_one_that_fails_leaves_the_old_one(workers, tmp_path):
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--workers", workers, "--uds", path
     with Lineage(*args, env=WITH_APPS) as command:
-        command.expect("running on")
+        expect_all(command, workers)
         app.write_text("raise LookupError('a slip')\n")
         command.signal(signal.SIGUSR2)
         command.expect("LookupError: a slip")
@@ -122,7 +131,7 @@ def test_one_that_hangs_is_ended(workers, tmp_path):
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", workers
     environment = {**WITH_APPS, "PATIENCE": "1"}
     with Lineage(*args, env=environment, start=(sys.executable, "-c", IMPATIENT)) as command:
-        port = command.port()
+        port = urlsplit(expect_all(command, workers)).port
         app.write_text("import apps, time\napps.say('hanging')\ntime.sleep(600)\n")
         command.signal(signal.SIGUSR2)
         command.expect(r"The upgrade failed: process \d+ is not ready within .* s; ending it")
@@ -149,7 +158,7 @@ def test_a_stop_meanwhile_ends_the_new_one_too(workers, tmp_path):
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", workers
     with Lineage(*args, env=WITH_APPS) as command:
-        command.port()
+        expect_all(command, workers)
         app.write_text("import apps, time\napps.say('hanging')\ntime.sleep(600)\n")
         command.signal(signal.SIGUSR2)
         command.expect("hanging", "stdout")
@@ -166,7 +175,7 @@ def test_nobody_takes_over_from_one_that_drains(workers, tmp_path):
     app.write_text("from apps import app\n")
     args = "changing:app", "--app-dir", tmp_path, "--port", "0", "--workers", workers
     with Lineage(*args, "--drain-delay", "600", env=WITH_APPS) as command:
-        port = command.port()
+        port = urlsplit(expect_all(command, workers)).port
         os.mkfifo(ready)
         app.write_text(f"from apps import app, say\nsay('starts')\nopen({str(ready)!r}).read()\n")
         command.signal(signal.SIGUSR2)
@@ -179,6 +188,41 @@ def test_nobody_takes_over_from_one_that_drains(workers, tmp_path):
         command.signal(signal.SIGTERM)
         assert command.wait() == 0  # and the new one has ended: its output has
         assert not [line for line in command.stderr if "taken over" in line]
+
+
+@pytest.mark.parametrize("workers", NUMBERS)
+def test_nobody_takes_over_from_one_that_stops(workers):
+    with Lineage("apps:app", "--port", "0", "--workers", workers) as command:
+        port = command.port()
+        with Hold() as hold:
+            connection = send_get(port, hold.path)
+            hold.wait()
+            command.signal(signal.SIGTERM)
+            command.expect("Stopping")
+            command.signal(signal.SIGUSR2)
+            command.expect("No upgrade: this process is stopping")
+            hold.release()
+            assert connection.getresponse().read() == b"hello"
+            connection.close()
+        assert command.wait() == 0
+
+
+@pytest.mark.parametrize("workers", NUMBERS)
+def test_a_signal_while_the_app_is_imported_is_not_lost(workers, tmp_path):
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    (tmp_path / "slow.py").write_text(
+        f"from apps import app, say\nsay('imports')\nopen({str(go)!r}).close()\n"
+    )
+    args = "slow:app", "--app-dir", tmp_path, "--port", "0", "--workers", workers
+    with Lineage(*args, env=WITH_APPS) as command:
+        command.expect("imports", "stdout")
+        command.signal(signal.SIGUSR2)
+        with open(go, "w"):  # also for the others that open it
+            new = int(command.expect(r"started process (\d+), which will take over")[1])
+            command.expect(f"Process {new} has taken over; stopping")
+        os.kill(new, signal.SIGTERM)
+        assert command.wait() == 0
 
 
 def test_the_new_process_starts_in_the_folder_by_its_name(tmp_path):

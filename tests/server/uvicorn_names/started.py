@@ -52,6 +52,7 @@ class Started:
         args = case.args.format(folder=folder, fd=fd, busy=port).split()
         self.uds = folder / "socket" if "--uds" in args else None
         self.tls = "--ssl-certfile" in args
+        self.host = "localhost" if "localhost" in args else "127.0.0.1"
         self.port = port if "--fd" in args else None
         self.tells = case.probe is not ended and self.port is None  # that and where it listens
         self.has_workers = bool(
@@ -173,4 +174,4 @@ class Started:
             return http.client.HTTPSConnection(
                 "127.0.0.1", self.port, context=context, timeout=WAIT
             )
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
+        return http.client.HTTPConnection(self.host, self.port, timeout=WAIT)
