@@ -4,7 +4,7 @@ Every parser makes its pairs and learns its facts here: that of HTTP/1, that of 
 `RequestHead` of another parser's parts.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_New
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
@@ -254,7 +254,7 @@ cdef inline Name *find_name(const char *name, size_t length, uint64_t *words) no
     while names[slot].name:
         if (
             names[slot].hash == value
-            and <size_t> len(<bytes> names[slot].name) == length
+            and <size_t> PyBytes_GET_SIZE(<bytes> names[slot].name) == length
             and memcmp(PyBytes_AS_STRING(<bytes> names[slot].name), buffer, length) == 0
         ):
             return &names[slot]

@@ -22,6 +22,7 @@ cdef extern from "llhttp.h":
         uint8_t finish
         uint16_t flags
         uint16_t status_code
+        uint8_t initial_message_completed
 
     ctypedef enum llhttp_errno_t:
         HPE_OK
@@ -30,6 +31,8 @@ cdef extern from "llhttp.h":
         HPE_INVALID_VERSION
         HPE_INVALID_STATUS
         HPE_CB_MESSAGE_BEGIN
+        HPE_CB_HEADERS_COMPLETE
+        HPE_CB_MESSAGE_COMPLETE
         HPE_PAUSED
         HPE_PAUSED_UPGRADE
         HPE_PAUSED_H2_UPGRADE
@@ -60,6 +63,7 @@ cdef extern from "llhttp.h":
         HTTP_RESPONSE
 
     ctypedef enum llhttp_finish_t:
+        HTTP_FINISH_SAFE
         HTTP_FINISH_SAFE_WITH_CB
         HTTP_FINISH_UNSAFE
 

@@ -1,9 +1,10 @@
 """The callback interface: HttpRequestParser and HttpResponseParser as httptools 0.9 has them.
 
-Plain lines at the start of a message are read here, each as a whole; llhttp goes on from there. It
-has one callback per protocol callback, and none at all for those that the protocol lacks. A Python
-exception passes straight through llhttp: the callback returns -1, llhttp stops, and `feed_data`
-finds the exception set.
+Plain lines from the start of a message on are read here, each as a whole, and so are the end of the
+head and a body that is there. llhttp reads the rest. It has one callback per protocol callback, and
+none for those that the protocol lacks, but for the start of a message. A Python exception passes
+straight through llhttp: the callback returns -1, llhttp stops, and `feed_data` finds the exception
+set.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -68,6 +69,7 @@ cdef class _Parser:
     cdef llhttp.llhttp_t state
     cdef llhttp.llhttp_settings_t settings  # only what the protocol has
     cdef uint8_t feeding  # a feed_data() is under way
+    cdef bint stops  # llhttp is to stop where the next message begins
     cdef object on_message_begin
     cdef object on_url
     cdef object on_status
@@ -115,8 +117,7 @@ cdef class _Parser:
     cdef int set_callbacks(self, dict callbacks) except -1:
         llhttp.llhttp_settings_init(&self.settings)
         self.on_message_begin = callbacks.get("on_message_begin")
-        if self.on_message_begin is not None:
-            self.settings.on_message_begin = message_begin
+        self.settings.on_message_begin = message_begin
         self.on_url = callbacks.get("on_url")
         if self.on_url is not None:
             self.settings.on_url = url
@@ -179,11 +180,11 @@ cdef class _Parser:
     cdef int execute(self, const char *data, size_t length) except -1:
         cdef bint failed_before = self.state.error != llhttp.HPE_OK
         cdef llhttp.llhttp_errno_t errno
-        cdef const char *at = data
         try:
             if length >= SHORTEST and not failed_before:
-                at = read_plain(self, data, data + length)
-            errno = llhttp.llhttp_execute(&self.state, at, data + length - at)
+                errno = read_messages(self, data, data + length)
+            else:
+                errno = llhttp.llhttp_execute(&self.state, data, length)
             if errno == llhttp.HPE_OK:
                 self.copy_field()
                 self.consumed += length
@@ -366,6 +367,9 @@ cdef inline int call_with_field(_Parser self, bytes name, bytes value) except -1
 # plain as most of it is. Then llhttp is left as if it had read that: what the getters answer in a
 # callback, and what an exception there leaves behind, is the same.
 # tests/httpparser/test_lines.py compares the two.
+#
+# Where llhttp has read the end of a message, it stops at the first octet of the next one: that may
+# be plain again.
 
 cdef void *MESSAGE_START  # llhttp's state before the first octet of a message
 cdef void *LINE_START  # its state after the first line, where an octet other than SP comes
@@ -386,22 +390,47 @@ cdef int find_states() except -1:
 find_states()
 
 
+cdef inline llhttp.llhttp_errno_t read_messages(
+    _Parser self, const char *at, const char *end
+) except *:
+    """As llhttp_execute(), with plain lines read here; 16 octets lie before `end`."""
+    cdef llhttp.llhttp_t *state = &self.state
+    cdef llhttp.llhttp_errno_t errno
+    while True:
+        at = read_plain(self, at, end)
+        if at == end and state.error == llhttp.HPE_OK:
+            return llhttp.HPE_OK
+        # At the start of a message, read_plain() has left this one to llhttp.
+        self.stops = state._current != MESSAGE_START and not state.lenient_flags
+        errno = llhttp.llhttp_execute(state, at, end - at)
+        self.stops = False
+        if errno != llhttp.HPE_PAUSED:
+            return errno
+        at = state.error_pos
+        llhttp.llhttp_resume(state)
+        state._current = MESSAGE_START
+
+
 cdef inline const char *read_plain(_Parser self, const char *at, const char *end) except NULL:
     """Read plain lines, if a message starts here; returns where llhttp is to go on."""
     cdef const char *after
-    if self.state.lenient_flags:
-        return at
-    if self.state._current == MESSAGE_START:
-        after = read_first_line(self, at, end)
-        if after == NULL:
-            after = <const char *>memchr(at, c'\n', end - at)
+    while at != end and not self.state.lenient_flags:
+        if self.state._current == MESSAGE_START:
+            after = read_first_line(self, at, end)
             if after == NULL:
+                after = <const char *>memchr(at, c'\n', end - at)
+                if after == NULL:
+                    return at
+                after += 1
+                llhttp.llhttp_execute(&self.state, at, after - at)
+            at = after
+        if self.state._current == LINE_START and self.state.error == llhttp.HPE_OK:
+            at = read_field_lines(self, at, end)
+            if not ends_plainly(&self.state, at, end):
                 return at
-            after += 1
-            llhttp.llhttp_execute(&self.state, at, after - at)
-        at = after
-    if self.state._current == LINE_START and self.state.error == llhttp.HPE_OK:
-        at = read_field_lines(self, at, end)
+            at = read_end(self, at + 2)
+        elif self.state._current != MESSAGE_START:  # else it was an empty line
+            return at
     return at
 
 
@@ -472,6 +501,57 @@ cdef inline const char *read_field_lines(
     return at
 
 
+cdef inline bint ends_plainly(
+    const llhttp.llhttp_t *state, const char *at, const char *end
+) noexcept:
+    """Whether the head ends here, and the message with it or with octets that are all there.
+
+    All of its fields were plain: none has to do with codings or another protocol.
+    """
+    cdef uint64_t rest = end - at
+    return (
+        rest >= 2 and at[0] == c'\r' and at[1] == c'\n' and not state.lenient_flags
+        and state.content_length <= rest - 2
+        and (
+            state.flags & llhttp.F_CONTENT_LENGTH
+            # an earlier message may have left a length
+            or state.content_length == 0 and state.type == llhttp.HTTP_REQUEST
+        )
+        and (
+            state.method != llhttp.HTTP_CONNECT if state.type == llhttp.HTTP_REQUEST
+            # RFC 9112 6.3: those without content, whatever the length
+            else state.status_code >= 200 and state.status_code != 204 and state.status_code != 304
+        )
+        and llhttp.llhttp_should_keep_alive(state)
+    )
+
+
+cdef inline const char *read_end(_Parser self, const char *at) except NULL:
+    """The head has ended: read the rest of the message."""
+    cdef llhttp.llhttp_t *state = &self.state
+    cdef uint64_t length = state.content_length
+    state.upgrade = False
+    if self.on_headers_complete is not None:
+        begin_callback(state, at, llhttp.HPE_CB_HEADERS_COMPLETE, "User callback error")
+        call(self, self.on_headers_complete)
+    at += length
+    state.content_length = 0
+    if length and self.on_body is not None:
+        begin_callback(state, at, llhttp.HPE_USER, "Span callback error in on_body")
+        call_with(self, self.on_body, at - length, length)
+    if self.on_message_complete is not None:
+        begin_callback(
+            state, at, llhttp.HPE_CB_MESSAGE_COMPLETE, "`on_message_complete` callback error"
+        )
+        call(self, self.on_message_complete)
+    state.error = llhttp.HPE_OK
+    state.finish = llhttp.HTTP_FINISH_SAFE
+    state.flags = 0
+    state.initial_message_completed = True
+    state._current = MESSAGE_START
+    return at
+
+
 cdef inline bint take_meaning(llhttp.llhttp_t *state, const FieldLine *line) noexcept:
     """What the field means to llhttp; False, and nothing has changed: that is left to it."""
     cdef int64_t length
@@ -495,7 +575,10 @@ cdef inline bint take_meaning(llhttp.llhttp_t *state, const FieldLine *line) noe
 
 # --- llhttp's callbacks ---
 cdef int message_begin(llhttp.llhttp_t *state) except -1:
-    return call(<_Parser>state.data, (<_Parser>state.data).on_message_begin)
+    cdef _Parser self = <_Parser>state.data
+    if self.stops:
+        return llhttp.HPE_PAUSED
+    return 0 if self.on_message_begin is None else call(self, self.on_message_begin)
 
 
 cdef int url(llhttp.llhttp_t *state, const char *at, size_t length) except -1:

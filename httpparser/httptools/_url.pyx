@@ -107,7 +107,7 @@ cdef class URL:
         )
 
 
-cdef bint split_path(URL url, const char *at, const char *end) noexcept:
+cdef bint split_path(URL url, const char *at, const char *end) except -1:
     """Take path, query and fragment from what follows the authority."""
     cdef const char *question = find(at, end, b"?", b"#")
     cdef const char *number_sign = question
@@ -138,7 +138,7 @@ cdef inline bint split_plain(URL url, bytes target) except -1:
     return True
 
 
-cdef bint split_host(URL url, const char *at, const char *end) noexcept:
+cdef bint split_host(URL url, const char *at, const char *end) except -1:
     """Take host and port; False when they are malformed. Brackets do not belong to the host."""
     cdef const char *start = at
     cdef const char *zone
@@ -179,7 +179,7 @@ cdef bint split_port(URL url, const char *at, const char *end) noexcept:
     return True
 
 
-cdef bint split(URL url, const char *at, const char *end) noexcept:
+cdef bint split(URL url, const char *at, const char *end) except -1:
     """Recognise the form of the target and take it apart; False when it is malformed."""
     cdef const char *colon
     cdef const char *authority
@@ -222,8 +222,10 @@ def parse_url(url):
     else:
         PyObject_GetBuffer(url, &view, PyBUF_SIMPLE)
         at = <const char *>view.buf
-        valid = split(result, at, at + view.len)
-        PyBuffer_Release(&view)
+        try:
+            valid = split(result, at, at + view.len)
+        finally:
+            PyBuffer_Release(&view)
     if not valid:
         raise HttpParserInvalidURLError(f"invalid url {bytes(url)!r}", code="HPE_INVALID_URL")
     return result

@@ -3,25 +3,15 @@
 from libc.stdint cimport int64_t
 
 from httpparser cimport RequestHead
-from fastserve.asgi._exchange cimport Channel, Exchange, new_exchange
+from fastserve.asgi._exchange cimport Channel, Exchange, drained, new_exchange, wake_senders
 from fastserve.asgi._files cimport File
 from fastserve.asgi._service cimport Service
-from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
-
-
-cdef class Slow(Awaitable):
-    """A client that reads when `FakeChannel.read()` is called."""
-
-    cdef FakeChannel channel
-
-    cdef Waiter wait_for(self):
-        return self.channel.senders.add() if self.channel.full else None
+from fastserve.asgi._task cimport DONE
 
 
 cdef class FakeChannel(Channel):
     cdef readonly list notes
-    cdef public bint full  # the client does not read
-    cdef WaitQueue senders
+    cdef public bint full  # the client does not read, until `read()` is called
     cdef readonly Exchange exchange
 
     def __init__(self, Service service not None):
@@ -29,7 +19,6 @@ cdef class FakeChannel(Channel):
         self.scope = service.scope_of(("here", 1), "fake")
         self.client = ("there", 2)
         self.notes = []
-        self.senders = WaitQueue(service.loop)
 
     # -- the client
 
@@ -50,17 +39,15 @@ cdef class FakeChannel(Channel):
 
     def read(self):
         self.full = False
-        self.senders.wake_all()
+        wake_senders(self)
 
     # -- the Channel
 
     cdef object wait(self):
-        cdef Slow slow
-        if not self.full:
-            return DONE
-        slow = Slow.__new__(Slow)
-        slow.channel = self
-        return slow
+        return drained(self) if self.full else DONE
+
+    cdef bint must_wait(self) except -1:
+        return self.full
 
     cdef int64_t send_head(self, Exchange exchange, object headers) except? -2:
         fields = dict(headers)

@@ -1,10 +1,13 @@
 """A line that the callback parsers read as a whole is what llhttp makes of it, to the last getter.
 
-Plain lines at the start of an input never reach llhttp; when the first byte of a message comes
-alone, llhttp reads all of it. httptools is llhttp alone too.
+Plain lines from the start of a message on never reach llhttp, nor does a message that ends in the
+same input; when the first byte of a message comes alone, llhttp reads all of it. httptools is llhttp
+alone too.
 """
 
+import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -31,6 +34,60 @@ ODD = [*LINES, b"Proxy-Connection: keep-alive", b"proxy-connection: x", b"Connec
 STATUS_LINES = [b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK", b"HTTP/1.1 204 No Content", b"HTTP/1.1 200",
                 b"HTTP/1.1 101 S", b"HTTP/1.1 304 ", b"HTTP/1.1 100 Continue", b"HTTP/2.0 200 OK",
                 b"HTTP/1.1 2000 OK", b"\r\nHTTP/1.1 200 OK", b"GET / HTTP/1.1"]  # fmt: skip
+
+
+KEPT = {
+    "get": b"GET /a?b HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no fields": b"HEAD / HTTP/1.1\r\n\r\n",
+    "body": b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+    "empty body": b"PUT /a HTTP/1.1\r\nContent-Length: 0\r\nA: b\r\n\r\n",
+    "HTTP/1.0": b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    "chunked": b"PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nA: b\r\n\r\n",
+    "space after a value": b"GET / HTTP/1.1\r\nA: b \r\nHost: a\r\n\r\n",
+    "rare method": b"PROPFIND /a HTTP/1.1\r\nHost: a\r\n\r\n",
+    "empty lines": b"\r\n\n\r\nGET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+    "body with a request": b"POST / HTTP/1.1\r\nContent-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+    "upgrade alone": b"GET / HTTP/1.1\r\nUpgrade: a\r\n\r\n",
+}
+LAST = {
+    "nothing": b"",
+    "close": b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n\r\n\nGET / HTTP/1.1\r\nA: b\r\n\r\n",
+    "close and body": b"PUT / HTTP/1.1\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabcdef",
+    "both": b"GET / HTTP/1.1\r\nConnection: close\r\nConnection: keep-alive\r\n\r\nGET / HTTP",
+    "HTTP/1.0": b"GET / HTTP/1.0\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "upgrade": b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+    "upgrade and body": b"PUT / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: a\r\n"
+                        b"Content-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n",
+    "connect": b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+    "two lengths": b"PUT / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabcdef",
+    "coding and length": b"PUT / HTTP/1.1\r\nTransfer-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+    "long body": b"PUT / HTTP/1.1\r\nContent-Length: 30\r\n\r\nGET / HTTP/1.1\r\nA: b\r\n\r\n",
+    "folded": b"GET / HTTP/1.1\r\nA: b\r\n c\r\nHost: a\r\n\r\n",
+    "bad line": b"GET / HTTP/1.1\r\nA b: c\r\n\r\n",
+    "bad start": b"GET /\x01 HTTP/1.1\r\nA: c\r\n\r\n",
+    "bare CR": b"GET / HTTP/1.1\r\nA: c\r\n\rGET / HTTP/1.1\r\nA: c\r\n\r\n",
+    "incomplete": b"GET / HTTP/1.1\r\nA: c\r\n\r",
+}  # fmt: skip
+ANSWERED = {
+    "ok": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+    "empty": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nServer: a\r\n\r\n",
+    "continue": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "continue with length": b"HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\n",
+    "early": b"HTTP/1.1 103 Early Hints\r\nContent-Length: 3\r\n\r\n",
+    "no content": b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n",
+    "not modified": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n",
+    "reset": b"HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n",
+    "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc",
+}
+LAST_ANSWER = {
+    "nothing": b"",
+    "close": b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\n",
+    "until the end": b"HTTP/1.1 200 OK\r\nServer: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\n\r\n",
+    "switching": b"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+    "switching with length": b"HTTP/1.1 101 S\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\n\r\n",
+}
 
 
 class Recorder:
@@ -93,15 +150,37 @@ def outcome(
     return recorder.events, end, recorder.answers()
 
 
-def alone(message: bytes) -> list[bytes]:
-    """The message in two pieces, of which llhttp reads everything."""
-    first = len(message) - len(message.lstrip(b"\r\n")) + 1
-    return [message[:first], message[first:]]
+def alone(message: bytes, kind: str = "HttpRequestParser") -> list[bytes]:
+    """The message, or several, in pieces of which llhttp reads everything."""
+    cuts = [cut for start in starts(message, kind) for cut in (start, start + 1)]
+    ends = [*cuts, len(message)]
+    return [message[first:last] for first, last in zip([0, *ends], ends, strict=False)]
+
+
+@cache
+def starts(message: bytes, kind: str) -> list[int]:
+    """Where a message begins."""
+    found = [len(message) - len(message.lstrip(b"\r\n"))]
+    first_head = re.compile(rb"\n\r?\n").search(message, found[0])
+    if first_head is None:
+        return found
+    recorder = Recorder(["on_message_begin"])
+    parser = recorder.parser = getattr(httpparser, kind)(recorder)
+    try:
+        parser.feed_data(message[: found[0] + 1])
+        parser.feed_data(message[found[0] + 1 : first_head.end()])
+        for at in range(first_head.end(), len(message)):
+            count = recorder.count
+            parser.feed_data(message[at : at + 1])
+            found += [at] * (recorder.count - count)
+    except (httpparser.HttpParserError, httpparser.HttpParserUpgrade):
+        pass
+    return found
 
 
 def check(message: bytes, kind: str = "HttpRequestParser") -> None:
     """Twice and once more, since lines are kept when they come again."""
-    wanted = outcome(alone(message), kind)
+    wanted = outcome(alone(message, kind), kind)
     for _ in range(3):
         assert outcome([message], kind) == wanted, message
 
@@ -112,8 +191,10 @@ def check_httptools(message: bytes, kind: str = "HttpRequestParser") -> None:
     theirs, their_end, their_answers = outcome([message], kind, httptools)
     ours = [event[:-1] if event[0] == "on_header" else event for event in events]
     theirs = [event[:-1] if event[0] == "on_header" else event for event in theirs]
-    if their_end is not None and their_end[0] == "upgrade":  # where it drops the body
-        assert [event for event in ours if event[0] != "on_body"] == theirs
+    if their_end is not None and their_end[0] == "upgrade":  # of which it drops the body
+        last = max(at for at, event in enumerate(ours) if event[0] == "on_message_begin")
+        ours[last:] = [event for event in ours[last:] if event[0] != "on_body"]
+        assert ours == theirs, message
         return
     assert answers == their_answers, message
     assert (end and end[:2]) == (their_end and their_end[:2]), message
@@ -186,7 +267,7 @@ def test_responses_split_anywhere(name: str) -> None:
     message = OK + RESPONSES[name]
     for whole in (RESPONSES[name], message):
         check(whole, "HttpResponseParser")
-        wanted = outcome(alone(whole), "HttpResponseParser")
+        wanted = outcome(alone(whole, "HttpResponseParser"), "HttpResponseParser")
         for at in range(len(whole) + 1):
             found = outcome([whole[:at], whole[at:]], "HttpResponseParser")
             assert complete(found) == complete(wanted), (whole, at)
@@ -208,13 +289,56 @@ def test_a_callback_that_raises(at: int) -> None:
         ("HttpRequestParser", b"\r\n" + PLAIN),
         ("HttpResponseParser", OK * 2),
     ):
-        wanted = outcome(alone(message), kind, recorder=Recorder(at=at))
+        wanted = outcome(alone(message, kind), kind, recorder=Recorder(at=at))
         for _ in range(3):
             assert outcome([message], kind, recorder=Recorder(at=at)) == wanted
         # After a message of another feed, whose bytes count.
         *found, answers = outcome([message, message], kind, recorder=Recorder(at=at))
-        *pieces, answers_alone = outcome(alone(message) * 2, kind, recorder=Recorder(at=at))
+        *pieces, answers_alone = outcome(alone(message, kind) * 2, kind, recorder=Recorder(at=at))
         assert (found, answers) == (pieces, answers_alone)
+
+
+def pipelines(response: bool, seconds: Iterable[str] = ()) -> Iterable[tuple[bytes, str]]:
+    """Three messages each: after the last one nothing may follow, or another protocol."""
+    kept, last = (ANSWERED, LAST_ANSWER) if response else (KEPT, LAST)
+    kind = "HttpResponseParser" if response else "HttpRequestParser"
+    for first in kept.values():
+        for second in seconds or kept:
+            for third in last.values():
+                yield first + kept[second] + third, kind
+
+
+@pytest.mark.parametrize("response", [False, True], ids=["requests", "responses"])
+def test_pipelined_messages(response: bool) -> None:
+    for message, kind in pipelines(response):
+        check(message, kind)
+        check_httptools(message, kind)
+
+
+@pytest.mark.parametrize("response", [False, True], ids=["requests", "responses"])
+def test_pipelined_messages_split_anywhere(response: bool) -> None:
+    for message, kind in pipelines(response, ["ok" if response else "get", "chunked"]):
+        wanted = complete(outcome(alone(message, kind), kind))
+        for at in range(len(message)):
+            found = outcome([message[:at], message[at:]], kind)
+            assert complete(found) == wanted, (message, at)
+
+
+@pytest.mark.parametrize("response", [False, True], ids=["requests", "responses"])
+def test_a_callback_that_raises_in_a_pipeline(response: bool) -> None:
+    for message, kind in pipelines(response, ["ok" if response else "body", "chunked"]):
+        for at in range(26):
+            wanted = outcome(alone(message, kind), kind, recorder=Recorder(at=at))
+            assert outcome([message], kind, recorder=Recorder(at=at)) == wanted, (message, at)
+
+
+@pytest.mark.parametrize("missing", CALLBACKS)
+def test_a_pipeline_without_a_callback(missing: str) -> None:
+    rest = [name for name in CALLBACKS if name != missing]
+    for response in (False, True):
+        for message, kind in pipelines(response):
+            wanted = outcome(alone(message, kind), kind, recorder=Recorder(rest))
+            assert outcome([message], kind, recorder=Recorder(rest)) == wanted
 
 
 @pytest.mark.parametrize("missing", CALLBACKS)
@@ -227,11 +351,12 @@ def test_a_protocol_without_a_callback(missing: str) -> None:
             assert outcome([message], recorder=Recorder(only)) == wanted
 
 
-@pytest.mark.parametrize("callback", ["on_message_begin", "on_url", "on_header"])
+@pytest.mark.parametrize("callback", ["on_message_begin", "on_url", "on_header",
+                                      "on_headers_complete", "on_body", "on_message_complete"])  # fmt: skip
 def test_leniency_from_within_a_callback(callback: str) -> None:
     """It is in force for what follows."""
     for line in (*ODD, b"Connection: close\r\nX: y"):
-        message = b"GET / HTTP/1.1\r\nA: b\r\n%b\r\n\r\n%b" % (line, PLAIN)
+        message = b"GET / HTTP/1.1\r\nA: b\r\n%b\r\n\r\n%b" % (line, PLAIN * 2)
         found = []
         for pieces in ([message], alone(message)):
             recorder = Recorder()
@@ -246,11 +371,12 @@ def test_leniency_from_within_a_callback(callback: str) -> None:
         assert found[0] == found[1]
 
 
-def test_a_length_that_an_earlier_message_left() -> None:
+@pytest.mark.parametrize("message", [PLAIN, KEPT["get"] * 2], ids=["length", "none"])
+def test_a_length_that_an_earlier_message_left(message: bytes) -> None:
     """llhttp counts on from it; only with a leniency that is switched off again."""
     first = b"CONNECT a:1 HTTP/1.1\r\nConnection: close\r\nContent-Length: 5\r\n\r\n"
     found = []
-    for pieces in ([PLAIN], alone(PLAIN)):
+    for pieces in ([message], alone(message)):
         recorder = Recorder()
         parser = recorder.parser = httpparser.HttpRequestParser(recorder)
         parser.set_dangerous_leniencies(lenient_keep_alive=True)
@@ -261,6 +387,20 @@ def test_a_length_that_an_earlier_message_left() -> None:
         for piece in pieces:
             parser.feed_data(piece)
         found.append(recorder.events)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("message", KEPT.values(), ids=KEPT)
+def test_a_message_after_an_upgrade(message: bytes) -> None:
+    found = []
+    for pieces in ([message * 2], alone(message * 2)):
+        recorder = Recorder()
+        parser = recorder.parser = httpparser.HttpRequestParser(recorder)
+        with pytest.raises(httpparser.HttpParserUpgrade):
+            parser.feed_data(b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        for piece in [b"", *pieces]:
+            parser.feed_data(piece)
+        found.append((recorder.events, recorder.answers()))
     assert found[0] == found[1]
 
 
@@ -302,8 +442,8 @@ def test_mutated_messages(message: bytes, cuts: list[int], at: int, response: bo
         return
     check(message, kind)
     check_httptools(message, kind)
-    wanted = outcome(alone(message), kind, recorder=Recorder(at=at))
+    wanted = outcome(alone(message, kind), kind, recorder=Recorder(at=at))
     assert outcome([message], kind, recorder=Recorder(at=at)) == wanted
     ends = [*sorted(cuts), len(message)]
     cut = [message[first:last] for first, last in zip([0, *ends], ends, strict=False)]
-    assert complete(outcome(cut, kind)) == complete(outcome(alone(message), kind))
+    assert complete(outcome(cut, kind)) == complete(outcome(alone(message, kind), kind))

@@ -257,3 +257,29 @@ def test_origin_form_as_urlsplit(path: str, query: str, fragment: str) -> None:
     assert (url.path or b"").decode() == split.path
     assert (url.query or b"").decode() == split.query
     assert (url.fragment or b"").decode() == split.fragment
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+@pytest.mark.parametrize(
+    "target", [b"http://user@host:80/path?query#part", b"host:80", b"/path#part"]
+)
+def test_without_memory(kind: type[bytes | bytearray], target: bytes) -> None:
+    """MemoryError, and never an error of the target or a part that is missing."""
+    _testcapi = pytest.importorskip("_testcapi")
+    whole = parse_url(target)
+    url = kind(target)
+    failures = 0
+    for number in range(12):
+        _testcapi.set_nomemory(number, number + 1)
+        try:
+            found = parse_url(url)
+        except MemoryError:
+            found = None
+        finally:
+            _testcapi.remove_mem_hooks()
+        failures += found is None
+        assert found is None or parts(found) == parts(whole)
+        if isinstance(url, bytearray):
+            url.append(0)  # BufferError if it is still in use
+            url.pop()
+    assert failures

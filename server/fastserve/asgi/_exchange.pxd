@@ -5,7 +5,7 @@ from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._files cimport File
 from fastserve.asgi._message cimport Fields
 from fastserve.asgi._service cimport Service
-from fastserve.asgi._task cimport Job, WaitQueue
+from fastserve.asgi._task cimport Awaitable, Job, WaitQueue
 from fastserve.asgi._transport cimport Sink
 
 cdef enum:
@@ -25,6 +25,7 @@ cdef class Channel(Sink):
     cdef readonly bint gone  # nothing more can be written
     cdef bint in_step  # writes are collected until the app's step ends
     cdef bint counts_apps  # left() is called when an app has returned
+    cdef WaitQueue senders  # owned: those who wait until the client reads; None until there is one
 
     # What every scope on this carrier says.
     cdef dict scope  # borrowed from the service: the template of its scopes
@@ -51,6 +52,19 @@ cdef class Channel(Sink):
     cdef int cut(self, Exchange exchange) except -1
     cdef bint give_back(self, Exchange exchange) except -1
     cdef int left(self) except -1
+    cdef bint must_wait(self) except -1
+
+cdef class Drained(Awaitable):
+    cdef Channel channel  # owned
+
+cdef inline Drained drained(Channel channel):
+    """An awaitable: the client has read. It asks must_wait(), and again after wake_senders()."""
+    cdef Drained awaitable = Drained.__new__(Drained)
+    awaitable.channel = channel
+    return awaitable
+
+cdef inline int wake_senders(Channel channel) except -1:
+    return 0 if channel.senders is None else channel.senders.wake_all()
 
 # `receive` and `send` of one request.
 cdef class Callables:

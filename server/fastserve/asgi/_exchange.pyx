@@ -24,9 +24,10 @@ from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 from fastserve.asgi._transport cimport DirectTransport, direct, extra
 
 import sys
-from asyncio import CancelledError, current_task
+from asyncio import current_task
 
 from fastserve.asgi._entry import quoted
+from fastserve.asgi.disconnects import is_of_disconnect
 from fastserve.asgi.tls_scope import describe
 from fastserve.errors import ClientDisconnected, Refusal
 from fastserve.logs import printable
@@ -129,6 +130,25 @@ cdef class Channel(Sink):
     cdef int left(self) except -1:
         """An app has returned, with `counts_apps`."""
         raise NotImplementedError
+
+    cdef bint must_wait(self) except -1:
+        """Whether the client must read before more is sent; ClientDisconnected if it has gone."""
+        raise NotImplementedError
+
+
+@cython.final
+cdef class Drained(Awaitable):
+    """`send` while the client does not read."""
+
+    cdef Waiter wait_for(self):
+        cdef Channel channel = self.channel
+        if channel is None:
+            raise RuntimeError("send() makes these")
+        if not channel.must_wait():
+            return None
+        if channel.senders is None:
+            channel.senders = WaitQueue(channel.service.loop)
+        return channel.senders.add()
 
 
 cdef class Received(Awaitable):
@@ -877,14 +897,3 @@ cdef bint is_forwarded(list headers) except -1:
 
 cdef inline object copy_state(object state):
     return PyDict_Copy(<dict> state) if type(state) is dict else state.copy()
-
-
-cdef bint is_of_disconnect(object error):
-    """Whether it says only that the client has gone; frameworks wrap what send() raised."""
-    while error is not None:
-        if isinstance(error, (OSError, CancelledError)):
-            return True
-        if isinstance(error, BaseExceptionGroup):
-            return all([is_of_disconnect(part) for part in error.exceptions])
-        error = error.__cause__ or error.__context__
-    return False

@@ -147,6 +147,8 @@ cdef int write_bytes(object transport, DirectTransport direct, bytes data) excep
 
 cdef int write_parts(object transport, DirectTransport direct, list parts) except -1:
     """Write these bytes, one after the other."""
+    if len(parts) == 1:
+        return write_bytes(transport, direct, parts[0])
     if direct is not None:
         return direct.put_parts(parts)
     transport.write(b"".join(parts))  # writelines() may forget to pause us: CVE-2024-12254

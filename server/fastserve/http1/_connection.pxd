@@ -2,7 +2,7 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport Channel, Exchange
-from fastserve.asgi._task cimport WaitQueue
+from fastserve.asgi._slow cimport Stuck
 from fastserve.asgi._transport cimport DirectTransport
 from fastserve.http1._writer cimport Writer
 
@@ -49,10 +49,8 @@ cdef class Connection(Channel):
 
     # Output.
     cdef list parts  # owned: bytes to write before those in the shared output
-    cdef WaitQueue senders  # owned: those who wait until the client reads; None until there is one
     cdef public object watcher  # owned: sendfile's future
-    cdef Py_ssize_t stuck_at  # bytes in the transport's buffer when they last became fewer
-    cdef double stuck_until  # 0: not watched
+    cdef Stuck stuck
 
     cdef bint may_be_http2(self, const char *at, size_t count) except -1
     cdef int set_pending(self, bytes data) except -1
@@ -86,9 +84,6 @@ cdef class Connection(Channel):
     cdef int check_client(self) except -1
 
     cdef int refuse(self, object error) except -1
-    cdef int respond(self, int status, str text, object headers=*) except -1
     cdef int note_start(self) except -1
-    cdef bint is_too_slow(self) noexcept
     cdef int linger(self) except -1
     cdef int close(self) except -1
-    cdef int check_stuck(self) except -1

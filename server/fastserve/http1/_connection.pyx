@@ -33,12 +33,14 @@ from libc.stdint cimport int64_t
 
 from httpparser cimport CONTINUE, SWITCH, Output, Parser, RequestHead
 from fastserve.asgi._exchange cimport (
-    CLIENT_LEFT, COMPLETE, HEAD_GIVEN, Channel, Exchange, admit, describe_carrier, new_exchange,
-    record, record_refusal, text_of,
+    CLIENT_LEFT, COMPLETE, HEAD_GIVEN, Channel, Exchange, admit, describe_carrier, drained,
+    new_exchange, record, record_refusal, text_of, wake_senders,
 )
 from fastserve.asgi._files cimport File
+from fastserve.asgi._lingering cimport LINGER_SECONDS, close_our_side, drop_input
 from fastserve.asgi._service cimport Service, coarse_time
-from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
+from fastserve.asgi._slow cimport drips, is_stuck
+from fastserve.asgi._task cimport DONE
 from fastserve.asgi._transport cimport (
     direct, extra, limit, undelivered, write_bytes, write_output, write_parts,
 )
@@ -60,8 +62,6 @@ cdef enum:
     START = 256  # bytes that tell the method, after the empty line of RFC 9112 2.2, for the log too
     TURN_REQUESTS = 64
     WORTH_NO_COPY = 16384  # larger bodies are given to the transport as they are
-    LINGER_BYTES = 1048576
-    LINGER_SECONDS = 2
     MOST_READERS = 64  # of a loop that wait for a request
     DRAIN_SECONDS = 1
 
@@ -95,25 +95,6 @@ cdef class RequestReader(Parser):
 
 
 @cython.final
-cdef class Drained(Awaitable):
-    """`send` while the client does not read."""
-
-    cdef Connection connection  # owned
-
-    cdef Waiter wait_for(self):
-        cdef Connection connection = self.connection
-        if connection is None:
-            raise RuntimeError("send() makes these")
-        if not connection.congested:
-            return None
-        if connection.gone:
-            raise ClientDisconnected("the client has disconnected")
-        if connection.senders is None:
-            connection.senders = WaitQueue(connection.service.loop)
-        return connection.senders.add()
-
-
-@cython.final
 cdef class Connection(Channel):
     """An asyncio.Protocol, and the channel of the exchanges on it."""
 
@@ -121,7 +102,12 @@ cdef class Connection(Channel):
         self.service = service
         self.scheme = "http"
         self.writer = Writer.__new__(Writer)
-        self.writer.fields = default_fields_of(service)
+        if service.default_fields is None:
+            config = service.config
+            service.default_fields = DefaultFields(
+                config.own_server, config.own_date, config.extra_headers
+            )
+        self.writer.fields = service.default_fields
 
     # -- asyncio.Protocol ----------------------------------------------------------------------
 
@@ -150,10 +136,7 @@ cdef class Connection(Channel):
     cdef int take(self, const char *at, size_t count) except -1:
         if self.state == LINGERING:
             self.service.count_received(count)
-            self.thrown_away += count
-            if self.thrown_away > LINGER_BYTES and not self.reading_paused:
-                self.reading_paused = True  # not closed: that would be the reset
-                self.transport.pause_reading()
+            drop_input(self.transport, count, &self.thrown_away, &self.reading_paused)
         elif self.state != CLOSED:
             if self.state == NEW and self.scheme == "http" and self.may_be_http2(at, count):
                 return 0
@@ -228,15 +211,14 @@ cdef class Connection(Channel):
             if exchange.phase != COMPLETE:
                 record(exchange, CLIENT_LEFT)
             exchange.disconnect()
-        if self.senders is not None:
-            self.senders.wake_all()
+        wake_senders(self)
         if self.watcher is not None and not self.watcher.done():
             self.watcher.set_result(None)
 
     def pause_writing(self):
         """The transport's buffer is full."""
         self.congested = True
-        self.stuck_until = 0
+        self.stuck.until = 0
 
     def resume_writing(self):
         """The client has read."""
@@ -245,8 +227,7 @@ cdef class Connection(Channel):
             self.deadline = self.service.after(self.service.timeout_keep_alive)
         elif self.state == HEAD:
             self.deadline = self.service.after(self.service.timeout_head)
-        if self.senders is not None:
-            self.senders.wake_all()
+        wake_senders(self)
         self.decide()
 
     cdef int release(self) except -1:
@@ -321,9 +302,8 @@ cdef class Connection(Channel):
         return self.state == REQUEST and self.wants_body()
 
     cdef inline bint wants_body(self) noexcept:
-        return (
-            self.exchange.phase == COMPLETE
-            or self.exchange.buffered <= self.service.write_high_water
+        return self.exchange.phase == COMPLETE or (
+            self.exchange.buffered <= self.service.write_high_water
         )
 
     cdef int parse(self) except -1:
@@ -472,8 +452,7 @@ cdef class Connection(Channel):
                 self.deadline = self.service.after(self.service.timeout_body) if wanted else 0
                 if wanted:
                     self.body_since += self.service.now - self.paused_since
-                else:
-                    self.paused_since = self.service.now
+                self.paused_since = self.service.now
             if wanted:
                 self.transport.resume_reading()
             else:
@@ -528,10 +507,7 @@ cdef class Connection(Channel):
             return 0
         if self.service.counters is not None:
             self.service.count_sent(sum(map(len, parts)))
-        if len(parts) == 1:
-            self.write(parts[0])
-        else:
-            write_parts(self.transport, self.direct, parts)
+        write_parts(self.transport, self.direct, parts)
         return 0
 
     cdef int flush_output(self) except -1:
@@ -618,12 +594,12 @@ cdef class Connection(Channel):
 
     def wait_drained(self):
         """An awaitable: the transport's buffer is below its mark. OSError after a disconnect."""
-        cdef Drained drained
-        if not self.congested or self.gone:
-            return DONE
-        drained = Drained.__new__(Drained)
-        drained.connection = self
-        return drained
+        return DONE if not self.congested or self.gone else drained(self)
+
+    cdef bint must_wait(self) except -1:
+        if self.congested and self.gone:
+            raise ClientDisconnected("the client has disconnected")
+        return self.congested
 
     cdef int check_client(self) except -1:
         """The loop tells of a lost connection only after the step, and a step may be long.
@@ -758,12 +734,8 @@ cdef class Connection(Channel):
                 self.drop_head()
             else:
                 self.exchange = None
-        return self.respond(error.status, str(error), getattr(error, "headers", ()))
-
-    cdef int respond(self, int status, str text, object headers=()) except -1:
-        """A response of the server's own to a request that no exchange answers."""
-        self.write_answer(status, text, headers)
-        self.service.logger.debug("refused %s: %d %s", text_of(self.client), status, text)
+        self.write_answer(error.status, str(error), getattr(error, "headers", ()))
+        self.service.logger.debug("refused %s: %d %s", text_of(self.client), error.status, error)
         return self.linger()
 
     cdef int note_start(self) except -1:
@@ -777,32 +749,27 @@ cdef class Connection(Channel):
         return 0
 
     cdef int linger(self) except -1:
-        """Say that nothing more comes, and read on for a while: closing now would reset the
-        connection under the client that still sends, and lose the answer. RFC 9112 9.6"""
+        """Say that nothing more comes, and read on for a while. RFC 9112 9.6"""
         self.flush()
         if self.gone:
             return 0
         if self.eof or not self.transport.can_write_eof():
             return self.close()
         self.state = LINGERING
-        self.stuck_until = 0
+        self.stuck.until = 0
         self.deadline = self.service.after(LINGER_SECONDS)
         self.forget_input()
         self.steer_reading()
         self.gone = True
         self.thrown_away = 0
-        try:
-            self.transport.write_eof()
-        except OSError:  # the client has reset the connection, and the loop has yet to notice
-            self.close()
-        return 0
+        return 0 if close_our_side(self.transport) else self.close()
 
     cdef int close(self) except -1:
         """Close once everything written has gone out."""
         self.flush()
         if self.state != CLOSED:
             self.state = CLOSED
-            self.stuck_until = 0
+            self.stuck.until = 0
             self.gone = True
             self.forget_input()
             self.deadline = self.service.after(self.service.timeout_send)
@@ -833,7 +800,8 @@ cdef class Connection(Channel):
         if self.in_step:
             self.flush()  # the app runs a nested loop, and has sent something there
         if self.congested or self.state >= LINGERING and undelivered(self.transport, self.direct):
-            self.check_stuck()
+            if is_stuck(&self.stuck, undelivered(self.transport, self.direct), self.service):
+                self.abort()
             if self.state <= HEAD:
                 return
             if self.state >= LINGERING:
@@ -841,7 +809,9 @@ cdef class Connection(Channel):
                 return
         if self.eof and exchange is not None and not exchange.disconnected:
             exchange.disconnect()  # half-closed for a second: tell an app that listens
-        if self.is_too_slow():
+        if self.state == REQUEST and not self.reading_paused and drips(
+            self.service, self.body_since, self.body_bytes
+        ):
             self.refuse(Refusal(408, "the request body arrives too slowly"))
             return
         if self.deadline == 0 or self.service.now < self.deadline:
@@ -851,32 +821,11 @@ cdef class Connection(Channel):
         elif self.state <= IDLE:
             self.linger()
         elif self.state == HEAD:
-            record_refusal(self, None, None, self.start, 408)
-            self.respond(408, "the request did not arrive in time")
+            self.refuse(Refusal(408, "the request did not arrive in time"))
         elif self.state == REQUEST:
             self.refuse(Refusal(408, "the request body did not arrive in time"))
         else:
             self.abort()
-
-    cdef bint is_too_slow(self) noexcept:
-        """Whether the body drips in."""
-        cdef Service service = self.service
-        cdef double seconds = service.now - self.body_since - service.timeout_body
-        return (
-            self.state == REQUEST and not self.reading_paused and service.timeout_body
-            and seconds > 0 and self.body_bytes < service.min_body_rate * seconds
-        )
-
-    cdef int check_stuck(self) except -1:
-        """A client that reads nothing is dropped after timeout_send."""
-        cdef Py_ssize_t size = undelivered(self.transport, self.direct)
-        cdef Service service = self.service
-        if self.stuck_until == 0 or size < self.stuck_at:
-            self.stuck_at = size
-            self.stuck_until = service.after(service.timeout_send)
-        elif service.now > self.stuck_until:
-            self.abort()
-        return 0
 
 
 cdef inline bint is_1_1(RequestHead head):
@@ -908,13 +857,3 @@ cdef int put_aside(RequestReader reader, Service service) except -1:
         reader.count = 1 if before is None else before.count + 1
         service.readers = reader
     return 0
-
-
-cdef DefaultFields default_fields_of(Service service):
-    """Those that the connections of a loop share."""
-    if service.default_fields is None:
-        config = service.config
-        service.default_fields = DefaultFields(
-            config.own_server, config.own_date, config.extra_headers
-        )
-    return service.default_fields

@@ -231,11 +231,12 @@ cdef class Writer:
 
 cdef inline char *put_chunk_size(char *to, size_t size) noexcept:
     """Its digits and the line's end; `to` has room for 18. Where they end."""
+    cdef const char *digits = b"0123456789abcdef"
     cdef int shift = 0
     while size >> shift > 15:
         shift += 4
     while shift >= 0:
-        to[0] = b"0123456789abcdef"[size >> shift & 15]
+        to[0] = digits[size >> shift & 15]
         to += 1
         shift -= 4
     to[0] = c"\r"

@@ -4,7 +4,7 @@ from httpparser cimport Output, RequestHead
 from httpparser.http2 cimport Session, Stream
 from fastserve.asgi._exchange cimport Channel, Exchange
 from fastserve.asgi._service cimport Service
-from fastserve.asgi._task cimport WaitQueue
+from fastserve.asgi._slow cimport Stuck
 from fastserve.asgi._transport cimport DirectTransport, Sink
 
 cdef enum State:
@@ -44,8 +44,7 @@ cdef class Connection(Sink):
     cdef double deadline  # service.now beyond which it has been idle, or lingers, too long; 0: none
     cdef double incomplete_until  # 0: what has arrived ends with a whole frame, or in a body
     cdef uint64_t whole  # frames that were read to their end when that was set
-    cdef double stuck_until  # 0: not watched
-    cdef Py_ssize_t stuck_at
+    cdef Stuck stuck
     cdef double shutdown_at  # when the last GOAWAY is due; 0: not
     cdef double ping_at  # when a PING, or its answer, is due
     cdef bint pinged
@@ -87,7 +86,6 @@ cdef class Connection(Sink):
     cdef int close(self) except -1
     cdef int lose_streams(self) except -1
     cdef Py_ssize_t unsent(self) except -1
-    cdef int check_stuck(self) except -1
     cdef int check_ping(self) except -1
     cdef int watch_input(self) except -1
 
@@ -96,7 +94,6 @@ cdef class StreamChannel(Channel):
     cdef Connection connection  # owned
     cdef Stream stream  # owned
     cdef Exchange exchange  # owned until the stream is closed
-    cdef WaitQueue senders  # owned: those who wait until the client reads; None until there is one
     cdef int64_t declared  # Content-Length as the app gave it; -1: not
     cdef bint has_body  # of the response
     cdef bint trailers_wanted
@@ -126,5 +123,4 @@ cdef class StreamChannel(Channel):
     cdef int closed(self, unsigned int code) except -1
     cdef int sweep(self) except -1
     cdef int forgive_pause(self, double since) noexcept
-    cdef bint is_too_slow(self) noexcept
     cdef int watch_stuck(self) except -1

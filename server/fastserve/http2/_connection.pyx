@@ -39,13 +39,15 @@ from httpparser.http2 cimport (
     Session, Stream, sendable,
 )
 from fastserve.asgi._exchange cimport (
-    CLIENT_LEFT, COMPLETE, EXPECT_TRAILERS, Channel, Exchange, admit, describe_carrier,
-    new_exchange, record, record_refusal, text_of,
+    CLIENT_LEFT, COMPLETE, EXPECT_TRAILERS, Channel, Exchange, admit, describe_carrier, drained,
+    new_exchange, record, record_refusal, text_of, wake_senders,
 )
 from fastserve.asgi._files cimport File
+from fastserve.asgi._lingering cimport LINGER_SECONDS, close_our_side, drop_input
 from fastserve.asgi._making cimport may_make, will_make
 from fastserve.asgi._service cimport Service, coarse_time
-from fastserve.asgi._task cimport DONE, Awaitable, Waiter, WaitQueue
+from fastserve.asgi._slow cimport drips, is_stuck
+from fastserve.asgi._task cimport DONE
 from fastserve.asgi._transport cimport direct, undelivered, write_output
 
 from email.utils import formatdate
@@ -61,8 +63,6 @@ __all__ = ("Connection",)
 cdef enum:
     WRITE_SIZE = 65536  # bytes for one call of the transport
     QUEUED_FRAMES = 1000  # above which nothing is read
-    LINGER_BYTES = 1048576
-    LINGER_SECONDS = 2
     DRAIN_SECONDS = 1  # between the two GOAWAYs
     WIDE_STREAMS = 4
     WIDE_AFTER = 32768  # bytes of a body whose app keeps up
@@ -189,10 +189,7 @@ cdef class Connection(Sink):
         self.heard = True
         self.service.count_received(count)
         if self.state == LINGERING:
-            self.thrown_away += count
-            if self.thrown_away > LINGER_BYTES and not self.reading_paused:
-                self.reading_paused = True  # not closed: that would be the reset
-                self.transport.pause_reading()
+            drop_input(self.transport, count, &self.thrown_away, &self.reading_paused)
         elif self.state == OPEN:
             self.turn(at, count)
         return 0
@@ -234,7 +231,7 @@ cdef class Connection(Sink):
     def pause_writing(self):
         """The transport's buffer is full."""
         self.congested = True
-        self.stuck_until = 0
+        self.stuck.until = 0
 
     def resume_writing(self):
         """The client has read."""
@@ -509,22 +506,17 @@ cdef class Connection(Sink):
     # -- the end -------------------------------------------------------------------------------
 
     cdef int linger(self) except -1:
-        """Say that nothing more comes, and read on for a while: closing now would reset the
-        connection under the client that still sends, and lose what was said. RFC 9113 5.4.1"""
+        """Say that nothing more comes, and read on for a while. RFC 9113 5.4.1"""
         if self.eof or not self.transport.can_write_eof() or self.transport.is_closing():
             return self.close()
         self.lose_streams()
         self.state = LINGERING
-        self.stuck_until = 0
+        self.stuck.until = 0
         self.deadline = self.service.after(LINGER_SECONDS)
         if self.reading_paused:
             self.reading_paused = False
             self.transport.resume_reading()
-        try:
-            self.transport.write_eof()
-        except OSError:  # the client has reset the connection, and the loop has yet to notice
-            self.close()
-        return 0
+        return 0 if close_our_side(self.transport) else self.close()
 
     cdef int close(self) except -1:
         """Close once everything written has gone out."""
@@ -532,7 +524,7 @@ cdef class Connection(Sink):
             self.flush()
             self.lose_streams()
             self.state = CLOSED
-            self.stuck_until = 0
+            self.stuck.until = 0
             self.deadline = self.service.after(self.service.timeout_send)
             self.transport.close()
         return 0
@@ -571,13 +563,14 @@ cdef class Connection(Sink):
         cdef double now = self.service.now
         cdef Stream stream
         if self.congested or self.deadline and self.unsent():
-            self.check_stuck()  # a client that still reads is not idle
+            if is_stuck(&self.stuck, self.unsent(), self.service):
+                self.abort()  # else it still reads, and is not idle
             if self.state != OPEN:
                 self.deadline = self.service.after(LINGER_SECONDS)
             elif self.deadline:
                 self.deadline = self.service.after(self.service.timeout_keep_alive)
             return
-        self.stuck_until = 0
+        self.stuck.until = 0
         if self.in_turn:
             self.leave_turn()
             self.plan_turn()
@@ -615,17 +608,6 @@ cdef class Connection(Sink):
             return self.transport.get_write_buffer_size()
         return undelivered(self.transport, self.direct)
 
-    cdef int check_stuck(self) except -1:
-        """A client that reads nothing is dropped after timeout_send."""
-        cdef Service service = self.service
-        cdef Py_ssize_t size = self.unsent()
-        if self.stuck_until == 0 or size < self.stuck_at:
-            self.stuck_at = size
-            self.stuck_until = service.after(service.timeout_send)
-        elif service.now > self.stuck_until:
-            self.abort()
-        return 0
-
     cdef int check_ping(self) except -1:
         """Is a silent client still there? RFC 9113 6.7"""
         cdef double now = self.service.now
@@ -643,25 +625,6 @@ cdef class Connection(Sink):
                 self.ping_at = now + self.shared.ping_timeout
                 self.session.ping()
         return 0
-
-
-cdef class Drained(Awaitable):
-    """`send` while the client does not take what waits on the stream."""
-
-    cdef StreamChannel channel  # owned
-
-    cdef Waiter wait_for(self):
-        cdef StreamChannel channel = self.channel
-        if channel is None:
-            raise RuntimeError("send() makes these")
-        if channel.gone:
-            raise ClientDisconnected("the client has disconnected")
-        if channel.stream.load() < channel.service.write_high_water:
-            return None
-        channel.stream.wants_room = True
-        if channel.senders is None:
-            channel.senders = WaitQueue(channel.service.loop)
-        return channel.senders.add()
 
 
 cdef class StreamChannel(Channel):
@@ -699,16 +662,21 @@ cdef class StreamChannel(Channel):
     cdef object sent(self):
         """An awaitable: the app's message is on its way, or waits with little else."""
         cdef Connection connection = self.connection
-        cdef Drained drained
         if self.stream.load() >= self.service.write_high_water:
             connection.flush()
             if self.stream.load() >= self.service.write_high_water:
-                drained = Drained.__new__(Drained)
-                drained.channel = self
-                return drained
+                return drained(self)
         if not self.in_step:
             connection.plan_turn()
         return DONE
+
+    cdef bint must_wait(self) except -1:
+        if self.gone:
+            raise ClientDisconnected("the client has disconnected")
+        if self.stream.load() < self.service.write_high_water:
+            return False
+        self.stream.wants_room = True
+        return True
 
     cdef object send_trailers(self, Exchange exchange, object headers, bint more):
         if self.trailers_wanted:
@@ -868,13 +836,13 @@ cdef class StreamChannel(Channel):
                 record(exchange, CLIENT_LEFT)
             if exchange.called:
                 exchange.disconnect()
-        return 0 if self.senders is None else self.senders.wake_all()
+        return wake_senders(self)
 
     cdef int has_room(self) except -1:
         """What waits has become little."""
         if self.protocol is not None:
             self.protocol.resume_writing()
-        return 0 if self.senders is None else self.senders.wake_all()
+        return wake_senders(self)
 
     # -- a WebSocket's stream ------------------------------------------------------------------
 
@@ -929,7 +897,7 @@ cdef class StreamChannel(Channel):
             or self.stream.unconsumed  # it is the app that takes its time
         ):
             return 0
-        if self.is_too_slow():
+        if drips(self.service, self.body_since, self.stream.received):
             self.connection.refuse(
                 self.stream, Refusal(408, "the request body arrives too slowly")
             )
@@ -948,15 +916,6 @@ cdef class StreamChannel(Channel):
         if not self.stream.unconsumed:  # else taken() allows for it
             self.body_since += service.now - since
         return 0
-
-    cdef bint is_too_slow(self) noexcept:
-        """Whether the body drips in."""
-        cdef Service service = self.service
-        cdef double seconds = service.now - self.body_since - service.timeout_body
-        return (
-            service.timeout_body and seconds > 0
-            and self.stream.received < service.min_body_rate * seconds
-        )
 
     cdef int watch_stuck(self) except -1:
         """Content that waits for a window the client does not open is given up in time."""
