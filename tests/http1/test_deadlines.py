@@ -135,6 +135,31 @@ def test_a_body_that_drips_is_refused(serve, loop):
     assert OPTIONS["timeout_body"] < sent < 4 * OPTIONS["timeout_body"]
 
 
+def test_a_pause_before_a_request_gives_its_body_no_more_time(serve, loop):
+    """Reading paused for what was pipelined, and goes on when that request is served."""
+    gated = Gated()
+
+    async def app(scope, receive, send):
+        await (gated(scope, receive, send) if scope["method"] == "GET" else read(receive))
+
+    client = serve(app, min_body_rate=10, pipeline_bytes=100, **OPTIONS).connect()
+    client.send(GET + sized(100_000, b"x" * 200))
+    loop.settle()
+    assert not client.is_reading()
+    loop.advance(1000)
+    gated.gate.set()
+    loop.settle()
+    assert client.is_reading()
+    reader, sent = client_of(client), 0
+    assert reader.response().status == 200
+    while not client.received and sent < 100:
+        loop.advance(1)
+        client.send(b"x" * 5)
+        sent += 1
+    assert sent < 100
+    assert reader.response("POST").status == 408
+
+
 def test_a_slow_body_at_its_rate_is_taken(serve, loop):
     async def app(scope, receive, send):
         await answer(send, await read(receive))

@@ -450,8 +450,8 @@ cdef class Connection(Channel):
             self.reading_paused = not wanted
             if self.state == REQUEST:  # the client is not to blame until we read again
                 self.deadline = self.service.after(self.service.timeout_body) if wanted else 0
-                if wanted:
-                    self.body_since += self.service.now - self.paused_since
+                if wanted:  # reading may have paused before this request
+                    self.body_since += self.service.now - max(self.paused_since, self.body_since)
                 self.paused_since = self.service.now
             if wanted:
                 self.transport.resume_reading()
