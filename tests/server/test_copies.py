@@ -1,20 +1,21 @@
-"""Bodies that are sent again and again leave as copies in the kernel's memory, the same to clients."""
+"""Bodies that are sent again and again leave from pages of their own, the same to clients."""
 
 import asyncio
 import contextlib
 import contextvars
-import errno
 import gc
 import os
 import random
 import resource
 import signal
 import socket
+import stat
 import struct
 import sys
 import threading
 import time
 import weakref
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -25,7 +26,7 @@ from wire import WAIT
 from fastserve import Config
 from fastserve.asgi._socket import Poller, SocketTransport
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="there are no memory files")
+pytestmark = pytest.mark.skipif(not hasattr(os, "splice"), reason="there is no splice(2)")
 
 LEAST, MOST = 1 << 14, 1 << 20
 OFTEN = 4
@@ -115,20 +116,14 @@ class Play:
         assert len(self.copies) == self.copies.size == 0
 
 
-def memory_files():
-    """Those that this process has open."""
-    found = []
+def pipes():
+    """Those that this process has open, by the number of an end."""
+    found = set()
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
-            if "memfd:fastserve" in os.readlink(f"/proc/self/fd/{name}"):
-                found.append(int(name))
+            if stat.S_ISFIFO(os.stat(f"/proc/self/fd/{name}").st_mode):
+                found.add(int(name))
     return found
-
-
-@pytest.fixture
-def zeros(monkeypatch):
-    """Copies have these instead of their bodies: so what the kernel sends can be seen."""
-    monkeypatch.setattr(os, "write", lambda fd, data, write=os.write: write(fd, bytes(len(data))))
 
 
 def new(size=LEAST):
@@ -138,23 +133,45 @@ def new(size=LEAST):
 @pytest.mark.parametrize("over", ["TCP", "Unix"])
 def test_what_is_sent_often_is_copied_and_sent_as_it_is(play, over):
     transport, client = play.add(over)
-    body, before = new(100_000), memory_files()
+    body = new(100_000)
     play.send(transport, client, body, OFTEN - 1)
-    assert len(play.copies) == 0
+    assert (len(play.copies), play.copies.sent) == (0, 0)
     play.send(transport, client, body)
-    assert (len(play.copies), play.copies.size) == (1, len(body))
-    assert len(memory_files()) == len(before) + 1
+    assert (len(play.copies), play.copies.size, play.copies.sent) == (1, len(body), 1)
     play.send(transport, client, body, 20)
-    assert len(play.copies) == 1
+    assert (len(play.copies), play.copies.sent) == (1, 21)
 
 
-def test_the_kernel_sends_the_copy(play, zeros):
+def test_pages_are_kept_until_the_client_has_read_them(play):
+    """Of a copy that is let go, whose place another gets."""
+    slow, reader = play.add()
     transport, client = play.add()
-    body = new()
-    play.send(transport, client, body, OFTEN - 1)
-    for _ in range(2):
-        transport.writelines([HEAD, body])
-        assert play.read(client, len(HEAD) + LEAST) == HEAD + bytes(LEAST)
+    kept, first, second = new(), new(50_000), new(50_000)
+    play.send(transport, client, first, OFTEN)
+    play.send(transport, client, kept, OFTEN)
+    expected = HEAD + first
+    slow.writelines([HEAD, first])
+    assert slow.get_write_buffer_size() == 0
+    for _ in range(LONG_IDLE):
+        play.copies.sweep()
+        play.send(transport, client, kept)
+    assert len(play.copies) == 1
+    play.send(transport, client, second, OFTEN)
+    assert len(play.copies) == 2
+    assert play.read(reader, len(expected)) == expected
+
+
+def test_what_one_client_has_not_taken_does_not_go_to_the_next(play):
+    slow, reader = play.add(kept=4_000)
+    transport, client = play.add()
+    first, second = new(500_000), new(500_000)
+    for body in (first, second):
+        play.send(transport, client, body, OFTEN)
+    for _ in range(5):
+        slow.writelines([HEAD, first])
+        assert slow.get_write_buffer_size() > 0
+        play.send(transport, client, second)
+        assert play.read(reader, len(HEAD) + len(first)) == HEAD + first
 
 
 def test_what_is_made_anew_each_time_is_not_copied(play):
@@ -227,49 +244,19 @@ def test_the_memory_has_a_limit_and_who_is_idle_makes_room(play):
     assert (copied(), play.copies.size) == ([1, 2, 3, 4], 4 * MOST)
 
 
-@contextlib.contextmanager
-def descriptors(play, monkeypatch, most):
-    """Another poller, in a process that may have so many open."""
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (most, 1 << 20))
-    made = Play(play.loop)
-    transport, client = made.add()
-    yield made, transport, client
-    transport.abort()
-    client.close()
-    made.poller.close()
-    turn(play.loop)
-    assert len(made.copies) == 0
-
-
-@pytest.mark.parametrize(("most", "copies"), [(512, 32), (1 << 16, 64), (-1, 64)])
-def test_descriptors_have_a_limit(play, monkeypatch, most, copies):
-    """A sixteenth of them; -1: they have none."""
-    with descriptors(play, monkeypatch, most) as (few, transport, client):
-        bodies = [new() for _ in range(copies + 2)]
-        for body in bodies:
-            few.send(transport, client, body, OFTEN)
-        assert len(few.copies) == copies
-
-
-def test_where_half_of_all_descriptors_are_open_none_is_taken(play, monkeypatch):
-    with contextlib.ExitStack() as opened:
-        names = [opened.enter_context(open("/dev/null")) for _ in range(100)]
-        with descriptors(play, monkeypatch, 2 * names[-1].fileno()) as (few, transport, client):
-            body, other = new(), new()
-            few.send(transport, client, body, OFTEN)
-            assert len(few.copies) == 0
-            names[50].close()  # the lowest that is free
-            few.send(transport, client, other, OFTEN)
-            assert len(few.copies) == 1
-            few.send(transport, client, body, 2 * OFTEN)
-            assert len(few.copies) == 1
-            assert max(memory_files()) < names[-1].fileno()
+def test_their_number_has_a_limit(play):
+    transport, client = play.add()
+    bodies = [new() for _ in range(MOST_COPIES + 2)]
+    for body in bodies:
+        play.send(transport, client, body, OFTEN)
+    assert len(play.copies) == MOST_COPIES
 
 
 def test_what_nobody_sends_any_more_is_let_go(play):
     transport, client = play.add()
-    body, before = new(), memory_files()
+    body, before = new(), pipes()
     play.send(transport, client, body, OFTEN)
+    assert len(pipes() - before) == 2
     held = sys.getrefcount(body)
     for _ in range(LONG_IDLE - 1):
         play.copies.sweep()
@@ -277,7 +264,31 @@ def test_what_nobody_sends_any_more_is_let_go(play):
     play.send(transport, client, body)
     for _ in range(LONG_IDLE):
         play.copies.sweep()
-    assert (len(play.copies), memory_files(), sys.getrefcount(body)) == (0, before, held - 1)
+    assert (len(play.copies), pipes(), sys.getrefcount(body)) == (0, before, held - 1)
+
+
+def address_space():
+    """Bytes that this process has mapped."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def test_with_the_last_copy_the_memory_is_given_back(play):
+    most = 1 << 28
+    made = Play(play.loop, most)
+    transport, client = made.add()
+    body, before = new(), address_space()
+    for _ in range(3):
+        made.send(transport, client, body, OFTEN)
+        assert address_space() >= before + most
+        for _ in range(LONG_IDLE):
+            made.copies.sweep()
+        assert address_space() < before + most // 2
+    made.send(transport, client, body, OFTEN)
+    transport.abort()
+    client.close()
+    made.poller.close()
+    turn(play.loop)
+    assert address_space() < before + most // 2
 
 
 def test_which_one_is_let_go_does_not_matter_to_the_others(play):
@@ -366,20 +377,20 @@ def test_the_timer_keeps_no_context_of_an_app(play):
 
 
 def test_a_poller_that_nobody_closes_is_collected(play):
-    before = memory_files()
+    before = pipes()
     made = Play(type(play.loop)())
     transport, client = made.add()
     body, other = new(), new()
     counts = sys.getrefcount(body), sys.getrefcount(other)
     made.send(transport, client, body, OFTEN)
     made.send(transport, client, other)
-    assert len(memory_files()) == len(before) + 1
+    assert len(made.copies) == 1
     client.close()
     made.loop.close()
     made.loop.timers.clear()
     del made, transport
     gc.collect()
-    assert memory_files() == before
+    assert pipes() == before
     assert counts == (sys.getrefcount(body), sys.getrefcount(other))
 
 
@@ -397,34 +408,22 @@ def test_a_client_that_reads_slowly_gets_all_in_order(play):
     assert len(play.copies) == 1
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOSYS, errno.EPERM])
-def test_without_memory_files_all_is_sent_as_ever(play, monkeypatch, number):
-    def fail(*args):
-        raise OSError(number, "no")
-
-    monkeypatch.setattr(os, "memfd_create", fail)
+def test_without_a_pipe_all_is_sent_as_ever(play):
     transport, client = play.add()
-    play.send(transport, client, new(), 1)
-    play.send(transport, client, new(50_000), 5 * OFTEN)
-    assert len(play.copies) == 0
-
-
-@pytest.mark.parametrize("outcome", [OSError(errno.EFBIG, "no"), 100])
-def test_a_copy_that_cannot_be_written_is_none(play, monkeypatch, outcome):
-    def write(fd, data, write=os.write):
-        if isinstance(outcome, OSError):
-            raise outcome
-        return write(fd, data[:outcome])
-
-    transport, client = play.add()
-    before = memory_files()
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", write)
-        body = new()
-        for _ in range(2 * OFTEN):
-            transport.writelines([HEAD, body])
-    assert play.read(client, 2 * OFTEN * (4 + LEAST)) == (HEAD + body) * 2 * OFTEN
-    assert (len(play.copies), memory_files()) == (0, before)
+    body = new(50_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open("/dev/null") as lowest:  # that is free
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest.fileno() + 1, hard))
+        try:
+            for _ in range(OFTEN + 1):
+                transport.writelines([HEAD, body])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    expected = (HEAD + body) * (OFTEN + 1)
+    assert play.read(client, len(expected)) == expected
+    assert (len(play.copies), play.copies.sent) == (1, 0)
+    play.send(transport, client, body)
+    assert play.copies.sent == 1
 
 
 def test_a_client_that_has_gone_ends_its_connection_alone(play):
@@ -535,47 +534,56 @@ def test_what_was_held_comes_before(play, over):
     turn(play.loop)
 
 
-def test_to_a_socket_that_blocks_no_copy_is_sent(play, zeros):
-    """An app has made it so, and sendfile(2) would wait for the client."""
+def test_to_a_socket_that_blocks_no_copy_is_sent(play):
+    """An app has made it so, and splice(2) would wait for the client."""
     transport, client = play.add()
     body = new()
-    play.send(transport, client, body, OFTEN - 1)
-    transport.writelines([HEAD, body])
-    assert play.read(client, len(HEAD) + LEAST) == HEAD + bytes(LEAST)
+    play.send(transport, client, body, OFTEN)
     sock = transport.get_extra_info("socket")
+    play.send(transport, client, body)
+    assert play.copies.sent == 2
     sock.setblocking(True)
     play.send(transport, client, body)
+    assert play.copies.sent == 2
     sock.setblocking(False)
-    transport.writelines([HEAD, body])
-    assert play.read(client, len(HEAD) + LEAST) == HEAD + bytes(LEAST)
+    play.send(transport, client, body)
+    assert play.copies.sent == 3
 
 
-@pytest.mark.parametrize("replaced", ["closed", "pipe", "folder", "empty"])
-def test_what_the_kernel_does_not_send_is_sent_as_ever(play, tmp_path, replaced):
-    """At once, as without a copy. Here the file is another one."""
+@pytest.mark.parametrize("end", [0, 1])
+@pytest.mark.parametrize("replaced", ["closed", "folder", "empty", "full"])
+def test_what_the_kernel_does_not_send_is_sent_as_ever(play, tmp_path, end, replaced):
+    """At once, as without a copy. Here an end of the pipe is something else."""
     empty = tmp_path / "empty"
     empty.touch()
     transport, client = play.add()
-    body, before = new(), memory_files()
+    body, before = new(), pipes()
     play.send(transport, client, body, OFTEN)
-    [file] = set(memory_files()) - set(before)
+    number = sorted(pipes() - before)[end]
     with contextlib.ExitStack() as opened:
         match replaced:
-            case "pipe":
-                source, target = os.pipe()
+            case "full":
+                source, target = os.pipe2(os.O_NONBLOCK)
+                if end == 1:
+                    source, target = target, source
+                    with contextlib.suppress(BlockingIOError):
+                        while True:
+                            os.write(source, bytes(4096))
                 opened.callback(os.close, target)
             case "folder":
                 source = os.open(tmp_path, os.O_RDONLY)
             case "empty":
-                source = os.open(empty, os.O_RDONLY)
+                source = os.open(empty, os.O_RDWR)
             case "closed":
-                source = os.open(empty, os.O_WRONLY)  # which cannot be read
+                source = os.open(empty, os.O_WRONLY if end == 0 else os.O_RDONLY)
         opened.callback(os.close, source)
-        os.dup2(source, file, inheritable=False)
-        for _ in range(3):
-            transport.writelines([HEAD, body])
-            assert transport.get_write_buffer_size() == 0
-            assert play.read(client, len(HEAD) + LEAST) == HEAD + body
+        os.dup2(source, number, inheritable=False)
+        transport.writelines([HEAD, body])
+        assert transport.get_write_buffer_size() == 0
+        assert play.read(client, len(HEAD) + LEAST) == HEAD + body
+    assert play.copies.sent == 1
+    play.send(transport, client, body, 3)
+    assert play.copies.sent == 4
 
 
 @pytest.mark.skipif(not HAS_GIL, reason="there is no GIL to let go of")
@@ -610,7 +618,7 @@ def test_no_other_thread_runs_meanwhile(play):
 
 
 def test_where_sigpipe_ends_the_process_there_are_none(play):
-    """send(2) is told not to send it, which cannot be said to sendfile(2)."""
+    """send(2) is told not to send it, which cannot be said to splice(2)."""
     transport, client = play.add()
     body = new()
     before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -694,14 +702,15 @@ def test_many_clients_get_what_they_asked_for(server, seed):
                 assert client.response(method).body == (CACHE[size] if method == "GET" else b"")
 
 
-def test_at_the_end_no_file_is_left():
-    before = memory_files()
-    live = Live(app, loop="uvloop")
+def test_at_the_end_no_pipe_is_left():
+    before = pipes()
+    live = Live(app, loop="asyncio")
+    running = pipes()
     try:
         with live.connect() as client:
-            while memory_files() == before:  # unless a second ends between two of four
+            while len(pipes()) < len(running) + 2:  # unless a second ends between two of four
                 client.send(b"GET /100000 HTTP/1.1\r\nHost: h\r\n\r\n")
                 assert client.response().body == CACHE[100_000]
     finally:
         live.stop()
-    assert memory_files() == before
+    assert pipes() == before

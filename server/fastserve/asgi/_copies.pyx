@@ -1,9 +1,11 @@
-"""Copies of bodies in memory files, which sendfile(2) sends as they are.
+"""Copies of bodies in memory whose pages the kernel sends as they are.
 
 To give a body of 100 KB to a socket, the kernel copies it: more than half of what the answer costs.
-Of a file it sends the pages themselves. So where an app sends one bytes object again and again, as
-it does with what it has in a cache, the object is written once to a file that exists in memory only
-(memfd_create(2)). Nobody writes to it afterwards, and a bytes object never changes.
+Of pages that are spliced to the socket it takes references. So where an app sends one bytes object
+again and again, as it does with what it has in a cache, the object is copied once, to pages that
+nobody writes to any more: vmsplice(2) puts them into a pipe, and splice(2) takes them from there to
+the socket. Memory that a copy leaves is given back to the system, which keeps each page for as long
+as a socket refers to it, and gives us others.
 
 An object is known by its address. Nothing else can have that while we hold a reference, as we do of
 each body that has a copy, and of a few candidates. A candidate that its app has dropped is let go
@@ -11,31 +13,85 @@ when the next body is sent, the others within a second.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-
-from fastserve.asgi._files cimport File, new_file
+from libc.string cimport memcpy
 
 import contextvars
 import os
-import resource
 import signal
-import sys
 
 __all__ = ("Copies",)
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *)
 
+cdef extern from *:
+    """
+    #include <fcntl.h>
+    #include <sys/mman.h>
+    #include <sys/uio.h>
+    #include <unistd.h>
+    #ifdef __linux__
+    #define FASTSERVE_SPLICE 1
+    /* How much it can hold; -1: it could not be opened. */
+    static int open_pipe(int ends[2], int wanted)
+    {
+        int size;
+        if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+            return -1;
+        size = fcntl(ends[1], F_SETPIPE_SZ, wanted);
+        return size < 0 ? fcntl(ends[1], F_GETPIPE_SZ) : size;
+    }
+    static Py_ssize_t fill_pipe(int end, char *at, size_t length)
+    {
+        struct iovec part = {at, length};
+        return vmsplice(end, &part, 1, SPLICE_F_NONBLOCK);
+    }
+    static Py_ssize_t empty_pipe(int end, int to, size_t length)
+    {
+        return splice(end, NULL, to, NULL, length, SPLICE_F_NONBLOCK);
+    }
+    /* In large pages where the system has them: a socket refers to fewer. */
+    static char *map_pages(size_t length)
+    {
+        char *at = mmap(NULL, length, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED)
+            return NULL;
+    #ifdef MADV_HUGEPAGE
+        madvise(at, length, MADV_HUGEPAGE);
+    #endif
+        return at;
+    }
+    static void give_back(char *at, size_t length) { madvise(at, length, MADV_DONTNEED); }
+    #else
+    #define FASTSERVE_SPLICE 0
+    #define open_pipe(ends, wanted) (-1)
+    #define fill_pipe(end, at, length) (-1)
+    #define empty_pipe(end, to, length) (-1)
+    #define map_pages(length) NULL
+    #define give_back(at, length) ((void) 0)
+    #endif
+    """
+    bint FASTSERVE_SPLICE
+    int open_pipe(int *ends, int wanted) noexcept
+    Py_ssize_t fill_pipe(int end, char *at, size_t length) noexcept
+    Py_ssize_t empty_pipe(int end, int to, size_t length) noexcept
+    char *map_pages(size_t length) noexcept
+    void give_back(char *at, size_t length) noexcept
+    int munmap(void *at, size_t length) noexcept
+    int close(int fd) noexcept
+
 cdef enum:
     MOST_TO_COPY = 1 << 20  # bytes of a body
     OFTEN = 4  # times that it is sent in a second before there is a copy
     LONG_IDLE = 10  # seconds without being sent, after which it is let go
     SHORT_IDLE = 2  # where another needs the room
+    LARGE_PAGE = 1 << 21
 
-# FreeBSD has such files, too, but another sendfile().
-HAS_MEMORY_FILES = sys.platform == "linux" and hasattr(os, "memfd_create")
+cdef Py_ssize_t PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @cython.final
@@ -44,33 +100,62 @@ cdef class Copies:
 
     def __cinit__(self, loop, Py_ssize_t most):
         self.loop = loop
-        self.most = most if HAS_MEMORY_FILES else 0
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        soft = sys.maxsize if soft < 0 else soft  # RLIM_INFINITY is -1
-        self.most_copies = min(MOST_COPIES, soft // 16)
-        self.half = soft // 2
-        self.files = []
+        self.most = most // PAGE * PAGE if FASTSERVE_SPLICE else 0
+        self.ends[0] = self.ends[1] = -1
+        self.most_of_one = min(self.most, <Py_ssize_t> MOST_TO_COPY)
 
     def __dealloc__(self):
         for index in range(self.count):
             Py_XDECREF(self.bodies[index])
         for index in range(CANDIDATES):
             Py_XDECREF(self.candidates[index])
+        self.unmap()
+        self.close_pipe()
 
     def __len__(self):
         return self.count
 
-    cdef File find(self, bytes body):
-        """The copy of a body that is being sent; None: there is none, perhaps not yet."""
+    cdef bint load(self, bytes body) except -1:
+        """The copy of a body that is being sent is in the pipe, for send(); False: it has none."""
         cdef int index
         for index in range(self.count):
             if self.bodies[index] == <PyObject *> body:
-                self.idle[index] = 0
-                return <File> self.files[index]
-        return self.learn(body)
+                break
+        else:
+            index = self.learn(body)
+            if index < 0:
+                return False
+        self.idle[index] = 0
+        if self.loaded:  # who loaded it has failed
+            self.close_pipe()
+        if self.ends[0] < 0 and not self.renew_pipe():
+            return False
+        if PyBytes_GET_SIZE(body) > self.most_of_one:  # the pipe holds less than those before it
+            return False
+        self.loaded = True
+        if fill_pipe(self.ends[1], self.memory + self.at[index], PyBytes_GET_SIZE(body)) < (
+            PyBytes_GET_SIZE(body)
+        ):
+            self.close_pipe()
+            return False
+        return True
 
-    cdef File learn(self, bytes body):
-        """Count how often it is sent; the copy, once that was often."""
+    cdef Py_ssize_t send(self, int fd, Py_ssize_t length) noexcept:
+        """As much of it as the socket takes; 0 or -1: nothing."""
+        cdef Py_ssize_t count = empty_pipe(self.ends[0], fd, length)
+        self.loaded = False
+        if count < length:
+            self.close_pipe()  # the rest would go to the next client
+        if count > 0:
+            self.sent += 1
+        return count
+
+    cdef int unload(self) noexcept:
+        """The copy is not sent."""
+        return self.close_pipe()
+
+    cdef int learn(self, bytes body) except -2:
+        """Count how often it is sent; where its copy is, once that was often, or -1."""
         cdef PyObject *found
         cdef int index, free = -1
         for index in range(CANDIDATES):
@@ -78,7 +163,7 @@ cdef class Copies:
             if found == <PyObject *> body:
                 self.times[index] += 1
                 if self.times[index] < OFTEN:
-                    return None
+                    return -1
                 self.candidates[index] = NULL
                 Py_XDECREF(found)
                 return self.copy(body)
@@ -87,41 +172,84 @@ cdef class Copies:
                 Py_XDECREF(found)
             if self.candidates[index] == NULL:
                 free = index
-        if free >= 0 and PyBytes_GET_SIZE(body) <= min(self.most, <Py_ssize_t> MOST_TO_COPY):
+        if free >= 0 and PyBytes_GET_SIZE(body) <= self.most_of_one:
             Py_INCREF(body)
             self.candidates[free] = <PyObject *> body
             self.times[free] = 1
             self.plan()
-        return None
+        return -1
 
-    cdef File copy(self, bytes body):
-        """Make one; None: there is no room, or the system has none."""
-        cdef Py_ssize_t length = PyBytes_GET_SIZE(body)
-        cdef File file
-        if not self.has_room(length):
+    cdef int copy(self, bytes body) except -2:
+        """Make one, and return where it is; -1: there is no room, or the system does not help."""
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(body), at = self.room_for(length)
+        if at < 0:
             self.forget(SHORT_IDLE)
-            if not self.has_room(length):
-                return None
-        # A client that goes would end the process: sendfile(2) has no MSG_NOSIGNAL.
-        if signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL:
-            return None
-        try:
-            file = new_file(os.memfd_create("fastserve", os.MFD_CLOEXEC), 0, length, True)
-            # Its number is the lowest that was free. The rest is for clients, and for the app.
-            if file.fd >= self.half or os.write(file.fd, body) < length:
-                return None
-        except OSError:
-            return None
-        self.files.append(file)
+            at = self.room_for(length)
+        # A client that goes would end the process: splice(2) has no MSG_NOSIGNAL.
+        if at < 0 or signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL or not self.map():
+            return -1
+        memcpy(self.memory + at, PyBytes_AS_STRING(body), length)
         Py_INCREF(body)
         self.bodies[self.count] = <PyObject *> body
+        self.at[self.count] = at
         self.idle[self.count] = 0
         self.count += 1
         self.size += length
-        return file
+        return self.count - 1
 
-    cdef bint has_room(self, Py_ssize_t length) noexcept:
-        return self.count < self.most_copies and self.size + length <= self.most
+    cdef Py_ssize_t room_for(self, Py_ssize_t length) noexcept:
+        """The first place where so many bytes are free; -1: there is none."""
+        cdef Py_ssize_t at, found = -1
+        cdef int index
+        if self.count == MOST_COPIES:
+            return -1
+        for index in range(-1, self.count):
+            at = 0 if index < 0 else self.at[index] + self.length_of(index)
+            if (found < 0 or at < found) and self.is_free(at, length):
+                found = at
+        return found
+
+    cdef bint is_free(self, Py_ssize_t at, Py_ssize_t length) noexcept:
+        cdef int index
+        if at + length > self.most:
+            return False
+        for index in range(self.count):
+            if self.at[index] < at + length and at < self.at[index] + self.length_of(index):
+                return False
+        return True
+
+    cdef Py_ssize_t length_of(self, int index) noexcept:
+        """In whole pages."""
+        return (PyBytes_GET_SIZE(<bytes> self.bodies[index]) + PAGE - 1) // PAGE * PAGE
+
+    cdef bint map(self) noexcept:
+        if self.memory == NULL:
+            self.mapped = map_pages(self.most + LARGE_PAGE)
+            if self.mapped == NULL:
+                return False
+            self.memory = self.mapped + (-<size_t> self.mapped & (LARGE_PAGE - 1))
+        return True
+
+    cdef int unmap(self) noexcept:
+        if self.memory != NULL:
+            munmap(self.mapped, self.most + LARGE_PAGE)
+            self.memory = NULL
+        return 0
+
+    cdef bint renew_pipe(self) noexcept:
+        cdef int size = open_pipe(self.ends, MOST_TO_COPY)
+        if size >= 0:
+            self.most_of_one = min(self.most_of_one, size)
+        return size >= 0
+
+    cdef int close_pipe(self) noexcept:
+        """With what is in it; the next copy gets another."""
+        if self.ends[0] >= 0:
+            close(self.ends[0])
+            close(self.ends[1])
+            self.ends[0] = self.ends[1] = -1
+        self.loaded = False
+        return 0
 
     cdef int plan(self) except -1:
         if self.timer is None:
@@ -139,15 +267,18 @@ cdef class Copies:
         self.forget(LONG_IDLE)
         if self.count:
             self.plan()
+        else:
+            self.close_pipe()
 
     def close(self):
         """Let go of all."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-        self.most = 0
+        self.most_of_one = 0
         self.forget_candidates()
         self.forget(0)
+        self.close_pipe()
 
     cdef int forget(self, int idle) except -1:
         """Those that were not sent for so many seconds, and those that only we have."""
@@ -158,13 +289,15 @@ cdef class Copies:
             body = self.bodies[index]
             if self.idle[index] < idle and Py_REFCNT(body) > 1:
                 continue
+            give_back(self.memory + self.at[index], self.length_of(index))
             self.count -= 1
             self.size -= PyBytes_GET_SIZE(<bytes> body)
             self.bodies[index] = self.bodies[self.count]
+            self.at[index] = self.at[self.count]
             self.idle[index] = self.idle[self.count]
-            self.files[index] = self.files[self.count]
-            self.files.pop()
             Py_XDECREF(body)
+        if self.count == 0:
+            self.unmap()
         return 0
 
     cdef int forget_candidates(self) except -1:

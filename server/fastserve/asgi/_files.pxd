@@ -11,5 +11,4 @@ cdef class File:
     cpdef advance(self, int64_t count)
 
 cdef File open_path(object path)
-cdef File new_file(int fd, int64_t offset, int64_t count, bint owned)
 cdef File part_of(dict message)

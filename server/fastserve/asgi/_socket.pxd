@@ -3,7 +3,6 @@ from libc.stdint cimport int64_t, uint32_t
 
 from fastserve.asgi._address cimport Address, sockaddr_storage, socklen_t
 from fastserve.asgi._copies cimport Copies
-from fastserve.asgi._files cimport File
 from fastserve.asgi._pace cimport Pace
 from fastserve.asgi._transport cimport DirectTransport
 
@@ -19,7 +18,7 @@ cdef class Poller:
     cdef list beginning  # owned: transports that are being read for the first time
     cdef list ended  # owned: transports whose protocols do not know it, each with the error or None
     cdef list held  # owned: transports whose bytes leave together, at most 128; a turn is planned
-    cdef readonly Copies copies  # owned: of bodies, for sendfile(2)
+    cdef readonly Copies copies  # owned: of bodies, for splice(2)
     cdef bint by_clock, always  # when to hold
     cdef Pace pace
     cdef object clock  # owned: gives the time in nanoseconds; None: the system's
@@ -77,7 +76,7 @@ cdef class SocketTransport(DirectTransport):
     cdef Py_ssize_t send_some(self, const char *at, size_t length) except -1
     cdef Py_ssize_t sent_nothing(self, int error) except -1
     cdef Py_ssize_t send_first_or_copy(self, list parts) except -1
-    cdef Py_ssize_t send_copy(self, File copy, bytes body) except -1
+    cdef Py_ssize_t send_copy(self, bytes body) except -1
     cdef Py_ssize_t send_first(self, object parts) except -1
     cdef bint may_hold(self, Py_ssize_t length) except -1
     cdef int hold(self, bytes data) except -1

@@ -18,7 +18,7 @@ socket, and leave together: after a quarter of what the last turn took, at most 
 end. But only where they follow each other in 15 us, for with less clients are awake, to 200 us.
 What is held leaves before anything else is done to its transport, or asked of it.
 
-Of a body that is sent again and again, `_copies` has a copy, which sendfile(2) sends.
+Of a body that is sent again and again, `_copies` has a copy, which splice(2) sends.
 
 A socket that reports what nobody wants is no longer watched; so to pause and to resume reading
 within a turn costs no system call.
@@ -556,13 +556,14 @@ cdef class SocketTransport(DirectTransport):
     cdef Py_ssize_t send_first_or_copy(self, list parts) except -1:
         """As much of these as the socket takes; a head and a body that has a copy, in two calls."""
         cdef bytes head, body = parts[len(parts) - 1]
-        cdef File copy = None
+        cdef Copies copies = self.poller.copies
         cdef Py_ssize_t sent
-        if len(parts) == 2 and PyBytes_GET_SIZE(body) >= LEAST_TO_COPY:
-            # sendfile(2) would wait for the client where an app has made its socket block.
-            if not (self.has_object and may_block(self.fd)):
-                copy = self.poller.copies.find(body)
-        if copy is None:
+        if (
+            len(parts) != 2 or PyBytes_GET_SIZE(body) < LEAST_TO_COPY
+            # splice(2) would wait for the client where an app has made its socket block.
+            or self.has_object and may_block(self.fd)
+            or not copies.load(body)
+        ):
             return self.send_first(parts)
         head = parts[0]
         self.more = True
@@ -570,20 +571,16 @@ cdef class SocketTransport(DirectTransport):
             sent = self.send_some(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
         finally:
             self.more = False
-        if sent == PyBytes_GET_SIZE(head):
-            sent += self.send_copy(copy, body)
-        return sent
-
-    cdef Py_ssize_t send_copy(self, File copy, bytes body) except -1:
-        """As much of a body as the socket takes; if sendfile(2) fails, without the copy.
-
-        The GIL is kept: no disk is slow here, and another thread might keep it for 5 ms.
-        """
-        cdef int64_t offset = 0
-        cdef Py_ssize_t sent = sendfile(self.fd, copy.fd, &offset, copy.count)
-        if sent > 0:
+        if sent < PyBytes_GET_SIZE(head):
+            copies.unload()
             return sent
-        return self.send_some(PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
+        return sent + self.send_copy(body)
+
+    cdef Py_ssize_t send_copy(self, bytes body) except -1:
+        """As much of a loaded body as the socket takes; if splice(2) fails, without the copy."""
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(body)
+        cdef Py_ssize_t sent = self.poller.copies.send(self.fd, length)
+        return sent if sent > 0 else self.send_some(PyBytes_AS_STRING(body), length)
 
     cdef Py_ssize_t send_first(self, object parts) except -1:
         """Of these, in one call; the first begins at `backlog_at`."""
