@@ -102,10 +102,14 @@ def stopped_at(name, number, folder, *args):
     os.mkfifo(fifo)
     (folder / "sitecustomize.py").write_text(WAITS.format(name=name, fifo=str(fifo)))
     path = os.pathsep.join([str(folder), str(HERE)])
-    with Container(*args, env={**os.environ, "PYTHONPATH": path}) as command:
-        with open(fifo, "w"):  # it has come there
-            command.signal(number)
-        command.wait()
+    before = signal.signal(number, signal.SIG_DFL)  # in a shell's background SIGQUIT is ignored
+    try:
+        with Container(*args, env={**os.environ, "PYTHONPATH": path}) as command:
+            with open(fifo, "w"):  # it has come there
+                command.signal(number)
+            command.wait()
+    finally:
+        signal.signal(number, before)
     return command
 
 
