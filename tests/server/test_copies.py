@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import contextvars
+import ctypes
+import errno
 import gc
 import os
 import random
@@ -14,6 +16,8 @@ import struct
 import sys
 import threading
 import time
+import traceback
+import warnings
 import weakref
 from pathlib import Path
 
@@ -34,6 +38,9 @@ LONG_IDLE, SHORT_IDLE = 10, 2
 MOST_COPIES, CANDIDATES = 64, 4
 HEAD = b"head"
 HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
+MCL_FUTURE = 2
+PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 22, 38
+CALLS = {"x86_64": {"splice": 275, "vmsplice": 278}, "aarch64": {"splice": 76, "vmsplice": 75}}
 TCP_SEGMENTS = 156  # where struct tcp_info has tcpi_data_segs_out
 
 
@@ -126,6 +133,26 @@ def pipes():
     return found
 
 
+def inodes():
+    return {os.fstat(number).st_ino for number in pipes()}
+
+
+def refuse(call, error):
+    """Whoever makes this system call in this thread gets that error: seccomp(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    lines = (
+        (0x20, 0, 0, 0),  # load the number of the call
+        (0x15, 0, 1, call),  # not that one: skip a line
+        (0x06, 0, 0, 0x50000 | error),  # SECCOMP_RET_ERRNO
+        (0x06, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
+    )
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+    program = struct.pack("HP", len(lines), ctypes.addressof(code))
+    unsigned = ctypes.c_ulong
+    assert libc.prctl(PR_SET_NO_NEW_PRIVS, unsigned(1), unsigned(0), unsigned(0), unsigned(0)) == 0
+    assert libc.prctl(PR_SET_SECCOMP, unsigned(2), program, unsigned(0), unsigned(0)) == 0
+
+
 def new(size=LEAST):
     return random.randbytes(size)
 
@@ -159,6 +186,101 @@ def test_pages_are_kept_until_the_client_has_read_them(play):
     play.send(transport, client, second, OFTEN)
     assert len(play.copies) == 2
     assert play.read(reader, len(expected)) == expected
+
+
+def test_a_place_in_locked_memory_is_not_used_again(play):
+    """Which the system does not take back: another copy would be written to pages on their way."""
+    libc = ctypes.CDLL(None)
+    made = Play(play.loop, MOST)
+    slow, reader = made.add()
+    transport, client = made.add()
+    kept, first, second = new(), new(50_000), new(50_000)
+    if libc.mlockall(MCL_FUTURE) < 0:
+        pytest.skip("memory cannot be locked here")
+    try:
+        made.send(transport, client, first, OFTEN)
+        made.send(transport, client, kept, OFTEN)
+        if len(made.copies) < 2:
+            pytest.skip("not so much memory can be locked here")
+        slow.writelines([HEAD, first])
+        for _ in range(LONG_IDLE):
+            made.copies.sweep()
+            made.send(transport, client, kept)
+        made.send(transport, client, second, OFTEN)
+        assert made.read(reader, len(HEAD) + len(first)) == HEAD + first
+        assert len(made.copies) == 1
+        for _ in range(LONG_IDLE):
+            made.copies.sweep()
+        made.send(transport, client, second, OFTEN)  # in memory that is mapped anew
+        assert len(made.copies) == 1
+    finally:
+        libc.munlockall()
+    transport.abort()
+    slow.abort()
+    made.poller.close()
+    turn(play.loop)
+    for each in made.clients:
+        each.close()
+
+
+def in_child(run):
+    """Whether it is true in a process that has been forked."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads, none of which the child needs
+        pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = 0 if run() else 1
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_child_does_not_share_the_pipe(play):
+    """What it sends would mix with what its parent does."""
+    transport, client = play.add()
+    body, before = new(), inodes()
+    play.send(transport, client, body, OFTEN)
+    (parents,) = inodes() - before
+
+    def run():
+        transport.writelines([HEAD, body])
+        assert client.recv(1 << 16, socket.MSG_WAITALL) == HEAD + body
+        childs = inodes()
+        transport.writelines([HEAD, body])
+        assert play.copies.sent == 3
+        return parents not in childs and inodes() == childs  # nor is it opened each time
+
+    client.setblocking(True)
+    client.settimeout(WAIT)
+    assert in_child(run)
+    client.recv(1 << 16, socket.MSG_WAITALL)
+    play.send(transport, client, body)
+    assert inodes() - before == {parents}
+
+
+@pytest.mark.skipif(os.uname().machine not in CALLS, reason="its calls have other numbers")
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EPERM, errno.EACCES])
+@pytest.mark.parametrize("call", ["splice", "vmsplice"])
+def test_where_a_call_is_refused_it_is_not_tried_for_ever(play, call, error):
+    transport, client = play.add()
+    body, before = new(), pipes()
+
+    def run():
+        refuse(CALLS[os.uname().machine][call], error)
+        play.send(transport, client, body, OFTEN)
+        assert (len(play.copies), play.copies.sent, pipes()) == (1, 0, before)
+        for _ in range(LONG_IDLE):
+            play.send(transport, client, body)
+            assert pipes() == before
+            play.copies.sweep()
+        play.send(transport, client, body, 2 * OFTEN)
+        return len(play.copies) == 0
+
+    assert in_child(run)
 
 
 def test_what_one_client_has_not_taken_does_not_go_to_the_next(play):
