@@ -1,11 +1,12 @@
 """Copies of bodies in memory whose pages the kernel sends as they are.
 
 To give a body of 100 KB to a socket, the kernel copies it: more than half of what the answer costs.
-Of pages that are spliced to the socket it takes references. So where an app sends one bytes object
-again and again, as it does with what it has in a cache, the object is copied once, to pages that
-nobody writes to any more: vmsplice(2) puts them into a pipe, and splice(2) takes them from there to
-the socket. Memory that a copy leaves is given back to the system, which keeps each page for as long
-as a socket refers to it, and gives us others.
+Of pages that are spliced to the socket it only takes references. So where an app sends one bytes
+object again and again, as it does with what it has in a cache, the object is copied once, to pages
+that nobody writes to any more: vmsplice(2) puts them into a pipe, and splice(2) takes them from
+there to the socket. Memory that a copy leaves is given back to the system, which keeps each page for
+as long as a socket refers to it, and gives us others. Where it does not take memory back, because
+the app has locked it (mlockall(2)), none of it is used twice.
 
 An object is known by its address. Nothing else can have that while we hold a reference, as we do of
 each body that has a copy, and of a few candidates. A candidate that its app has dropped is let go
