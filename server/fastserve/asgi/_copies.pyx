@@ -4,9 +4,9 @@ To give a body of 100 KB to a socket, the kernel copies it: more than half of wh
 Of pages that are spliced to the socket it only takes references. So where an app sends one bytes
 object again and again, as it does with what it has in a cache, the object is copied once, to pages
 that nobody writes to any more: vmsplice(2) puts them into a pipe, and splice(2) takes them from
-there to the socket. Memory that a copy leaves is given back to the system, which keeps each page for
-as long as a socket refers to it, and gives us others. Where it does not take memory back, because
-the app has locked it (mlockall(2)), none of it is used twice.
+there to the socket. Memory that a copy leaves is given back to the system, which keeps each page
+for as long as a socket refers to it, and gives us others. Where it does not take memory back,
+because the app has locked it (mlockall(2)), none of it is used twice.
 
 An object is known by its address. Nothing else can have that while we hold a reference, as we do of
 each body that has a copy, and of a few candidates. A candidate that its app has dropped is let go
@@ -142,7 +142,7 @@ cdef class Copies:
             index = self.learn(body)
             if index < 0:
                 return False
-        # Who loaded it has failed, or it is the parent's, too, and what it sends would mix with ours.
+        # Who loaded it has failed, or a parent process uses it, too: bytes would change places.
         if self.loaded or self.forks != forks:
             self.close_pipe()
         if self.ends[0] < 0 and not self.renew_pipe():
