@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import contextvars
+import ctypes
+import errno
+import fcntl
 import gc
 import os
 import random
@@ -14,6 +17,8 @@ import struct
 import sys
 import threading
 import time
+import traceback
+import warnings
 import weakref
 from pathlib import Path
 
@@ -34,6 +39,12 @@ LONG_IDLE, SHORT_IDLE = 10, 2
 MOST_COPIES, CANDIDATES = 64, 4
 HEAD = b"head"
 HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
+MCL_FUTURE = 2
+PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 22, 38
+CALLS = {
+    "x86_64": {"splice": 275, "vmsplice": 278, "fcntl": 72},
+    "aarch64": {"splice": 76, "vmsplice": 75, "fcntl": 25},
+}
 TCP_SEGMENTS = 156  # where struct tcp_info has tcpi_data_segs_out
 
 
@@ -126,6 +137,30 @@ def pipes():
     return found
 
 
+def inodes():
+    return {os.fstat(number).st_ino for number in pipes()}
+
+
+def refuse(call, error, command=None):
+    """Whoever makes this system call in this thread gets that error: seccomp(2).
+
+    `command`: only where this is the second argument.
+    """
+    libc = ctypes.CDLL(None)
+    lines = (
+        (0x20, 0, 0, 0),  # load the number of the call
+        (0x15, 0, 3 if command else 1, call),  # not that one: skip what refuses it
+        *([(0x20, 0, 0, 24), (0x15, 0, 1, command)] if command else ()),
+        (0x06, 0, 0, 0x50000 | error),  # SECCOMP_RET_ERRNO
+        (0x06, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
+    )
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+    program = struct.pack("HP", len(lines), ctypes.addressof(code))
+    unsigned = ctypes.c_ulong
+    assert libc.prctl(PR_SET_NO_NEW_PRIVS, unsigned(1), unsigned(0), unsigned(0), unsigned(0)) == 0
+    assert libc.prctl(PR_SET_SECCOMP, unsigned(2), program, unsigned(0), unsigned(0)) == 0
+
+
 def new(size=LEAST):
     return random.randbytes(size)
 
@@ -159,6 +194,127 @@ def test_pages_are_kept_until_the_client_has_read_them(play):
     play.send(transport, client, second, OFTEN)
     assert len(play.copies) == 2
     assert play.read(reader, len(expected)) == expected
+
+
+def test_a_place_in_locked_memory_is_not_used_again(play):
+    """Which the system does not take back: another copy would be written to pages on their way."""
+    libc = ctypes.CDLL(None)
+    made = Play(play.loop, MOST)
+    slow, reader = made.add()
+    transport, client = made.add()
+    kept, first, second = new(), new(50_000), new(50_000)
+    try:
+        libc.mlockall(MCL_FUTURE)
+        made.send(transport, client, first, OFTEN)
+        made.send(transport, client, kept, OFTEN)
+        if len(made.copies) < 2 or "\nVmLck:\t       0 kB" in Path("/proc/self/status").read_text():
+            pytest.skip("this memory cannot be locked here")  # nor is any under AddressSanitizer
+        slow.writelines([HEAD, first])
+        for _ in range(LONG_IDLE):
+            made.copies.sweep()
+            made.send(transport, client, kept)
+        made.send(transport, client, second, OFTEN)
+        assert made.read(reader, len(HEAD) + len(first)) == HEAD + first
+        assert len(made.copies) == 1
+        for _ in range(LONG_IDLE):
+            made.copies.sweep()
+        made.send(transport, client, second, OFTEN)  # in memory that is mapped anew
+        assert len(made.copies) == 1
+    finally:
+        libc.munlockall()
+        transport.abort()
+        slow.abort()
+        made.poller.close()
+        turn(play.loop)
+        for each in made.clients:
+            each.close()
+
+
+def in_child(run):
+    """Whether it is true in a process that has been forked."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads, none of which the child needs
+        pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = 0 if run() else 1
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_child_does_not_share_the_pipe(play):
+    """What it sends would mix with what its parent does."""
+    transport, client = play.add()
+    body, before = new(), inodes()
+    play.send(transport, client, body, OFTEN)
+    (parents,) = inodes() - before
+
+    def run():
+        transport.writelines([HEAD, body])
+        assert client.recv(1 << 16, socket.MSG_WAITALL) == HEAD + body
+        childs = inodes()
+        transport.writelines([HEAD, body])
+        assert play.copies.sent == 3
+        return parents not in childs and inodes() == childs  # nor is it opened each time
+
+    client.setblocking(True)
+    client.settimeout(WAIT)
+    assert in_child(run)
+    client.recv(1 << 16, socket.MSG_WAITALL)
+    play.send(transport, client, body)
+    assert inodes() - before == {parents}
+
+
+@pytest.mark.skipif(os.uname().machine not in CALLS, reason="its calls have other numbers")
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EPERM, errno.EACCES])
+@pytest.mark.parametrize("call", ["splice", "vmsplice"])
+def test_where_a_call_is_refused_it_is_not_tried_for_ever(play, call, error):
+    transport, client = play.add()
+    body = new()
+
+    def run():
+        before = pipes()
+        refuse(CALLS[os.uname().machine][call], error)
+        play.send(transport, client, body, OFTEN - 1)
+        transport.writelines([HEAD, body])
+        assert transport.get_write_buffer_size() == 0  # it has left at once, as without a copy
+        assert play.read(client, len(HEAD) + LEAST) == HEAD + body
+        assert (len(play.copies), play.copies.sent, pipes()) == (1, 0, before)
+        for _ in range(LONG_IDLE):
+            play.send(transport, client, body)
+            assert pipes() == before
+            play.copies.sweep()
+        play.send(transport, client, body, 2 * OFTEN)
+        return len(play.copies) == 0
+
+    assert in_child(run)
+
+
+@pytest.mark.skipif(os.uname().machine not in CALLS, reason="its calls have other numbers")
+def test_where_a_pipe_cannot_be_enlarged_what_fits_is_copied(play):
+    """As where those of a user already take what pipe-user-pages-soft allows."""
+    transport, client = play.add()
+    small, large = new(50_000), new(100_000)
+
+    def run():
+        before = inodes()
+        refuse(CALLS[os.uname().machine]["fcntl"], errno.EPERM, fcntl.F_SETPIPE_SZ)
+        play.send(transport, client, large, OFTEN)
+        opened = inodes() - before
+        assert (len(play.copies), len(opened)) == (1, 1)
+        for _ in range(LONG_IDLE):
+            play.send(transport, client, small, OFTEN)
+            play.send(transport, client, large)
+            assert inodes() - before == opened
+            play.copies.sweep()
+        assert (len(play.copies), play.copies.size) == (1, len(small))
+        return play.copies.sent == LONG_IDLE * OFTEN - OFTEN + 1
+
+    assert in_child(run)
 
 
 def test_what_one_client_has_not_taken_does_not_go_to_the_next(play):
@@ -256,7 +412,7 @@ def test_what_nobody_sends_any_more_is_let_go(play):
     transport, client = play.add()
     body, before = new(), pipes()
     play.send(transport, client, body, OFTEN)
-    assert len(pipes() - before) == 2
+    assert list(map(os.get_inheritable, pipes() - before)) == [False, False]
     held = sys.getrefcount(body)
     for _ in range(LONG_IDLE - 1):
         play.copies.sweep()
@@ -332,7 +488,7 @@ def test_candidates_are_let_go(play):
 
 def test_a_second_is_planned_while_there_is_anything(play):
     transport, client = play.add()
-    timers, body = play.loop.timers, new()
+    timers, body, before = play.loop.timers, new(), pipes()
     play.send(transport, client, body, OFTEN - 1)
     assert [delay for delay, _ in timers] == [1.0]
     play.copies.sweep()  # it had only a candidate
@@ -349,6 +505,7 @@ def test_a_second_is_planned_while_there_is_anything(play):
     play.poller.close()
     turn(play.loop)
     assert timers[-1][1].cancelled()
+    assert pipes() == before
     assert (len(play.copies), sys.getrefcount(candidate)) == (0, held)
 
 
@@ -377,8 +534,8 @@ def test_the_timer_keeps_no_context_of_an_app(play):
 
 
 def test_a_poller_that_nobody_closes_is_collected(play):
-    before = pipes()
-    made = Play(type(play.loop)())
+    most, before, mapped = 1 << 28, pipes(), address_space()
+    made = Play(type(play.loop)(), most)
     transport, client = made.add()
     body, other = new(), new()
     counts = sys.getrefcount(body), sys.getrefcount(other)
@@ -391,6 +548,7 @@ def test_a_poller_that_nobody_closes_is_collected(play):
     del made, transport
     gc.collect()
     assert pipes() == before
+    assert address_space() < mapped + most // 2
     assert counts == (sys.getrefcount(body), sys.getrefcount(other))
 
 
@@ -438,6 +596,24 @@ def test_a_client_that_has_gone_ends_its_connection_alone(play):
     turn(play.loop)
     assert transport.is_closing()
     play.send(other, reader, body)
+
+
+def test_what_an_exception_leaves_in_the_pipe_is_not_sent(play, monkeypatch):
+    transport, client = play.add()
+    other, reader = play.add()
+    first, second = new(), new()
+    for body in (first, second):
+        play.send(other, reader, body, OFTEN)
+
+    def strerror(number):  # called between load() and send()
+        raise MemoryError
+
+    reset(client)
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr(os, "strerror", strerror)
+        transport.writelines([HEAD, first])
+    play.send(other, reader, second, 2)
+    assert play.copies.sent == 4
 
 
 def test_the_head_leaves_with_the_body(play):

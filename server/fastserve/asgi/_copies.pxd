@@ -11,11 +11,13 @@ cdef class Copies:
     cdef object timer  # owned; None: there is nothing to forget
     cdef readonly Py_ssize_t most, size  # bytes of all copies
     cdef readonly Py_ssize_t sent  # how often one has left, in part or whole
-    cdef Py_ssize_t most_of_one  # bytes of a body
+    cdef Py_ssize_t most_of_one  # bytes of a body; 0: there are no copies any more
     cdef char *mapped  # owned
     cdef char *memory  # in it, `most` bytes from where a large page begins; NULL: there is no copy
     cdef int ends[2]  # owned: of the pipe, for reading and for writing; -1: there is none
     cdef bint loaded  # there is something in it
+    cdef int forks  # before it was opened
+    cdef bint stuck  # a place could not be given back: none is used again until all is unmapped
     cdef int count
     cdef PyObject *bodies[MOST_COPIES]  # owned: of these there is a copy
     cdef Py_ssize_t at[MOST_COPIES]  # where, in `memory`
@@ -34,6 +36,7 @@ cdef class Copies:
     cdef bint map(self) noexcept
     cdef int unmap(self) noexcept
     cdef bint renew_pipe(self) noexcept
+    cdef int close_after(self, Py_ssize_t count) noexcept
     cdef int close_pipe(self) noexcept
     cdef int plan(self) except -1
     cdef int forget(self, int idle) except -1

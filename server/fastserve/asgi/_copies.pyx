@@ -1,11 +1,12 @@
 """Copies of bodies in memory whose pages the kernel sends as they are.
 
 To give a body of 100 KB to a socket, the kernel copies it: more than half of what the answer costs.
-Of pages that are spliced to the socket it takes references. So where an app sends one bytes object
-again and again, as it does with what it has in a cache, the object is copied once, to pages that
-nobody writes to any more: vmsplice(2) puts them into a pipe, and splice(2) takes them from there to
-the socket. Memory that a copy leaves is given back to the system, which keeps each page for as long
-as a socket refers to it, and gives us others.
+Of pages that are spliced to the socket it only takes references. So where an app sends one bytes
+object again and again, as it does with what it has in a cache, the object is copied once, to pages
+that nobody writes to any more: vmsplice(2) puts them into a pipe, and splice(2) takes them from
+there to the socket. Memory that a copy leaves is given back to the system, which keeps each page
+for as long as a socket refers to it, and gives us others. Where it does not take memory back,
+because the app has locked it (mlockall(2)), none of it is used twice.
 
 An object is known by its address. Nothing else can have that while we hold a reference, as we do of
 each body that has a copy, and of a few candidates. A candidate that its app has dropped is let go
@@ -29,6 +30,7 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
+    #include <errno.h>
     #include <fcntl.h>
     #include <sys/mman.h>
     #include <sys/uio.h>
@@ -65,22 +67,25 @@ cdef extern from *:
     #endif
         return at;
     }
-    static void give_back(char *at, size_t length) { madvise(at, length, MADV_DONTNEED); }
+    static int give_back(char *at, size_t length) { return madvise(at, length, MADV_DONTNEED); }
     #else
     #define FASTSERVE_SPLICE 0
     #define open_pipe(ends, wanted) (-1)
     #define fill_pipe(end, at, length) (-1)
     #define empty_pipe(end, to, length) (-1)
     #define map_pages(length) NULL
-    #define give_back(at, length) ((void) 0)
+    #define give_back(at, length) (-1)
     #endif
+    /* As by seccomp, or by a kernel that does not have the call. */
+    static int is_refused(void) { return errno == ENOSYS || errno == EPERM || errno == EACCES; }
     """
     bint FASTSERVE_SPLICE
     int open_pipe(int *ends, int wanted) noexcept
     Py_ssize_t fill_pipe(int end, char *at, size_t length) noexcept
     Py_ssize_t empty_pipe(int end, int to, size_t length) noexcept
     char *map_pages(size_t length) noexcept
-    void give_back(char *at, size_t length) noexcept
+    int give_back(char *at, size_t length) noexcept
+    bint is_refused() noexcept
     int munmap(void *at, size_t length) noexcept
     int close(int fd) noexcept
 
@@ -92,6 +97,15 @@ cdef enum:
     LARGE_PAGE = 1 << 21
 
 cdef Py_ssize_t PAGE = os.sysconf("SC_PAGE_SIZE")
+cdef int forks = 0  # how many lie between this process and the one that imported this
+
+
+def count_fork():
+    global forks
+    forks += 1
+
+
+os.register_at_fork(after_in_child=count_fork)
 
 
 @cython.final
@@ -118,6 +132,9 @@ cdef class Copies:
     cdef bint load(self, bytes body) except -1:
         """The copy of a body that is being sent is in the pipe, for send(); False: it has none."""
         cdef int index
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(body), count
+        if length > self.most_of_one:
+            return False
         for index in range(self.count):
             if self.bodies[index] == <PyObject *> body:
                 break
@@ -125,19 +142,19 @@ cdef class Copies:
             index = self.learn(body)
             if index < 0:
                 return False
-        self.idle[index] = 0
-        if self.loaded:  # who loaded it has failed
+        # Who loaded it has failed, or a parent process uses it, too: bytes would change places.
+        if self.loaded or self.forks != forks:
             self.close_pipe()
         if self.ends[0] < 0 and not self.renew_pipe():
             return False
-        if PyBytes_GET_SIZE(body) > self.most_of_one:  # the pipe holds less than those before it
+        if length > self.most_of_one:  # the pipe holds less than those before it
+            return False
+        count = fill_pipe(self.ends[1], self.memory + self.at[index], length)
+        if count < length:
+            self.close_after(count)
             return False
         self.loaded = True
-        if fill_pipe(self.ends[1], self.memory + self.at[index], PyBytes_GET_SIZE(body)) < (
-            PyBytes_GET_SIZE(body)
-        ):
-            self.close_pipe()
-            return False
+        self.idle[index] = 0
         return True
 
     cdef Py_ssize_t send(self, int fd, Py_ssize_t length) noexcept:
@@ -145,7 +162,7 @@ cdef class Copies:
         cdef Py_ssize_t count = empty_pipe(self.ends[0], fd, length)
         self.loaded = False
         if count < length:
-            self.close_pipe()  # the rest would go to the next client
+            self.close_after(count)  # the rest would go to the next client
         if count > 0:
             self.sent += 1
         return count
@@ -172,7 +189,7 @@ cdef class Copies:
                 Py_XDECREF(found)
             if self.candidates[index] == NULL:
                 free = index
-        if free >= 0 and PyBytes_GET_SIZE(body) <= self.most_of_one:
+        if free >= 0:
             Py_INCREF(body)
             self.candidates[free] = <PyObject *> body
             self.times[free] = 1
@@ -201,7 +218,7 @@ cdef class Copies:
         """The first place where so many bytes are free; -1: there is none."""
         cdef Py_ssize_t at, found = -1
         cdef int index
-        if self.count == MOST_COPIES:
+        if self.count == MOST_COPIES or self.stuck:
             return -1
         for index in range(-1, self.count):
             at = 0 if index < 0 else self.at[index] + self.length_of(index)
@@ -234,13 +251,21 @@ cdef class Copies:
         if self.memory != NULL:
             munmap(self.mapped, self.most + LARGE_PAGE)
             self.memory = NULL
+        self.stuck = False
         return 0
 
     cdef bint renew_pipe(self) noexcept:
         cdef int size = open_pipe(self.ends, MOST_TO_COPY)
+        self.forks = forks
         if size >= 0:
             self.most_of_one = min(self.most_of_one, size)
         return size >= 0
+
+    cdef int close_after(self, Py_ssize_t count) noexcept:
+        """A call has moved only so many bytes; -1: it has failed, and may do so each time."""
+        if count < 0 and is_refused():
+            self.most_of_one = 0
+        return self.close_pipe()
 
     cdef int close_pipe(self) noexcept:
         """With what is in it; the next copy gets another."""
@@ -289,7 +314,9 @@ cdef class Copies:
             body = self.bodies[index]
             if self.idle[index] < idle and Py_REFCNT(body) > 1:
                 continue
-            give_back(self.memory + self.at[index], self.length_of(index))
+            # Locked memory (mlockall) is not given back: clients would get what is written there.
+            if give_back(self.memory + self.at[index], self.length_of(index)) < 0:
+                self.stuck = True
             self.count -= 1
             self.size -= PyBytes_GET_SIZE(<bytes> body)
             self.bodies[index] = self.bodies[self.count]
