@@ -447,6 +447,45 @@ def test_with_the_last_copy_the_memory_is_given_back(play):
     assert address_space() < before + most // 2
 
 
+def flags_of(size):
+    """Those of the mappings of this size: proc(5), smaps."""
+    found = []
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        name, _, rest = line.partition(" ")
+        if "-" in name:
+            begin, end = (int(part, 16) for part in name.split("-"))
+        elif name == "VmFlags:" and end - begin == size:
+            found.append(rest.split())
+    return found
+
+
+def test_large_pages_are_taken_once(play):
+    """A client that has not read to the end keeps a whole one."""
+    most = 3 << 26
+    made = Play(play.loop, most)
+    transport, client = made.add()
+    body, other = new(), new()
+    if not Path("/sys/kernel/mm/transparent_hugepage").exists():
+        pytest.skip("there are no large pages")
+    for each in (body, other):
+        made.send(transport, client, each, OFTEN)
+    assert ["hg" in flags for flags in flags_of(most)] == [True]
+    for _ in range(LONG_IDLE):
+        made.copies.sweep()
+        made.send(transport, client, body)
+    assert len(made.copies) == 1
+    assert ["nh" in flags for flags in flags_of(most)] == [True]
+    for _ in range(LONG_IDLE):
+        made.copies.sweep()
+    assert flags_of(most) == []
+    made.send(transport, client, body, OFTEN)
+    assert ["nh" in flags for flags in flags_of(most)] == [True]
+    transport.abort()
+    client.close()
+    made.poller.close()
+    turn(play.loop)
+
+
 def test_which_one_is_let_go_does_not_matter_to_the_others(play):
     """Each has its own copy, and its own time, when others have gone."""
     rng = random.Random(1)

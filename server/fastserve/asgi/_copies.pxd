@@ -17,6 +17,7 @@ cdef class Copies:
     cdef int ends[2]  # owned: of the pipe, for reading and for writing; -1: there is none
     cdef bint loaded  # there is something in it
     cdef int forks  # before it was opened
+    cdef bint small  # new pages are
     cdef bint stuck  # a place could not be given back: none is used again until all is unmapped
     cdef int count
     cdef PyObject *bodies[MOST_COPIES]  # owned: of these there is a copy

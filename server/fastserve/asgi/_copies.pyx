@@ -55,17 +55,18 @@ cdef extern from *:
     {
         return splice(end, NULL, to, NULL, length, SPLICE_F_NONBLOCK);
     }
-    /* In large pages where the system has them: a socket refers to fewer. */
     static char *map_pages(size_t length)
     {
         char *at = mmap(NULL, length, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (at == MAP_FAILED)
-            return NULL;
+        return at == MAP_FAILED ? NULL : at;
+    }
+    /* Where the system has large ones, a socket refers to fewer, which takes less. */
+    static void want_large_pages(char *at, size_t length, int large)
+    {
     #ifdef MADV_HUGEPAGE
-        madvise(at, length, MADV_HUGEPAGE);
+        madvise(at, length, large ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     #endif
-        return at;
     }
     static int give_back(char *at, size_t length) { return madvise(at, length, MADV_DONTNEED); }
     #else
@@ -74,6 +75,7 @@ cdef extern from *:
     #define fill_pipe(end, at, length) (-1)
     #define empty_pipe(end, to, length) (-1)
     #define map_pages(length) NULL
+    #define want_large_pages(at, length, large) ((void) 0)
     #define give_back(at, length) (-1)
     #endif
     /* As by seccomp, or by a kernel that does not have the call. */
@@ -84,6 +86,7 @@ cdef extern from *:
     Py_ssize_t fill_pipe(int end, char *at, size_t length) noexcept
     Py_ssize_t empty_pipe(int end, int to, size_t length) noexcept
     char *map_pages(size_t length) noexcept
+    void want_large_pages(char *at, size_t length, bint large) noexcept
     int give_back(char *at, size_t length) noexcept
     bint is_refused() noexcept
     int munmap(void *at, size_t length) noexcept
@@ -245,6 +248,7 @@ cdef class Copies:
             if self.mapped == NULL:
                 return False
             self.memory = self.mapped + (-<size_t> self.mapped & (LARGE_PAGE - 1))
+            want_large_pages(self.memory, self.most, not self.small)
         return True
 
     cdef int unmap(self) noexcept:
@@ -314,6 +318,11 @@ cdef class Copies:
             body = self.bodies[index]
             if self.idle[index] < idle and Py_REFCNT(body) > 1:
                 continue
+            # A client that has yet to read some of a large page keeps all of it: so there are no
+            # more of these than there is memory for copies, however many come and go.
+            if not self.small:
+                self.small = True
+                want_large_pages(self.memory, self.most, False)
             # Locked memory (mlockall) is not given back: clients would get what is written there.
             if give_back(self.memory + self.at[index], self.length_of(index)) < 0:
                 self.stuck = True
