@@ -459,14 +459,15 @@ def flags_of(size):
     return found
 
 
+@pytest.mark.skipif(
+    not Path("/sys/kernel/mm/transparent_hugepage").exists(), reason="there are no large pages"
+)
 def test_large_pages_are_taken_once(play):
     """A client that has not read to the end keeps a whole one."""
     most = 3 << 26
     made = Play(play.loop, most)
     transport, client = made.add()
     body, other = new(), new()
-    if not Path("/sys/kernel/mm/transparent_hugepage").exists():
-        pytest.skip("there are no large pages")
     for each in (body, other):
         made.send(transport, client, each, OFTEN)
     assert ["hg" in flags for flags in flags_of(most)] == [True]
