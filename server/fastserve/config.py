@@ -75,7 +75,9 @@ class Config:
         one=True,
         common=True,
     )
-    backlog: int = opt(2048, "Connections that may wait in the kernel to be accepted.", low=1)
+    backlog: int = opt(
+        2048, "Connections that may wait in the kernel to be accepted.", low=1, high=2**31 - 1
+    )
 
     app_dir: str = opt(
         ".",
@@ -117,6 +119,7 @@ class Config:
         "Memory of each event loop for copies of bodies of 16 KB to 1 MB that the application "
         "sends again and again, each as one object: the kernel sends such a copy as it is, but "
         "has to copy anything else. Bytes, or as 64M; 0: none.",
+        high=1 << 40,
         read=parse_size,
     )
     reset_contextvars: bool = opt(
@@ -401,7 +404,10 @@ class Config:
         True, "Speak HTTP/2 too: with TLS by ALPN, else to clients that begin with it."
     )
     h2_max_concurrent_streams: int = opt(
-        100, "Maximum requests in progress on one HTTP/2 connection; more: refused.", low=1
+        100,
+        "Maximum requests in progress on one HTTP/2 connection; more: refused.",
+        low=1,
+        high=2**31 - 1,
     )
     h2_initial_window_size: int = opt(
         65535,

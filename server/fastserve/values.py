@@ -3,6 +3,7 @@
 import enum
 import os
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -207,11 +208,14 @@ def item_text(item: Any) -> Any:
 
 def check_range(option: Option, value: float) -> None:
     low, high = option.rules.get("low", 0), option.rules.get("high")
+    if high is None and isinstance(value, int) and value > LARGEST:
+        high = LARGEST
     if not low <= value < float("inf") or (high is not None and value > high):
         wanted = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ConfigError(option.name, f"{value} is out of range; it must be {wanted}")
 
 
+LARGEST = sys.maxsize  # whole number: more has no room in C
 SIZE_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 

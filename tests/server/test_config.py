@@ -245,3 +245,10 @@ def test_a_password_is_shown_nowhere():
     with pytest.raises(ConfigError) as caught:
         Config("a:b", ssl_certfile="x", ssl_keyfile_password=b"hunter2")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", [each.name for each in options() if each.type is int])
+def test_a_number_that_is_too_large_is_an_error(option):
+    """For C, that is: a traceback later, when the server starts."""
+    with pytest.raises(ConfigError, match=rf"{option}: {10**30} is out of range; .* between"):
+        Config("app", **{option: 10**30})
