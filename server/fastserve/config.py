@@ -110,9 +110,9 @@ class Config:
     )
     coalesce_writes: bool = opt(
         True,
-        "Where clients wait for many small answers, send those of one turn of the event loop "
-        "together, up to 1 ms later unless the application computes longer: to wake a client costs "
-        "more than to answer.",
+        "Send the small answers of one turn of the event loop together, up to 1 ms later unless "
+        "the application computes longer, where that takes less CPU time, which is measured: to "
+        "wake a client may cost more than to answer.",
     )
     body_copies: int = opt(
         16 << 20,

@@ -21,7 +21,8 @@ cdef class Poller:
     cdef readonly Copies copies  # owned: of bodies, for splice(2)
     cdef bint by_clock, always  # when to hold
     cdef Pace pace
-    cdef object clock  # owned: gives the time in nanoseconds; None: the system's
+    cdef bint asked  # for the time, as an answer was ready
+    cdef object clock, cpu_clock  # owned: give the time in nanoseconds; None: the system's
     cdef bint turn_planned
     cdef bint closing  # when the last of them is lost
     cdef int last_accepted  # the descriptor that was accepted last; -1: none, or it is closed
@@ -56,6 +57,7 @@ cdef class SocketTransport(DirectTransport):
     cdef Py_ssize_t backlog_at  # where the first of them goes on
     cdef Py_ssize_t backlog_size
     cdef Py_ssize_t high, low  # the protocol's limits for it
+    cdef Py_ssize_t most_held  # bytes that may wait for the end of the turn
     cdef bytes held  # owned: what leaves with others'; None: nothing
     cdef bint full  # the protocol knows that more waits than `high`
     cdef bint paused  # the protocol does not want to read

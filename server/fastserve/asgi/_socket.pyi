@@ -19,6 +19,7 @@ class Poller:
         epoll: bool = ...,
         hold: bool | None = None,
         clock: Callable[[], int] | None = None,
+        cpu_clock: Callable[[], int] | None = None,
         copies: int = 0,
     ) -> Poller: ...
     def accept(self, listener: int) -> int: ...

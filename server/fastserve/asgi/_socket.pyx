@@ -15,7 +15,9 @@ no second is never watched.
 To send wakes the client, and where that runs on another core of the same machine, as a proxy does,
 this may take longer than to answer. So small answers of one turn of the loop are held, one for each
 socket, and leave together: after a quarter of what the last turn took, at most 1 ms, and at its
-end. But only where they follow each other in 15 us, for with less clients are awake, to 200 us.
+end. Whether it pays depends on the clients, the system and the answers; so both ways are tried, and
+that is taken which costs less CPU time (`_pace`). Where answers follow each other in more than
+200 us, none is held: to wake a client is little beside them.
 What is held leaves before anything else is done to its transport, or asked of it.
 
 Of a body that is sent again and again, `_copies` has a copy, which splice(2) sends.
@@ -43,7 +45,9 @@ from fastserve.asgi._context cimport leave_context, return_to_context
 from fastserve.asgi._copies cimport LEAST_TO_COPY, Copies
 from fastserve.asgi._files cimport File
 from fastserve.asgi._in_flight cimport bytes_in_flight
-from fastserve.asgi._pace cimport clock_now, end_turn, hold_first, is_long, may_pay, pays
+from fastserve.asgi._pace cimport (
+    clock_now, cpu_now, decide, end_turn, hold_first, is_long, pays, take_way,
+)
 from fastserve.asgi._threads cimport has_others
 from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
 
@@ -81,15 +85,20 @@ cdef class Poller:
     """One for each loop. Raises OSError.
 
     `epoll` false: as where there is no epoll(7). `hold`: whether small answers wait for the end of
-    the turn; None: where that pays. `clock`: for tests, what gives the time, in nanoseconds.
-    `copies`: bytes of memory for copies of bodies.
+    the turn; None: where that pays. `clock` and `cpu_clock`: for tests, what give the time and that
+    of the thread on its CPU, in nanoseconds. `copies`: bytes of memory for copies of bodies.
     """
 
-    def __cinit__(self, loop, bint epoll=HAS_EPOLL, hold=None, clock=None, Py_ssize_t copies=0):
+    def __cinit__(
+        self, loop, bint epoll=HAS_EPOLL, hold=None, clock=None, cpu_clock=None,
+        Py_ssize_t copies=0,
+    ):
         self.loop = loop
         self.copies = Copies(loop, copies)
         self.clock = clock
+        self.cpu_clock = cpu_clock
         self.by_clock = hold is None
+        take_way(&self.pace.trial, True)
         self.always = bool(hold)
         self.epoll = self.last_accepted = -1
         self.transports = set()
@@ -178,9 +187,20 @@ cdef class Poller:
         return 0
 
     cdef bint wants_to_hold(self) except -1:
-        if self.by_clock and may_pay(&self.pace):
-            return pays(&self.pace, self.time())
-        return self.always
+        """An answer is ready: whether it should wait for others."""
+        cdef int64_t now
+        if not self.by_clock:
+            return self.always
+        self.pace.trial.left -= 1
+        if self.pace.trial.left <= 0:
+            decide(&self.pace.trial, cpu_now() if self.cpu_clock is None else self.cpu_clock())
+        if not self.pace.trial.holds:
+            return False
+        now = self.time()
+        self.asked = True
+        if self.held and is_long(&self.pace, now):
+            self.send_held()
+        return pays(&self.pace, now)
 
     cdef int64_t time(self) except? -1:
         return clock_now() if self.clock is None else self.clock()
@@ -192,13 +212,15 @@ cdef class Poller:
         self.plan_turn()
         self.held.append(transport)
         if len(self.held) == 1:
-            hold_first(&self.pace, self.time())
+            hold_first(&self.pace)
         self.pace.held += 1
         return 0
 
     cdef int send_old(self) except -1:
-        """Send what is held, if that has been long enough."""
-        if self.held and self.by_clock and is_long(&self.pace, self.time()):
+        """Send what is held, if that has been long enough. An answer has seen to that, too."""
+        if self.asked:
+            self.asked = False
+        elif self.held and self.by_clock and is_long(&self.pace, self.time()):
             self.send_held()
         return 0
 
@@ -375,6 +397,7 @@ cdef class SocketTransport(DirectTransport):
         self.fd = -1
         self.high = DEFAULT_HIGH
         self.low = DEFAULT_HIGH // 4
+        self.hold_within(self.high)
         self.adopt(protocol)
         self.fd = fd
 
@@ -482,13 +505,16 @@ cdef class SocketTransport(DirectTransport):
             self.poller.send_held()
         return 0
 
+    cdef int hold_within(self, Py_ssize_t high) noexcept:
+        self.most_held = min(<Py_ssize_t> MOST_HELD, high - PIECE)
+        return 0
+
     cdef bint may_hold(self, Py_ssize_t length) except -1:
         """Whether a piece of this length may wait for others: its protocol need not know."""
-        self.poller.send_old()
         return (
             self.poller.wants_to_hold()
             and not self.more and not self.has_object and not self.closing
-            and length <= MOST_HELD and length + PIECE <= self.high
+            and length <= self.most_held
         )
 
     cdef int hold(self, bytes data) except -1:
@@ -780,11 +806,13 @@ cdef class SocketTransport(DirectTransport):
     def set_write_buffer_limits(self, high=None, low=None):
         self.let_go()
         self.low, self.high = write_limits(high, low)
+        self.hold_within(self.high)
         self.check_full()
 
     cdef int limit(self, Py_ssize_t high) except -1:
         self.let_go()
         self.low, self.high = high // 4, high
+        self.hold_within(high)
         return self.check_full()
 
     cdef Py_ssize_t in_flight(self) except -1:

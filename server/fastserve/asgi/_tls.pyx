@@ -290,6 +290,7 @@ cdef class TLSTransport(DirectTransport):
         self.lower = transport
         self.direct = direct(transport)
         transport.set_write_buffer_limits(high=0)  # to know of each byte that waits
+        self.hold_within(self.high)
 
     def data_received(self, bytes data not None):
         self.take(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
@@ -534,9 +535,14 @@ cdef class TLSTransport(DirectTransport):
         wire.filled = 0
         if length == 0:
             return 0
-        if self.direct is not None:
-            return self.direct.put(wire.out, length)
-        self.lower.write(PyBytes_FromStringAndSize(wire.out, length))
+        try:
+            if self.direct is not None:
+                self.direct.put(wire.out, length)
+            else:
+                self.lower.write(PyBytes_FromStringAndSize(wire.out, length))
+        except BaseException:
+            self.abort()  # no record may be missing
+            raise
         return 0
 
     cdef int encrypt_pieces(self, bytes data, Py_ssize_t at) except -1:
@@ -686,12 +692,23 @@ cdef class TLSTransport(DirectTransport):
         return self.low, self.high
 
     def set_write_buffer_limits(self, high=None, low=None):
+        self.let_go()
         self.low, self.high = write_limits(high, low)
+        self.hold_within(self.high)
         self.check_full()
 
     cdef int limit(self, Py_ssize_t high) except -1:
+        self.let_go()
         self.low, self.high = high // 4, high
+        self.hold_within(high)
         return self.check_full()
+
+    cdef int let_go(self) except -1:
+        return 0 if self.direct is None else self.direct.let_go()
+
+    cdef int hold_within(self, Py_ssize_t high) noexcept:
+        """The limit of the transport below says only that this one wants to be told."""
+        return 0 if self.direct is None else self.direct.hold_within(high)
 
     cdef Py_ssize_t in_flight(self) except -1:
         return kept_by_kernel(self.lower, self.direct)

@@ -19,6 +19,7 @@ cdef class DirectTransport(Sink):
     cdef int put_bytes(self, bytes data) except -1
     cdef int put_parts(self, list parts) except -1
     cdef int let_go(self) except -1
+    cdef int hold_within(self, Py_ssize_t high) noexcept
     cdef Py_ssize_t put_file(self, File file) except -2
     cdef object find(self, object name)
     cdef int limit(self, Py_ssize_t high) except -1

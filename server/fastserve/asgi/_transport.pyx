@@ -70,6 +70,10 @@ cdef class DirectTransport(Sink):
         """Send what was written and waits only for the end of the turn."""
         return 0
 
+    cdef int hold_within(self, Py_ssize_t high) noexcept:
+        """What waits for the end of the turn need not count for this limit, if it is smaller."""
+        return 0
+
     cdef Py_ssize_t put_file(self, File file) except -2:
         """As much of it as the socket takes at once; 0 or -1: nothing."""
         return -1
