@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from dicts import SHAPES
 
 import fastserve
 import httpparser
@@ -135,6 +136,24 @@ def test_a_request_and_its_response(play: Any) -> None:
         ("there", 2),
     )
     assert (scope["method"], scope["path"], scope["query_string"]) == ("GET", "/a", b"b")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_message_is_any_mapping(play: Any, shape: str) -> None:
+    make = SHAPES[shape]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(make({**START, "headers": [(b"a", b"b")], "trailers": False}.items()))
+        await send(make({**BODY, "more_body": True}.items()))
+        await send(make([("type", "http.response.body"), ("more_body", False)]))
+
+    assert play(app, get) == [
+        ("head", 200, {b"a": b"b"}, True),
+        ("body", b"hi", True),
+        ("body", b"", False),
+        FINISHED,
+        STEP,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 import websockets
 import websockets.sync.client
 import wsproto
+from dicts import SHAPES
 from fastapi import FastAPI
 from live import Live
 from starlette.applications import Starlette
@@ -56,6 +57,26 @@ def test_websockets(live: Any, compression: str | None) -> None:
         client.send(["in ", "fragments ", "añ€𝄞"])
         assert client.recv(timeout=10) == "in fragments añ€𝄞"
     assert client.close_code == 1000
+
+
+def test_a_message_is_any_mapping(live: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            for make in SHAPES.values():
+                for key, content in (("text", "text"), ("bytes", b"bytes")):
+                    await send(make([("type", "websocket.send"), (key, content)]))
+            for make in SHAPES.values():
+                await receive()
+                await send(make([("text", "text"), ("type", "websocket.send"), ("bytes", None)]))
+
+    with connect(live(app)) as client:
+        for _ in SHAPES:
+            assert (client.recv(timeout=10), client.recv(timeout=10)) == ("text", b"bytes")
+        for _ in SHAPES:
+            client.send("next")
+            assert client.recv(timeout=10) == "text"
 
 
 @pytest.mark.parametrize("server_bits", [9, 12, 15, None])

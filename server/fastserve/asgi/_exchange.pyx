@@ -18,7 +18,7 @@ from fastserve.asgi._counters cimport Counters, monotonic_ns
 from fastserve.asgi._entry cimport Entry, entry_of_start
 from fastserve.asgi._files cimport File, open_path, part_of
 from fastserve.asgi._making cimport may_make, will_make
-from fastserve.asgi._message cimport Fields, flag, is_text, read_fields
+from fastserve.asgi._message cimport Fields, as_message, flag, is_text, read_fields
 from fastserve.asgi._service cimport Service
 from fastserve.asgi._task cimport DONE, Awaitable, Job, Waiter, WaitQueue, ready
 from fastserve.asgi._transport cimport DirectTransport, direct, extra
@@ -337,13 +337,12 @@ cdef class Exchange(Job):
 
     # -- the response --------------------------------------------------------------------------
 
-    cdef object send(self, object message):
+    cdef object send(self, object given):
         """ASGI `send`. Raises OSError after a disconnect, RuntimeError for what is out of order,
         ValueError and TypeError for what cannot be sent."""
         cdef Fields fields
-        if type(message) is not dict:
-            message = dict(message) if isinstance(message, dict) else {**message}
-        read_fields(<dict> message, &fields)
+        cdef dict message = as_message(given)
+        read_fields(message, &fields)
         if self.channel.gone and self.phase != COMPLETE:
             return self.send_late()
         if is_text(fields.type, "http.response.body"):

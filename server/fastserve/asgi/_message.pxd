@@ -1,7 +1,9 @@
 # What an app gives to `send`.
-from cpython.dict cimport PyDict_GetItemWithError, PyDict_Next
+from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 from libc.string cimport memcmp, strlen
+
+from fastserve.asgi._dict cimport next_item
 
 cdef extern from "Python.h":
     Py_ssize_t PyDict_GET_SIZE(dict)
@@ -29,7 +31,7 @@ cdef inline int read_fields(dict message, Fields *fields) except -1:
     cdef Py_ssize_t left = PyDict_GET_SIZE(message)
     fields.type = fields.status = fields.headers = fields.trailers = NULL
     fields.body = fields.more_body = NULL
-    while left and PyDict_Next(message, &at, &key, &value):
+    while left and next_item(message, &at, &key, &value):
         left -= 1
         if <object> key is "type":
             fields.type = value
@@ -52,6 +54,13 @@ cdef inline int read_fields(dict message, Fields *fields) except -1:
             fields.more_body = PyDict_GetItemWithError(message, "more_body")
             break
     return 0
+
+
+cdef inline dict as_message(object message):
+    """What an app gives to `send`, any mapping, as a dict."""
+    if type(message) is dict:
+        return <dict> message
+    return dict(message) if isinstance(message, dict) else {**message}
 
 
 cdef inline bint flag(PyObject *value, str key) except -1:

@@ -17,7 +17,8 @@ cdef class Poller:
     cdef readonly set transports  # owned: those whose connection is not lost
     cdef list beginning  # owned: transports that are being read for the first time
     cdef list ended  # owned: transports whose protocols do not know it, each with the error or None
-    cdef list held  # owned: transports whose bytes leave together, at most 128; a turn is planned
+    cdef list held  # owned: places for transports whose bytes leave together; a turn is planned
+    cdef int first_held, after_held  # which places are taken
     cdef readonly Copies copies  # owned: of bodies, for splice(2)
     cdef bint by_clock, always  # when to hold
     cdef Pace pace
@@ -35,7 +36,7 @@ cdef class Poller:
     cdef int tell_loop(self, SocketTransport transport, uint32_t events) except -1
     cdef int serve_ready(self) except -1
     cdef bint wants_to_hold(self) except -1
-    cdef int64_t time(self) except? -1
+    cdef inline int64_t time(self) except? -1
     cdef int hold(self, SocketTransport transport) except -1
     cdef int send_old(self) except -1
     cdef int end_holding(self) except -1

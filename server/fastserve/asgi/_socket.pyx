@@ -104,7 +104,7 @@ cdef class Poller:
         self.transports = set()
         self.ended = []
         self.beginning = []
-        self.held = []
+        self.held = [None] * MOST_EVENTS
         self.buffer = <char *> PyMem_Malloc(SHARED)
         if self.buffer == NULL:
             raise MemoryError
@@ -198,20 +198,21 @@ cdef class Poller:
             return False
         now = self.time()
         self.asked = True
-        if self.held and is_long(&self.pace, now):
+        if self.after_held and is_long(&self.pace, now):
             self.send_held()
         return pays(&self.pace, now)
 
-    cdef int64_t time(self) except? -1:
+    cdef inline int64_t time(self) except? -1:
         return clock_now() if self.clock is None else self.clock()
 
     cdef int hold(self, SocketTransport transport) except -1:
         """It keeps a piece, which leaves with those of others."""
-        if len(self.held) == MOST_EVENTS:  # one protocol writes to many
+        if self.after_held == MOST_EVENTS:  # one protocol writes to many
             self.send_held()
         self.plan_turn()
-        self.held.append(transport)
-        if len(self.held) == 1:
+        self.held[self.after_held] = transport
+        self.after_held += 1
+        if self.after_held == 1:
             hold_first(&self.pace)
         self.pace.held += 1
         return 0
@@ -220,7 +221,7 @@ cdef class Poller:
         """Send what is held, if that has been long enough. An answer has seen to that, too."""
         if self.asked:
             self.asked = False
-        elif self.held and self.by_clock and is_long(&self.pace, self.time()):
+        elif self.after_held and self.by_clock and is_long(&self.pace, self.time()):
             self.send_held()
         return 0
 
@@ -232,13 +233,17 @@ cdef class Poller:
 
     cdef int send_held(self) except -1:
         """No protocol is called: nobody's is full, and none is closing."""
-        cdef SocketTransport transport
-        while self.held:
-            transport = self.held.pop(0)
+        cdef SocketTransport transport = None
+        while self.first_held < self.after_held:
             try:
-                transport.send_one()
+                while self.first_held < self.after_held:
+                    transport = <SocketTransport> self.held[self.first_held]
+                    self.held[self.first_held] = None
+                    self.first_held += 1
+                    transport.send_one()
             except BaseException as error:
                 transport.fail(error)
+        self.first_held = self.after_held = 0
         return 0
 
     cdef int read_first(self, SocketTransport transport) except -1:

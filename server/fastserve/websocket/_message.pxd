@@ -1,7 +1,7 @@
 # What receive() gives and send() takes while a WebSocket is open.
-from cpython.dict cimport PyDict_Next
 from cpython.object cimport PyObject
 
+from fastserve.asgi._dict cimport next_item
 from fastserve.asgi._message cimport is_text
 
 cdef inline object plain_content(dict message):
@@ -9,13 +9,13 @@ cdef inline object plain_content(dict message):
     cdef PyObject *key = NULL
     cdef PyObject *value = NULL
     cdef Py_ssize_t at = 0
-    if len(message) != 2 or not PyDict_Next(message, &at, &key, &value):
+    if len(message) != 2 or not next_item(message, &at, &key, &value):
         return None
     if <object> key is not "type" or type(<object> value) is not str:
         return None
     if not is_text(value, "websocket.send"):
         return None
-    PyDict_Next(message, &at, &key, &value)
+    next_item(message, &at, &key, &value)
     if (
         <object> key is "text" and type(<object> value) is str
         or <object> key is "bytes" and type(<object> value) is bytes
@@ -31,6 +31,6 @@ cdef inline bint renew(dict event, str kind, str key, object content) except -1:
     cdef Py_ssize_t at = 0
     event[key] = content
     return (
-        len(event) == 2 and PyDict_Next(event, &at, &name, &value)
+        len(event) == 2 and next_item(event, &at, &name, &value)
         and <object> name is "type" and value == <PyObject *> kind
     )

@@ -15,7 +15,7 @@ from httpparser cimport Output, RequestHead
 from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry
 from fastserve.asgi._exchange cimport Channel, Exchange, make, record_close, record_websocket
-from fastserve.asgi._message cimport Fields, read_fields
+from fastserve.asgi._message cimport Fields, as_message, read_fields
 from fastserve.asgi._service cimport Service, coarse_time
 from fastserve.asgi._task cimport (
     DONE, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Awaitable, PySendResult, Stepper, Waiter,
@@ -450,19 +450,20 @@ cdef class Session(Sink):
             return False
         return coarse_time() > self.turn_end
 
-    def send(self, dict message not None):
+    def send(self, message):
         """ASGI's send; done when it returns, and to be waited for only while the peer is slow."""
         cdef object kind, content
+        cdef dict given = as_message(message)
         if self.phase == OPEN and self.disconnect is None:
-            content = plain_content(message)
+            content = plain_content(given)
             if content is not None:
                 self._send(content)
                 return self.stream.sent()
-        kind = message["type"]
+        kind = given["type"]
         if self.phase != ENDED and self.disconnect is not None:
             raise ClientDisconnected("the WebSocket has ended: code %d %s" % self.disconnect)
         if self.phase == OPEN and kind == "websocket.send":
-            self._send_parts(message.get("text"), message.get("bytes"))
+            self._send_parts(given.get("text"), given.get("bytes"))
             return self.stream.sent()
         step = STEPS[self.phase].get(kind)
         if step is None:
@@ -470,7 +471,7 @@ cdef class Session(Sink):
                 f"{kind!r} cannot be sent {PHASES[self.phase]}: "
                 f"{' or '.join(STEPS[self.phase]) or 'nothing'} can"
             )
-        return step(self, message)
+        return step(self, given)
 
     cdef int _send_parts(self, object text, object data) except -1:
         if (text is None) == (data is None):
