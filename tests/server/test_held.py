@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import random
 import select
 import socket
@@ -33,7 +34,7 @@ class Play:
 
     def __init__(self, loop, hold, over="TCP", **clocks):
         self.loop, self.poller = loop, Poller(loop, hold=hold, **clocks)
-        self.over = over
+        self.over, self.buffers = over, None  # the loop's
         self.clients, self.protocols = [], []
 
     def add(self, on_data=None):
@@ -46,7 +47,7 @@ class Play:
         """Its client; the protocol is not one of ours."""
         client, sock = pair("TCP")
         if self.over == "TLS":
-            client, protocol = TLSClient(client, alpn), tls_transport(self.loop, protocol, alpn)
+            client, protocol = TLSClient(client, alpn), self.tls_transport(protocol, alpn)
         SocketTransport(self.poller, sock.detach(), protocol).begin()
         if self.over == "TLS":
             while not client.shake():
@@ -55,6 +56,17 @@ class Play:
                 self.poller.poll()
         self.clients.append(client)
         return client
+
+    def tls_transport(self, protocol, alpn):
+        transports.prepare()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(HERE / "tls" / "cert.pem", HERE / "tls" / "key.pem")
+        if alpn is not None:
+            context.set_alpn_protocols([alpn])
+        if self.buffers is None:
+            self.buffers = _tls.Buffers()
+        pointer, handshake = openssl.pointer_of(context), self.loop.create_future()
+        return _tls.TLSTransport(self.buffers, context, pointer, lambda: protocol, handshake)
 
     def poll(self):
         """In one turn, in the order in which they were added."""
@@ -79,17 +91,6 @@ class Play:
         for client in self.clients:
             client.close()
         assert not self.poller.transports
-
-
-def tls_transport(loop, protocol, alpn):
-    transports.prepare()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(HERE / "tls" / "cert.pem", HERE / "tls" / "key.pem")
-    if alpn is not None:
-        context.set_alpn_protocols([alpn])
-    return _tls.TLSTransport(
-        _tls.Buffers(), context, openssl.pointer_of(context), lambda: protocol, loop.create_future()
-    )
 
 
 class TLSClient:
@@ -367,6 +368,23 @@ def test_the_protocol_is_not_paused_for_what_is_held(play):
     assert protocol.calls == []
 
 
+def test_a_large_piece_is_not_held(play):
+    """However much the protocol would let wait."""
+
+    def answer(protocol):
+        protocol.transport.write(bytes(size))
+        arrived.append(len(has(client)))
+
+    arrived = []
+    protocol, client = play.add(answer)
+    protocol.transport.set_write_buffer_limits(1 << 20)
+    for each in (16_000, 17_000):
+        size = each
+        play.poll()
+        has(client)
+    assert arrived == [0, 17_000]
+
+
 def test_a_piece_is_held_until_the_next(play):
     """They would leave in more than one call."""
 
@@ -488,13 +506,28 @@ def test_those_are_held_for_which_it_pays(loop, takes, held, not_held, expected)
     machine.play.end()
 
 
-@pytest.mark.parametrize("factor", [1, 4], ids=["other machine", "other answers"])
-def test_what_pays_may_change(loop, factor):
-    machine = Machine(loop, 5, 9, 10)
+@pytest.mark.parametrize(
+    ("held", "not_held"),
+    [(44, 40), (176, 160), (11, 10)],
+    ids=["other machine", "dearer answers", "cheaper answers"],
+)
+def test_what_pays_may_change(loop, held, not_held):
+    machine = Machine(loop, 5, 36, 40)
     assert machine.share(30_000) > 80
-    machine.cost = {True: 11 * factor, False: 10 * factor}
-    machine.share(60_000 if factor == 1 else 8_000)
+    machine.cost = {True: held, False: not_held}
+    machine.share(60_000 if not_held == 40 else 8_000)
     assert machine.share(10_000) < 20
+    machine.play.end()
+
+
+def test_changes_that_have_ended_cost_nothing(loop):
+    """Each makes the other way be tried at once."""
+    machine = Machine(loop, 5, 9, 10)
+    for factor in (1, 4, 1, 4):
+        machine.cost = {True: 9 * factor, False: 10 * factor}
+        machine.share(3_000)
+    machine.share(10_000)
+    assert machine.share(20_000) > 80
     machine.play.end()
 
 
@@ -504,6 +537,49 @@ def test_where_the_clock_stands_still_all_are_held(loop):
     machine.share(2_000)
     assert machine.share(2_000) == 100
     machine.play.end()
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_what_is_held_does_not_wait_for_long_steps(loop, answers):
+    """The next step is the first to know how long one has taken; an answer of its own may be."""
+
+    def step(protocol):
+        times[0] += takes[play.protocols.index(protocol)]
+        if protocol in answering:
+            protocol.transport.write(b"answer")
+        arrived.append(has(first))
+
+    arrived, times, takes = [], [10**12], [0, 500_000, 2_000_000, 0]
+    play = Play(loop, hold=None, clock=lambda: times[0], cpu_clock=lambda: 0)
+    _, first = play.add(step)
+    for _ in range(3):
+        play.add(step)
+    answering = list(play.protocols)
+    play.poll()  # the first turn tells how long the next may hold
+    for client in play.clients:
+        has(client)
+    arrived.clear()
+    if not answers:
+        del answering[1:]
+    play.poll()
+    assert arrived == ([b"", b"", b"answer", b""] if answers else [b"", b"", b"", b"answer"])
+    play.end()
+
+
+def test_an_answer_asks_once_for_the_time(loop):
+    """So does the end of the turn."""
+
+    def clock():
+        asked.append(0)
+        return 0
+
+    asked = []
+    play = Play(loop, hold=None, clock=clock, cpu_clock=lambda: 0)
+    for _ in range(3):
+        play.add(write(b"answer"))
+    play.poll()
+    assert len(asked) == 4
+    play.end()
 
 
 def test_one_alone_is_hardly_ever_held(loop):
@@ -639,8 +715,155 @@ def test_there_is_no_memory_for_what_is_held(play, failing):
     assert protocol.calls == []
 
 
-def serve(play, app):
-    config = Config(app, access_log=False)
+class Garbage:
+    """It writes when it is collected, as the end of a coroutine may."""
+
+    def __init__(self, transport):
+        self.itself, self.transport = self, transport
+
+    def __del__(self):
+        self.transport.write(b"garbage")
+
+
+@contextlib.contextmanager
+def garbage_of(transport):
+    """It is collected as soon as it may be, but not where Python itself collects no more in C."""
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.disable()
+    Garbage(transport)
+    gc.set_threshold(1)
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+    gc.collect()
+
+
+@pytest.mark.parametrize("fate", ["full", "gone"])
+def test_no_garbage_is_collected_while_what_is_held_is_sent(play, fate):
+    """Nobody may write to a transport that is about to be written to: records have an order."""
+    other, sock = pair("TCP")
+    if fate == "full":
+        play.clients.append(other)
+        fill(sock)
+    protocol, client = play.add()
+    SocketTransport(play.poller, sock.detach(), waits := Protocol()).begin()
+    if fate == "gone":
+        reset(other)
+    protocol.transport.write(b"first, ")
+    waits.transport.write(b"what needs an object to wait, or to tell of")
+    with garbage_of(protocol.transport):
+        protocol.transport.write(b"second, ")
+    play.turn()
+    assert has(client) == b"first, second, garbage"
+
+
+def test_no_garbage_is_collected_before_the_rest_waits(play):
+    data = bytes(10_000_000)
+    protocol, client = play.add()
+    with garbage_of(protocol.transport):
+        protocol.transport.write(data)
+    got = b""
+    while len(got) < len(data) + len(b"garbage"):
+        got += has(client)
+        play.turn()
+    assert got == data + b"garbage"
+
+
+def test_who_writes_while_a_turn_is_planned_comes_later(play):
+    """A loop may collect garbage then."""
+
+    def call_soon(*args, **kwargs):
+        play.loop.call_soon = original
+        protocol.transport.write(b"second")
+        return original(*args, **kwargs)
+
+    protocol, client = play.add()
+    play.turn()
+    original, play.loop.call_soon = play.loop.call_soon, call_soon
+    protocol.transport.write(b"first, ")
+    play.turn()
+    assert has(client) == b"first, second"
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+@pytest.mark.parametrize("inner", ["one that waits", "the one of this step"])
+def test_another_connection_writes_while_a_turn_is_planned(play, version, inner):
+    """What they are written from is the same for all."""
+
+    async def app(scope, receive, send):
+        own = answer(send, scope["path"].encode())
+        if scope["path"] == "/first":
+            pending.append(own)
+            await receive()
+            await receive()
+        outer = pending.pop() if inner == "the one of this step" else own
+        pending.append(own if outer is not own else pending.pop())
+        play.loop.call_soon = call_soon
+        go_on(outer)
+
+    async def answer(send, body):
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": body})
+
+    def go_on(coroutine):
+        with contextlib.suppress(StopIteration):
+            coroutine.send(None)
+
+    def call_soon(*args, **kwargs):
+        play.loop.call_soon = original
+        go_on(pending.pop())
+        return original(*args, **kwargs)
+
+    def get(client, path):
+        if version == "1.1":
+            client.sendall(b"GET %b HTTP/1.1\r\nhost: h\r\n\r\n" % path)
+        else:
+            sessions[client].request([(b":method", b"GET"), *TARGET[:2], (b":path", path)])
+            client.sendall(sessions[client].take())
+        play.loop.call_soon(play.poller.poll)
+        play.turn()
+
+    pending, original = [], play.loop.call_soon
+    service = serve(play, app)
+    alpn = "h2" if version == "2" else "http/1.1"
+    clients = {path: play.carry(service.connection(), alpn) for path in (b"/first", b"/second")}
+    sessions = {client: ClientSession() for client in clients.values()}
+    for path, client in clients.items():
+        get(client, path)
+    assert not pending
+    for path, client in clients.items():
+        arrived = has(client)
+        if version == "2":
+            sessions[client].feed(arrived)  # raises what another's frames are
+        assert [arrived.count(each) for each in clients] == [each == path for each in clients]
+    service.abort()
+    play.turn()
+
+
+@pytest.mark.parametrize("high", [100, 65536])
+def test_a_connection_s_limit_is_one_for_what_is_held(play, high):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"answer"})
+
+    arrived = []
+    service = serve(play, app, write_high_water=high)
+    client = play.carry(service.connection(), alpn="http/1.1")
+    play.add(lambda protocol: arrived.append(has(client)))
+    client.sendall(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+    play.clients[1].sendall(b"?")
+    play.loop.call_soon(play.poller.poll)
+    play.turn()
+    service.abort()
+    play.turn()
+    assert arrived[0].endswith(b"answer") == (high == 100)
+
+
+def serve(play, app, **options):
+    config = Config(app, access_log=False, **options)
     return make_service(load(config), config, play.loop, {}, None)
 
 

@@ -37,7 +37,7 @@ cdef class Poller:
     cdef int serve_ready(self) except -1
     cdef bint wants_to_hold(self) except -1
     cdef inline int64_t time(self) except? -1
-    cdef int hold(self, SocketTransport transport) except -1
+    cdef int hold(self, SocketTransport transport, bytes data) except -1
     cdef int send_old(self) except -1
     cdef int end_holding(self) except -1
     cdef int send_held(self) except -1
@@ -82,7 +82,6 @@ cdef class SocketTransport(DirectTransport):
     cdef Py_ssize_t send_copy(self, bytes body) except -1
     cdef Py_ssize_t send_first(self, object parts) except -1
     cdef bint may_hold(self, Py_ssize_t length) except -1
-    cdef int hold(self, bytes data) except -1
     cdef int send_one(self) except -1
     cdef int keep(self, bytes data, Py_ssize_t at) except -1
     cdef int send_backlog(self) except -1

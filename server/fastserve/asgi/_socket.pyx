@@ -49,11 +49,12 @@ from fastserve.asgi._pace cimport (
     clock_now, cpu_now, decide, end_turn, hold_first, is_long, pays, take_way,
 )
 from fastserve.asgi._threads cimport has_others
-from fastserve.asgi._transport cimport DirectTransport, as_bytes, write_limits
+from fastserve.asgi._transport cimport (
+    DirectTransport, PyGC_Disable, PyGC_Enable, as_bytes, new_backlog, write_limits,
+)
 
 import os
 import socket
-from collections import deque
 
 __all__ = ("HAS_EPOLL", "Poller", "SocketTransport")
 
@@ -205,16 +206,22 @@ cdef class Poller:
     cdef inline int64_t time(self) except? -1:
         return clock_now() if self.clock is None else self.clock()
 
-    cdef int hold(self, SocketTransport transport) except -1:
-        """It keeps a piece, which leaves with those of others."""
+    cdef int hold(self, SocketTransport transport, bytes data) except -1:
+        """It keeps this piece, which leaves with those of others."""
         if self.after_held == MOST_EVENTS:  # one protocol writes to many
             self.send_held()
-        self.plan_turn()
         self.held[self.after_held] = transport
         self.after_held += 1
+        transport.held = data
         if self.after_held == 1:
             hold_first(&self.pace)
         self.pace.held += 1
+        try:
+            self.plan_turn()  # which may run the garbage collector, and that code that writes
+        except BaseException:
+            if transport.held is data:
+                transport.held = None  # its place means nothing
+            raise
         return 0
 
     cdef int send_old(self) except -1:
@@ -232,18 +239,29 @@ cdef class Poller:
         return self.send_held()
 
     cdef int send_held(self) except -1:
-        """No protocol is called: nobody's is full, and none is closing."""
+        """No protocol is called: nobody's is full, and none is closing.
+
+        Nor is garbage collected: the end of a coroutine may write, while who lets go is about to.
+        """
         cdef SocketTransport transport = None
-        while self.first_held < self.after_held:
-            try:
-                while self.first_held < self.after_held:
-                    transport = <SocketTransport> self.held[self.first_held]
-                    self.held[self.first_held] = None
-                    self.first_held += 1
-                    transport.send_one()
-            except BaseException as error:
-                transport.fail(error)
-        self.first_held = self.after_held = 0
+        cdef bint collects
+        if self.after_held == 0:
+            return 0
+        collects = PyGC_Disable()
+        try:
+            while self.first_held < self.after_held:
+                try:
+                    while self.first_held < self.after_held:
+                        transport = <SocketTransport> self.held[self.first_held]
+                        self.held[self.first_held] = None
+                        self.first_held += 1
+                        transport.send_one()
+                except BaseException as error:
+                    transport.fail(error)
+            self.first_held = self.after_held = 0
+        finally:
+            if collects:
+                PyGC_Enable()
         return 0
 
     cdef int read_first(self, SocketTransport transport) except -1:
@@ -522,12 +540,6 @@ cdef class SocketTransport(DirectTransport):
             and length <= self.most_held
         )
 
-    cdef int hold(self, bytes data) except -1:
-        """Keep it until those of other transports can leave with it."""
-        self.poller.hold(self)
-        self.held = data
-        return 0
-
     cdef int send_one(self) except -1:
         """What is held."""
         cdef Py_ssize_t sent
@@ -547,7 +559,7 @@ cdef class SocketTransport(DirectTransport):
         self.let_go()
         if self.backlog is None:
             if self.may_hold(length):
-                return self.hold(PyBytes_FromStringAndSize(at, length))
+                return self.poller.hold(self, PyBytes_FromStringAndSize(at, length))
             sent = self.send_some(at, length)
             if sent == length or self.closing:
                 return 0
@@ -560,7 +572,7 @@ cdef class SocketTransport(DirectTransport):
         self.let_go()
         if self.backlog is None:
             if self.may_hold(PyBytes_GET_SIZE(data)):
-                return self.hold(data)
+                return self.poller.hold(self, data)
             sent = self.send_some(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
             if sent == PyBytes_GET_SIZE(data) or self.closing:
                 return 0
@@ -652,7 +664,7 @@ cdef class SocketTransport(DirectTransport):
         if self.ending:  # the protocol has aborted it between two parts
             return 0
         if first:
-            self.backlog = deque()
+            self.backlog = new_backlog()
             self.backlog_at = at
         self.backlog.append(data)
         self.backlog_size += PyBytes_GET_SIZE(data) - at

@@ -22,11 +22,10 @@ from cpython.ref cimport Py_DECREF
 from libc.string cimport memcpy
 
 from fastserve.asgi._transport cimport (
-    DirectTransport, as_bytes, direct, extra, kept_by_kernel, write_limits,
+    DirectTransport, as_bytes, direct, extra, kept_by_kernel, new_backlog, write_limits,
 )
 
 import ssl
-from collections import deque
 
 __all__ = ("NAMES", "Buffers", "Negotiated", "TLSTransport", "bind")
 
@@ -555,7 +554,7 @@ cdef class TLSTransport(DirectTransport):
         while at < length and self.error is None:
             if self.congested:
                 if self.backlog is None:
-                    self.backlog = deque()
+                    self.backlog = new_backlog()
                 self.backlog.appendleft(data)
                 self.backlog_at = at
                 self.backlog_size += length - at
@@ -570,7 +569,7 @@ cdef class TLSTransport(DirectTransport):
 
     cdef int keep(self, bytes data) except -1:
         if self.backlog is None:
-            self.backlog = deque()
+            self.backlog = new_backlog()
             self.backlog_at = 0
         self.backlog.append(data)
         self.backlog_size += PyBytes_GET_SIZE(data)
@@ -692,13 +691,11 @@ cdef class TLSTransport(DirectTransport):
         return self.low, self.high
 
     def set_write_buffer_limits(self, high=None, low=None):
-        self.let_go()
         self.low, self.high = write_limits(high, low)
         self.hold_within(self.high)
         self.check_full()
 
     cdef int limit(self, Py_ssize_t high) except -1:
-        self.let_go()
         self.low, self.high = high // 4, high
         self.hold_within(high)
         return self.check_full()

@@ -1,6 +1,10 @@
 from httpparser cimport Output
 from fastserve.asgi._files cimport File
 
+cdef extern from "Python.h":
+    bint PyGC_Disable() noexcept  # whether it was enabled
+    bint PyGC_Enable() noexcept
+
 # A protocol that is given in C what has arrived.
 cdef class Sink:
     cdef int take(self, const char *at, size_t count) except -1
@@ -25,6 +29,7 @@ cdef class DirectTransport(Sink):
     cdef int limit(self, Py_ssize_t high) except -1
     cdef Py_ssize_t in_flight(self) except -1
 
+cdef object new_backlog()
 cdef DirectTransport direct(object transport)
 cdef object extra(object transport, DirectTransport direct, str name)
 cdef int limit(object transport, DirectTransport direct, Py_ssize_t high) except -1

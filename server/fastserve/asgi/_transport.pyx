@@ -10,6 +10,8 @@ from httpparser cimport Output
 from fastserve.asgi._files cimport File
 from fastserve.asgi._in_flight cimport bytes_in_flight
 
+from collections import deque
+
 cdef enum:
     DEFAULT_HIGH = 65536
 
@@ -55,7 +57,10 @@ cdef class DirectTransport(Sink):
         return 0
 
     cdef int put(self, const char *at, Py_ssize_t length) except -1:
-        """Write these bytes; nothing is called that could change them before they are copied."""
+        """Write these bytes; nothing is called that could change them before they are copied.
+
+        Then the garbage collector may run, and code of an app that writes to any connection.
+        """
         raise NotImplementedError
 
     cdef int put_bytes(self, bytes data) except -1:
@@ -95,6 +100,16 @@ cdef class DirectTransport(Sink):
         return default if value is None else value
 
 
+cdef object new_backlog():
+    """A deque. No garbage is collected: the end of a coroutine may write, and would be first."""
+    cdef bint collects = PyGC_Disable()
+    try:
+        return deque()
+    finally:
+        if collects:
+            PyGC_Enable()
+
+
 cdef DirectTransport direct(object transport):
     """The same; None: it is not one of ours."""
     return <DirectTransport> transport if isinstance(transport, DirectTransport) else None
@@ -129,11 +144,14 @@ cdef Py_ssize_t undelivered(object transport, DirectTransport direct) except -1:
 cdef int write_output(object transport, DirectTransport direct, Output output) except -1:
     """Write what is in the output, and empty it."""
     cdef bytes data
+    cdef Py_ssize_t length = output.length
     if direct is not None:
+        output.length = 0  # see put(): by the end, others may have written to it
         try:
-            direct.put(output.data, output.length)
+            direct.put(output.data, length)
         finally:
-            output.clear()
+            if output.length == 0:
+                output.clear()
         return 0
     data = PyBytes_FromStringAndSize(output.data, output.length)
     output.clear()

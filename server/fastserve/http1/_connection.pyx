@@ -514,10 +514,10 @@ cdef class Connection(Channel):
         cdef Output output = self.service.output
         if self.writer.pending and self.writer.held is None:
             self.writer.hold(output)
+        self.service.output_owner = None  # the transport may make others write
         if output.length:
             self.service.count_sent(output.length)
             write_output(self.transport, self.direct, output)
-        self.service.output_owner = None
         return 0
 
     cpdef write(self, bytes data):
