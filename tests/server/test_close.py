@@ -56,8 +56,8 @@ class Play:
     """A client with little room, and the server's connection, both in this thread."""
 
     def __init__(self, loop, carrier, parser):
-        self.loop, self.elapsed, clock = loop, 0, loop.time
-        loop.time = lambda: clock() + self.elapsed
+        self.loop, self.elapsed, began = loop, 0, loop.time()
+        loop.time = lambda: began + self.elapsed  # no second passes by itself
         config = Config(app, http=parser, **OPTIONS)
         self.service = make_service(load(config), config, loop, {}, None)
         self.service.start()
