@@ -95,6 +95,7 @@ class Play:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as the server does
         if kept is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, kept)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # nor does it grow
         SocketTransport(self.poller, sock.detach(), protocol).begin()
         self.clients.append(client)
         return protocol.transport, client
