@@ -91,8 +91,6 @@ class Play:
         """`kept`: bytes that the socket takes, or about so many."""
         protocol = Protocol()
         client, sock = pair(over)
-        if over == "TCP":
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as the server does
         if kept is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, kept)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # nor does it grow

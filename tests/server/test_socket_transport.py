@@ -62,7 +62,7 @@ def pair(over):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             client = socket.create_connection(listener.getsockname(), WAIT)
             sock, _ = listener.accept()
-        for each in (client, sock):
+        for each in (client, sock):  # as the server does
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setblocking(False)
     client.settimeout(None)  # with one, Python waits even where MSG_DONTWAIT says not to

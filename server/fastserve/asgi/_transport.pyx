@@ -76,7 +76,7 @@ cdef class DirectTransport(Sink):
         return 0
 
     cdef int hold_within(self, Py_ssize_t high) noexcept:
-        """What waits for the end of the turn need not count for this limit, if it is smaller."""
+        """What is smaller than this limit may wait for the end of the turn, untold."""
         return 0
 
     cdef Py_ssize_t put_file(self, File file) except -2:
