@@ -1,5 +1,4 @@
 from libc.stdint cimport int64_t, uint64_t
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 cdef enum:
     METHODS = 10
@@ -40,11 +39,6 @@ cdef struct Levels:
 cdef struct Counts:
     Totals totals
     Levels levels
-
-cdef inline int64_t monotonic_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <int64_t> now.tv_sec * 1000000000 + now.tv_nsec
 
 # The counts of one event loop. One thread writes them, so that nothing needs a lock.
 cdef class Counters:

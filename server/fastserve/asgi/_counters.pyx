@@ -10,6 +10,8 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
+from fastserve.asgi._clock cimport monotonic_ns
+
 import sys
 
 __all__ = (

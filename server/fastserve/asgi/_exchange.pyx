@@ -14,7 +14,8 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
 from httpparser cimport Output, RequestHead, as_bytes
-from fastserve.asgi._counters cimport Counters, monotonic_ns
+from fastserve.asgi._clock cimport monotonic_ns
+from fastserve.asgi._counters cimport Counters
 from fastserve.asgi._entry cimport Entry, entry_of_start
 from fastserve.asgi._files cimport File, open_path, part_of
 from fastserve.asgi._making cimport may_make, will_make

@@ -1,22 +1,6 @@
 # When it pays to hold small answers until others can leave with them: see _socket. In nanoseconds.
 from libc.stdint cimport int64_t
 
-cdef extern from *:
-    """
-    #include <stdint.h>
-    #include <time.h>
-    static int64_t time_of(clockid_t clock)
-    {
-        struct timespec now = {0, 0};
-        clock_gettime(clock, &now);
-        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-    }
-    #define clock_now() time_of(CLOCK_MONOTONIC)
-    #define cpu_now() time_of(CLOCK_THREAD_CPUTIME_ID)
-    """
-    int64_t clock_now() noexcept
-    int64_t cpu_now() noexcept
-
 cdef enum:
     LONGEST_HOLD = 1_000_000
     SLOW = 200_000  # from one answer to the next: with more, to wake a client is little beside it
@@ -65,7 +49,7 @@ cdef inline void decide(Trial *trial, int64_t cpu) noexcept:
         trial.settled = True
     elif trial.usual == 0:  # the first spell of all
         trial.usual = cost
-        trial.spells = trial.patience = 1
+        trial.patience = 1
     elif trial.trying:
         trial.trying = False
         if change < 0:

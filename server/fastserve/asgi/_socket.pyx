@@ -41,13 +41,12 @@ from fastserve.asgi._calls cimport (
     MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL, SHUT_WR, accept_fd, close, epoll_create1, epoll_event,
     epoll_wait, iovec, may_block, recv, send, send_parts, sendfile, shutdown, watch_fd,
 )
+from fastserve.asgi._clock cimport monotonic_ns, thread_cpu_ns
 from fastserve.asgi._context cimport leave_context, return_to_context
 from fastserve.asgi._copies cimport LEAST_TO_COPY, Copies
 from fastserve.asgi._files cimport File
 from fastserve.asgi._in_flight cimport bytes_in_flight
-from fastserve.asgi._pace cimport (
-    clock_now, cpu_now, decide, end_turn, hold_first, is_long, pays, take_way,
-)
+from fastserve.asgi._pace cimport decide, end_turn, hold_first, is_long, pays, take_way
 from fastserve.asgi._threads cimport has_others
 from fastserve.asgi._transport cimport (
     DirectTransport, PyGC_Disable, PyGC_Enable, as_bytes, new_backlog, write_limits,
@@ -194,7 +193,10 @@ cdef class Poller:
             return self.always
         self.pace.trial.left -= 1
         if self.pace.trial.left <= 0:
-            decide(&self.pace.trial, cpu_now() if self.cpu_clock is None else self.cpu_clock())
+            decide(
+                &self.pace.trial,
+                thread_cpu_ns() if self.cpu_clock is None else self.cpu_clock(),
+            )
         if not self.pace.trial.holds:
             return False
         now = self.time()
@@ -204,7 +206,7 @@ cdef class Poller:
         return pays(&self.pace, now)
 
     cdef inline int64_t time(self) except? -1:
-        return clock_now() if self.clock is None else self.clock()
+        return monotonic_ns() if self.clock is None else self.clock()
 
     cdef int hold(self, SocketTransport transport, bytes data) except -1:
         """It keeps this piece, which leaves with those of others."""
