@@ -347,13 +347,18 @@ def test_wss(
 ) -> None:
     server = Live(echo, **combination, **tls_files)
     (port,) = server.server.ports
-    with websockets.sync.client.connect(
-        f"wss://localhost:{port}/", ssl=tls_client, max_size=None
-    ) as client:
-        for message in MESSAGES:
-            client.send(message)
-            assert client.recv(timeout=10) == message
-    assert client.close_code == 1000
+
+    async def talk() -> None:
+        """Not with websockets' other client: it uses a TLS socket in two threads at once."""
+        async with websockets.connect(
+            f"wss://localhost:{port}/", ssl=tls_client, max_size=None
+        ) as client:
+            for message in MESSAGES:
+                await client.send(message)
+                assert await asyncio.wait_for(client.recv(), 10) == message
+        assert client.close_code == 1000
+
+    asyncio.run(talk())
     assert server.stop() is None
 
 
