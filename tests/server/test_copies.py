@@ -644,12 +644,12 @@ def test_what_an_exception_leaves_in_the_pipe_is_not_sent(play, monkeypatch):
     for body in (first, second):
         play.send(other, reader, body, OFTEN)
 
-    def strerror(number):  # called between load() and send()
+    def call_soon(function):  # called between load() and send()
         raise MemoryError
 
     reset(client)
     with monkeypatch.context() as patched, pytest.raises(MemoryError):
-        patched.setattr(os, "strerror", strerror)
+        patched.setattr(play.loop, "call_soon", call_soon)
         transport.writelines([HEAD, first])
     play.send(other, reader, second, 2)
     assert play.copies.sent == 4

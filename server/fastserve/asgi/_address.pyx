@@ -1,7 +1,12 @@
-"""The addresses of a connection, made of what the kernel says without a socket object."""
+"""Accepted connections and their addresses, made of what the kernel says without a socket object."""
 
+cimport cython
+from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp
+
+from fastserve.asgi._calls cimport accept_fd, os_error
+from fastserve.asgi._threads cimport has_others
 
 __all__ = ()
 
@@ -34,6 +39,48 @@ cdef extern from "sys/socket.h":
     int getsockname(int fd, sockaddr *name, socklen_t *length) noexcept
 
 
+@cython.final
+cdef class Addresses:
+    def __cinit__(self):
+        self.accepted = -1
+
+    cdef int accept(self, int listener) except -2:
+        """The descriptor of a client's socket, which does not block; -1: none waits. OSError."""
+        cdef int fd
+        if has_others():
+            with nogil:  # another process may have made the listener block
+                fd = accept_fd(listener, &self.peer.name, &self.peer.length)
+        else:
+            fd = accept_fd(listener, &self.peer.name, &self.peer.length)
+        self.accepted = fd
+        if fd < 0 and errno != EAGAIN and errno != EINTR:
+            raise os_error(errno)
+        return fd
+
+    cdef int forget(self, int fd) noexcept:
+        """It is closed."""
+        if self.accepted == fd:
+            self.accepted = -1
+        return 0
+
+    cdef object find(self, int fd, bint of_peer):
+        """The client's address or ours, as the socket module has it; None: there is none.
+
+        NotImplemented: it is of another kind than most.
+        """
+        cdef Address found
+        if of_peer and fd == self.accepted:
+            found = self.peer
+        elif read_name(fd, of_peer, &found) < 0:
+            return None
+        if not of_peer and is_same(&found, &self.own):
+            return self.own_address
+        address = address_of(&found)
+        if not of_peer and address is not NotImplemented:
+            self.own, self.own_address = found, address
+        return address
+
+
 cdef int read_name(int fd, bint of_peer, Address *found) noexcept:
     """The client's address or ours; below 0: it has none."""
     found.length = sizeof(found.name)
@@ -43,7 +90,7 @@ cdef int read_name(int fd, bint of_peer, Address *found) noexcept:
 
 
 cdef object address_of(const Address *found):
-    """As the socket module has it; None: of another kind than most."""
+    """As the socket module has it; NotImplemented: of another kind than most."""
     cdef const sockaddr_storage *name = &found.name
     cdef const sockaddr_in *in4 = <const sockaddr_in *> name
     cdef const sockaddr_in6 *in6 = <const sockaddr_in6 *> name
@@ -58,7 +105,7 @@ cdef object address_of(const Address *found):
         )
     if name.ss_family == AF_UNIX and found.length == sizeof(name.ss_family):
         return ""  # a client's, which has no name
-    return None
+    return NotImplemented
 
 
 cdef bint is_same(const Address *name, const Address *other) noexcept:

@@ -1,6 +1,7 @@
 # The system calls that a transport of sockets needs.
 
 from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport strerror
 
 from fastserve.asgi._address cimport sockaddr_storage, socklen_t
 
@@ -51,7 +52,7 @@ cdef extern from *:
     #endif
     /* A descriptor that neither blocks nor goes to other programs. Linux gives it the listening
        socket's options. */
-    static int accept_fd(int listener, struct sockaddr_storage *peer, socklen_t *length)
+    static inline int accept_fd(int listener, struct sockaddr_storage *peer, socklen_t *length)
     {
         *length = sizeof *peer;
     #ifdef __linux__
@@ -66,8 +67,8 @@ cdef extern from *:
         return fd;
     #endif
     }
-    static int may_block(int fd) { return !(fcntl(fd, F_GETFL) & O_NONBLOCK); }
-    static int watch_fd(int epoll, int operation, int fd, unsigned events)
+    static inline int may_block(int fd) { return !(fcntl(fd, F_GETFL) & O_NONBLOCK); }
+    static inline int watch_fd(int epoll, int operation, int fd, unsigned events)
     {
         struct epoll_event event;
         memset(&event, 0, sizeof event);
@@ -75,7 +76,7 @@ cdef extern from *:
         event.data.fd = fd;
         return epoll_ctl(epoll, operation, fd, &event);
     }
-    static Py_ssize_t send_parts(int fd, struct iovec *parts, size_t count, int flags)
+    static inline Py_ssize_t send_parts(int fd, struct iovec *parts, size_t count, int flags)
     {
         struct msghdr message;
         memset(&message, 0, sizeof message);
@@ -108,3 +109,8 @@ cdef extern from *:
     Py_ssize_t send_parts(int fd, iovec *parts, size_t count, int flags) noexcept
     Py_ssize_t sendfile(int to, int source, int64_t *offset, size_t count) noexcept nogil
     int close(int fd) noexcept
+
+
+cdef inline object os_error(int number):
+    """Of the class that goes with it."""
+    return OSError(number, strerror(number).decode("utf-8", "replace"))

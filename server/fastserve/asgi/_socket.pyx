@@ -7,7 +7,8 @@ called with what has come. So a request costs the same on every loop. Where ther
 loop watches each socket.
 
 Each ready socket is read once, up to 64 KiB or, where more is coming, 256 KiB; then the others have
-their turn, and after at most 128 of them the loop.
+their turn, and after at most 128 of them the loop. Those of clients that always have something are
+read again without asking which are ready (`_guesses`).
 
 A client is read as soon as it is accepted: most have sent their request by then, and one that wants
 no second is never watched.
@@ -28,31 +29,34 @@ within a turn costs no system call.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_XDECREF, Py_XINCREF
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memset
 
-from fastserve.asgi._address cimport address_of, is_same, read_name
+from fastserve.asgi._address cimport Addresses
 from fastserve.asgi._calls cimport (
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT, FASTSERVE_EPOLL,
-    MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL, SHUT_WR, accept_fd, close, epoll_create1, epoll_event,
-    epoll_wait, iovec, may_block, recv, send, send_parts, sendfile, shutdown, watch_fd,
+    MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL, SHUT_WR, close, epoll_create1, epoll_event,
+    epoll_wait, iovec, may_block, os_error, recv, send, send_parts, sendfile, shutdown, watch_fd,
 )
 from fastserve.asgi._clock cimport monotonic_ns, thread_cpu_ns
 from fastserve.asgi._context cimport leave_context, return_to_context
 from fastserve.asgi._copies cimport LEAST_TO_COPY, Copies
 from fastserve.asgi._files cimport File
+from fastserve.asgi._guesses cimport (
+    FEW, MOST_EVENTS, MOST_MISSES, Guesses, add_busy, guess, is_busy, may_guess, note_asked,
+    note_right,
+)
 from fastserve.asgi._in_flight cimport bytes_in_flight
 from fastserve.asgi._pace cimport decide, end_turn, hold_first, is_long, pays, take_way
+from fastserve.asgi._table cimport make_room
 from fastserve.asgi._threads cimport has_others
 from fastserve.asgi._transport cimport (
     DirectTransport, PyGC_Disable, PyGC_Enable, as_bytes, new_backlog, write_limits,
 )
 
-import os
 import socket
 
 __all__ = ("HAS_EPOLL", "Poller", "SocketTransport")
@@ -62,7 +66,6 @@ cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject **, Py_ssize_t) except -1
 
 cdef enum:
-    MOST_EVENTS = 128  # sockets before the loop goes on with what else it has to do
     MOST_READS = 4  # of one socket, where there is no epoll
     SHARED = 65536  # bytes of a first read
     MUCH = 262144  # of one that follows a full one
@@ -74,10 +77,6 @@ cdef enum:
     FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL
 
 HAS_EPOLL = bool(FASTSERVE_EPOLL)
-
-cdef object os_error(int number):
-    """Of the class that goes with it."""
-    return OSError(number, os.strerror(number))
 
 
 @cython.final
@@ -100,7 +99,8 @@ cdef class Poller:
         self.by_clock = hold is None
         take_way(&self.pace.trial, True)
         self.always = bool(hold)
-        self.epoll = self.last_accepted = -1
+        self.addresses = Addresses()
+        self.epoll = -1
         self.transports = set()
         self.ended = []
         self.beginning = []
@@ -118,23 +118,14 @@ cdef class Poller:
         if self.epoll >= 0:
             close(self.epoll)
         PyMem_Free(self.buffer)
-        PyMem_Free(self.by_fd)
+        PyMem_Free(self.watched.at)
 
     def accept(self, int listener):
         """The descriptor of a client's socket, which does not block; -1: none waits.
 
         `listener` is a descriptor. Raises OSError.
         """
-        cdef int fd
-        if has_others():
-            with nogil:  # another process may have made the socket block
-                fd = accept_fd(listener, &self.peer.name, &self.peer.length)
-        else:
-            fd = accept_fd(listener, &self.peer.name, &self.peer.length)
-        self.last_accepted = fd
-        if fd < 0 and errno != EAGAIN and errno != EINTR:
-            raise os_error(errno)
-        return fd
+        return self.addresses.accept(listener)
 
     def serve(self, int fd, factory, bint at_once):
         """Make a transport and its protocol for an accepted socket, which it closes.
@@ -146,7 +137,7 @@ cdef class Poller:
             transport = SocketTransport.__new__(SocketTransport, self, fd, factory())
         except BaseException:
             close(fd)
-            self.last_accepted = -1
+            self.addresses.forget(fd)
             raise
         transport.begin(at_once)
 
@@ -161,29 +152,74 @@ cdef class Poller:
     cdef int serve_ready(self) except -1:
         cdef epoll_event events[MOST_EVENTS]
         cdef PyObject *ready[MOST_EVENTS]
-        cdef int count, index
+        cdef int count, index = 0, right = 0
         self.send_held()  # by tasks, or in the turn within which an app runs a nested loop
         if self.epoll < 0:
             return 0
-        count = epoll_wait(self.epoll, events, MOST_EVENTS, 0)
-        # One may close another, or an app run a nested loop: keep them until it is their turn.
-        for index in range(count):
-            ready[index] = self.by_fd[events[index].data.fd]
-            Py_XINCREF(ready[index])
-        index = 0
+        self.turns += 1
+        count = self.find_ready(events, ready)
         try:
             while index < count:
                 index += 1
                 if ready[index - 1] != NULL:  # else an app has closed a descriptor that is ours
                     transport = <SocketTransport> ready[index - 1]
                     Py_DECREF(transport)
+                    transport.dry = False
                     self.handle(transport, events[index - 1].events)
+                    if not transport.dry:
+                        right += 1
+                        self.note_ready(transport)
                     self.send_old()
         finally:
             while index < count:
                 Py_XDECREF(ready[index])
                 index += 1
+            self.note_turn(count, right)
             self.end_holding()
+        return 0
+
+    cdef int find_ready(self, epoll_event *events, PyObject **ready) except -1:
+        """Those whose turn it is, with their events. References, or NULL, are the caller's."""
+        cdef int count, index
+        cdef int64_t now = self.time() if self.guesses.count >= FEW else 0
+        if may_guess(&self.guesses, now) and not self.lent:
+            count = guess(&self.guesses, events)
+        else:
+            count = epoll_wait(self.epoll, events, MOST_EVENTS, 0)
+            note_asked(&self.guesses, now)
+        # One may close another, or an app run a nested loop: keep them until it is their turn.
+        for index in range(count):
+            ready[index] = self.watched.at[events[index].data.fd]
+            Py_XINCREF(ready[index])
+        return count
+
+    cdef int note_ready(self, SocketTransport transport) noexcept:
+        """It had something in this turn."""
+        transport.turn = self.turns
+        if not is_busy(&self.guesses, transport.fd, transport.place) and transport.may_be_guessed():
+            transport.place = add_busy(&self.guesses, transport.fd)
+        return 0
+
+    cdef int note_turn(self, int count, int right) noexcept:
+        """A turn of so many is over, of which so many had something: who is still busy?"""
+        cdef Guesses *guesses = &self.guesses
+        cdef PyObject *found
+        cdef int index, fd, kept = 0
+        if guesses.turns:
+            note_right(guesses, right)
+        elif count == MOST_EVENTS:  # others may be waiting, whom epoll could not name
+            guesses.count = 0
+        for index in range(guesses.count):
+            fd = guesses.fds[index]
+            found = self.watched.at[fd]
+            if found == NULL or (<SocketTransport> found).place != index:
+                continue  # another connection has this descriptor now
+            transport = <SocketTransport> found
+            if self.turns - transport.turn < MOST_MISSES and transport.may_be_guessed():
+                transport.place = kept
+                guesses.fds[kept] = fd
+                kept += 1
+        guesses.count = kept
         return 0
 
     cdef bint wants_to_hold(self) except -1:
@@ -312,9 +348,9 @@ cdef class Poller:
             self.tell_loop(transport, events)
         elif transport.watched == 0:
             self.watch_first(transport, events)
-        elif self.by_fd[fd] == <PyObject *> transport:
+        elif self.watched.at[fd] == <PyObject *> transport:
             if events == 0:
-                self.by_fd[fd] = NULL
+                self.watched.at[fd] = NULL
                 watch_fd(self.epoll, EPOLL_CTL_DEL, fd, 0)
             elif watch_fd(self.epoll, EPOLL_CTL_MOD, fd, events) < 0:
                 raise os_error(errno)
@@ -322,19 +358,11 @@ cdef class Poller:
         return 0
 
     cdef int watch_first(self, SocketTransport transport, uint32_t events) except -1:
-        cdef int fd = transport.fd, room = self.room
-        cdef PyObject **grown
-        if fd >= room:
-            room = max(2 * room, fd + 1, 64)
-            grown = <PyObject **> PyMem_Realloc(self.by_fd, room * sizeof(PyObject *))
-            if grown == NULL:
-                raise MemoryError
-            memset(grown + self.room, 0, (room - self.room) * sizeof(PyObject *))
-            self.by_fd = grown
-            self.room = room
+        cdef int fd = transport.fd
+        make_room(&self.watched, fd)
         if watch_fd(self.epoll, EPOLL_CTL_ADD, fd, events) < 0:
             raise os_error(errno)
-        self.by_fd[fd] = <PyObject *> transport
+        self.watched.at[fd] = <PyObject *> transport
         return 0
 
     cdef int tell_loop(self, SocketTransport transport, uint32_t events) except -1:
@@ -420,6 +448,7 @@ cdef class SocketTransport(DirectTransport):
     def __cinit__(self, Poller poller not None, int fd, protocol):
         self.poller = poller
         self.fd = -1
+        self.place = -1
         self.high = DEFAULT_HIGH
         self.low = DEFAULT_HIGH // 4
         self.hold_within(self.high)
@@ -503,6 +532,10 @@ cdef class SocketTransport(DirectTransport):
             events |= EPOLLOUT
         return events
 
+    cdef bint may_be_guessed(self) noexcept:
+        """Whether to read it although nobody says that it has something."""
+        return self.watched & EPOLLIN and not (self.paused or self.much or self.has_object)
+
     cdef int watch(self) except -1:
         """A socket that cannot be watched is lost."""
         try:
@@ -555,29 +588,27 @@ cdef class SocketTransport(DirectTransport):
         return 0
 
     cdef int put(self, const char *at, Py_ssize_t length) except -1:
+        return self.put_piece(at, length, None)
+
+    cdef int put_bytes(self, bytes data) except -1:
+        return self.put_piece(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), data)
+
+    cdef int put_piece(self, const char *at, Py_ssize_t length, bytes data) except -1:
+        """`data`: the object that it is in; None: none, what has to wait is copied."""
         cdef Py_ssize_t sent = 0
         if self.closing or self.eof or length == 0:
             return 0
         self.let_go()
         if self.backlog is None:
             if self.may_hold(length):
-                return self.poller.hold(self, PyBytes_FromStringAndSize(at, length))
+                if data is None:
+                    data = PyBytes_FromStringAndSize(at, length)
+                return self.poller.hold(self, data)
             sent = self.send_some(at, length)
             if sent == length or self.closing:
                 return 0
-        return self.keep(PyBytes_FromStringAndSize(at + sent, length - sent), 0)
-
-    cdef int put_bytes(self, bytes data) except -1:
-        cdef Py_ssize_t sent = 0
-        if self.closing or self.eof or PyBytes_GET_SIZE(data) == 0:
-            return 0
-        self.let_go()
-        if self.backlog is None:
-            if self.may_hold(PyBytes_GET_SIZE(data)):
-                return self.poller.hold(self, data)
-            sent = self.send_some(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-            if sent == PyBytes_GET_SIZE(data) or self.closing:
-                return 0
+        if data is None:
+            return self.keep(PyBytes_FromStringAndSize(at + sent, length - sent), 0)
         return self.keep(data, sent)
 
     cdef int put_parts(self, list parts) except -1:
@@ -748,8 +779,7 @@ cdef class SocketTransport(DirectTransport):
         finally:
             self.forget_protocol()
             fd, self.fd = self.fd, -1
-            if self.poller.last_accepted == fd:
-                self.poller.last_accepted = -1
+            self.poller.addresses.forget(fd)
             self.poller.forget(self)
             if self.has_object:
                 self.close_object()
@@ -858,20 +888,10 @@ cdef class SocketTransport(DirectTransport):
         return self.sock
 
     cdef object name_of(self, bint of_peer):
-        cdef Poller poller = self.poller
-        cdef Address found
         if self.fd < 0:
             return None
-        if of_peer and self.fd == poller.last_accepted:
-            found = poller.peer
-        elif read_name(self.fd, of_peer, &found) < 0:
-            return None
-        if not of_peer and is_same(&found, &poller.own):
-            return poller.own_address  # as all of a listener have that is bound to one address
-        address = address_of(&found)
-        if address is None:
+        address = self.poller.addresses.find(self.fd, of_peer)
+        if address is NotImplemented:
             sock = self.object_of()
-            address = sock.getpeername() if of_peer else sock.getsockname()
-        if not of_peer:
-            poller.own, poller.own_address = found, address
+            return sock.getpeername() if of_peer else sock.getsockname()
         return address
