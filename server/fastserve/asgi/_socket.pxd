@@ -67,7 +67,7 @@ cdef class SocketTransport(DirectTransport):
     cdef bint full  # the protocol knows that more waits than `high`
     cdef bint paused  # the protocol does not want to read
     cdef bint much  # the last read filled the shared buffer
-    cdef bint dry  # the last read found nothing
+    cdef bint fed  # it has had something to read
     cdef int place  # among the guesses; -1: none
     cdef unsigned int turn  # in which it had something
     cdef bint eof_read  # the client sends no more

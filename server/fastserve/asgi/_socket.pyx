@@ -46,8 +46,7 @@ from fastserve.asgi._context cimport leave_context, return_to_context
 from fastserve.asgi._copies cimport LEAST_TO_COPY, Copies
 from fastserve.asgi._files cimport File
 from fastserve.asgi._guesses cimport (
-    FEW, MOST_EVENTS, MOST_MISSES, Guesses, add_busy, guess, is_busy, may_guess, note_asked,
-    note_right,
+    FEW, MOST_EVENTS, MOST_MISSES, add_busy, guess, is_busy, may_guess, note_asked, note_right,
 )
 from fastserve.asgi._in_flight cimport bytes_in_flight
 from fastserve.asgi._pace cimport decide, end_turn, hold_first, is_long, pays, take_way
@@ -102,8 +101,7 @@ cdef class Poller:
         self.addresses = Addresses()
         self.epoll = -1
         self.transports = set()
-        self.ended = []
-        self.beginning = []
+        self.ended, self.beginning = [], []
         self.held = [None] * MOST_EVENTS
         self.buffer = <char *> PyMem_Malloc(SHARED)
         if self.buffer == NULL:
@@ -161,12 +159,12 @@ cdef class Poller:
         try:
             while index < count:
                 index += 1
-                if ready[index - 1] != NULL:  # else an app has closed a descriptor that is ours
+                if ready[index - 1] != NULL:  # else an app has closed a descriptor of ours, say
                     transport = <SocketTransport> ready[index - 1]
                     Py_DECREF(transport)
-                    transport.dry = False
+                    transport.fed = False
                     self.handle(transport, events[index - 1].events)
-                    if not transport.dry:
+                    if transport.fed:
                         right += 1
                         self.note_ready(transport)
                     self.send_old()
@@ -180,17 +178,22 @@ cdef class Poller:
 
     cdef int find_ready(self, epoll_event *events, PyObject **ready) except -1:
         """Those whose turn it is, with their events. References, or NULL, are the caller's."""
+        cdef PyObject *found
         cdef int count, index
         cdef int64_t now = self.time() if self.guesses.count >= FEW else 0
-        if may_guess(&self.guesses, now) and not self.lent:
+        cdef bint guesses = may_guess(&self.guesses, now) and not self.lent
+        if guesses:
             count = guess(&self.guesses, events)
         else:
             count = epoll_wait(self.epoll, events, MOST_EVENTS, 0)
             note_asked(&self.guesses, now)
         # One may close another, or an app run a nested loop: keep them until it is their turn.
         for index in range(count):
-            ready[index] = self.watched.at[events[index].data.fd]
-            Py_XINCREF(ready[index])
+            found = self.watched.at[events[index].data.fd]
+            if guesses and found != NULL and not (<SocketTransport> found).may_be_guessed():
+                found = NULL
+            ready[index] = found
+            Py_XINCREF(found)
         return count
 
     cdef int note_ready(self, SocketTransport transport) noexcept:
@@ -202,24 +205,23 @@ cdef class Poller:
 
     cdef int note_turn(self, int count, int right) noexcept:
         """A turn of so many is over, of which so many had something: who is still busy?"""
-        cdef Guesses *guesses = &self.guesses
         cdef PyObject *found
         cdef int index, fd, kept = 0
-        if guesses.turns:
-            note_right(guesses, right)
+        if self.guesses.turns:
+            note_right(&self.guesses, right)
         elif count == MOST_EVENTS:  # others may be waiting, whom epoll could not name
-            guesses.count = 0
-        for index in range(guesses.count):
-            fd = guesses.fds[index]
+            self.guesses.count = 0
+        for index in range(self.guesses.count):
+            fd = self.guesses.fds[index]
             found = self.watched.at[fd]
             if found == NULL or (<SocketTransport> found).place != index:
                 continue  # another connection has this descriptor now
             transport = <SocketTransport> found
-            if self.turns - transport.turn < MOST_MISSES and transport.may_be_guessed():
+            if self.turns - transport.turn < MOST_MISSES:
                 transport.place = kept
-                guesses.fds[kept] = fd
+                self.guesses.fds[kept] = fd
                 kept += 1
-        guesses.count = kept
+        self.guesses.count = kept
         return 0
 
     cdef bint wants_to_hold(self) except -1:
@@ -379,10 +381,10 @@ cdef class Poller:
 
     def on_event(self, SocketTransport transport, uint32_t events):
         """uvloop tells of bytes and an error that come together once, and then no more."""
-        transport.dry = False
         for _ in range(MOST_READS):
+            transport.fed = False
             self.handle(transport, events)
-            if transport.dry or not transport.watched & events & EPOLLIN:
+            if not transport.fed or not transport.watched & events & EPOLLIN:
                 break
 
     cdef int plan_end(self, SocketTransport transport, object error) except -1:
@@ -493,6 +495,7 @@ cdef class SocketTransport(DirectTransport):
         if count <= 0:
             return self.read_nothing(count, errno)
         self.much = count == SHARED
+        self.fed = True
         poller.lent = True
         try:
             return self.give(buffer, count)
@@ -511,12 +514,12 @@ cdef class SocketTransport(DirectTransport):
         Py_DECREF(data)
         if count <= 0:
             return self.read_nothing(count, error)
+        self.fed = True
         return self.give(PyBytes_AS_STRING(data), count)
 
     cdef int read_nothing(self, Py_ssize_t count, int error) except -1:
         """The end of the input, or an error."""
         if count < 0:
-            self.dry = True
             return 0 if error == EAGAIN or error == EINTR else self.fail(os_error(error))
         self.eof_read = True
         if not self.protocol.eof_received():
@@ -534,7 +537,7 @@ cdef class SocketTransport(DirectTransport):
 
     cdef bint may_be_guessed(self) noexcept:
         """Whether to read it although nobody says that it has something."""
-        return self.watched & EPOLLIN and not (self.paused or self.much or self.has_object)
+        return not (self.paused or self.has_object)
 
     cdef int watch(self) except -1:
         """A socket that cannot be watched is lost."""
