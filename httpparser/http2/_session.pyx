@@ -58,6 +58,7 @@ cdef enum:
     MAX_FRAME_SIZE = 16384  # we do not ask for more. RFC 9113 6.5.2
     STACK_FIELDS = 64
     LONGEST_METHOD = 64
+    SHOWN = 256  # bytes of a path that is too long
     MOST_SENT = 1 << 20  # bytes of a field block that we send
     PIECE = 64  # bytes that a piece of a body costs beyond its content
 
@@ -874,8 +875,8 @@ cdef class Session:
         if name_length == 5:  # :path
             if value_length > self.limits.request_line:
                 self.block_error = UriTooLong("the path is too long", code="LIMIT_REQUEST_LINE")
-            else:
-                self.path = PyBytes_FromStringAndSize(value, value_length)
+                value_length = min(value_length, <size_t> SHOWN)
+            self.path = PyBytes_FromStringAndSize(value, value_length)
         elif name[1] == c'm':
             if value_length == 3 and memcmp(value, b"GET", 3) == 0:
                 self.method = GET

@@ -27,7 +27,8 @@ REFUSALS = {
     ),
     "a large body": ({"method": b"POST", "data": b"a" * 99}, {"limit_body": 9}, "POST /a?b", 413),
     "large fields": ({"fields": ((b"a", b"a" * 2000),)}, {"limit_field": 1000}, "GET /a?b", 431),
-    "a long target": ({}, {"limit_request_line": 64}, "GET - HTTP/2", 414),
+    "a long target": ({}, {"limit_request_line": 64}, f"GET /{'a' * 100} HTTP/2", 414),
+    "a longer target": ({"path": b"/" + b"a" * 9000}, {}, f"GET /{'a' * 251}", 414),
     "two hosts": ({"path": b"/a%00?b", "fields": ((b"host", b"x"),)}, {}, "GET /a%00?b", 400),
 }
 
@@ -43,6 +44,7 @@ def test_a_refusal(serve, name):
     assert peer.get(path, *fields, **request).status == status
     ((logged, found),) = log.lines
     assert (logged[: len(line)], found) == (line, status)
+    assert len(logged) <= 256  # as over HTTP/1
     assert log.entries[0].client == "127.0.0.1:50000"
 
 

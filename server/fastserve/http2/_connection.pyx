@@ -64,6 +64,7 @@ cdef enum:
     WRITE_SIZE = 65536  # bytes for one call of the transport
     QUEUED_FRAMES = 1000  # above which nothing is read
     DRAIN_SECONDS = 1  # between the two GOAWAYs
+    START = 256  # bytes of a request that is refused, for the log
     WIDE_STREAMS = 4
     WIDE_AFTER = 32768  # bytes of a body whose app keeps up
 
@@ -404,9 +405,8 @@ cdef class Connection(Sink):
     cdef bytes start(self):
         """What is known of the request whose fields were refused, as HTTP/1 would have it."""
         cdef Session session = self.session
-        return b" ".join((
-            (session.method or "-").encode(), session.path or b"-", b"HTTP/2",
-        ))
+        method = (session.method or "-").encode()
+        return b" ".join((method, session.path or b"-", b"HTTP/2"))[:START]
 
     cdef int answer(self, Stream stream, int status, str text, object headers,
                     bint is_head) except -1:
