@@ -178,6 +178,23 @@ def test_a_nested_loop_asks(busy):
     assert [busy.asks(busy.numbers) for _ in range(GUESSES + 1)].count(True) >= 1
 
 
+def test_who_ends_within_a_nested_loop_is_not_guessed(busy):
+    """The rest of its step comes when it has no descriptor any more."""
+
+    def end(protocol):
+        protocol.transport.abort()
+        busy.poller.turn()
+        assert protocol.calls == ["lost"]
+
+    busy.begin(FEW - 1)
+    for _ in range(3):
+        protocol, client = busy.add(end)
+        client.send(b"?")
+        for _ in range(3):
+            assert busy.asks(busy.numbers[: FEW - 1])
+        assert protocol.received
+
+
 def test_a_guess_sees_the_end_and_an_error(busy):
     busy.begin(FEW + 2)
     busy.clients[1].shutdown(socket.SHUT_WR)

@@ -537,7 +537,7 @@ cdef class SocketTransport(DirectTransport):
 
     cdef bint may_be_guessed(self) noexcept:
         """Whether to read it although nobody says that it has something."""
-        return not (self.paused or self.has_object)
+        return self.fd >= 0 and not (self.paused or self.has_object)
 
     cdef int watch(self) except -1:
         """A socket that cannot be watched is lost."""
