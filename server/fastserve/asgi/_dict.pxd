@@ -7,6 +7,7 @@ cdef extern from *:
     #ifndef Py_BUILD_CORE
     #define Py_BUILD_CORE 1
     #endif
+    #undef _PyGC_FINALIZED /* 3.12's headers make a function of that macro */
     #include "internal/pycore_dict.h"
 
     /* Whether a dict is what these headers say: 1, or -1, or 0 when nobody has looked yet. A later
