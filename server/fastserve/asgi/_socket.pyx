@@ -158,12 +158,15 @@ cdef class Poller:
             return 0
         self.turns += 1
         count = self.find_ready(events, ready)
+        guessed = self.guesses.turns > 0
         try:
             while index < count:
                 index += 1
                 if ready[index - 1] != NULL:  # else an app has closed a descriptor that is ours
                     transport = <SocketTransport> ready[index - 1]
                     Py_DECREF(transport)
+                    if guessed and not transport.may_be_guessed():
+                        continue  # an app, or a protocol, has it since
                     transport.dry = False
                     self.handle(transport, events[index - 1].events)
                     if not transport.dry:
@@ -888,10 +891,4 @@ cdef class SocketTransport(DirectTransport):
         return self.sock
 
     cdef object name_of(self, bint of_peer):
-        if self.fd < 0:
-            return None
-        address = self.poller.addresses.find(self.fd, of_peer)
-        if address is NotImplemented:
-            sock = self.object_of()
-            return sock.getpeername() if of_peer else sock.getsockname()
-        return address
+        return None if self.fd < 0 else self.poller.addresses.find(self.fd, of_peer)
