@@ -1,4 +1,4 @@
-"""Accepted connections and their addresses, made of what the kernel says without a socket object."""
+"""Accepted connections and their addresses, mostly without a socket object."""
 
 cimport cython
 from libc.errno cimport EAGAIN, EINTR, errno
