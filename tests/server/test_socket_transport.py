@@ -628,6 +628,31 @@ def test_accepted_clients(loop, poller, listener):
             assert info("peername") is None
 
 
+@pytest.mark.skipif(not HAS_EPOLL, reason="there is no epoll")
+def test_addresses_need_no_socket_object(loop, listener):
+    """Whoever has one is served in the slower way: nothing is held."""
+    poller = Poller(loop, hold=True)
+    with socket.socket(listener.family) as client:
+        if listener.family == socket.AF_UNIX:
+            client.bind("")  # it has a name
+        client.connect(listener.getsockname())
+        protocol = Protocol()
+        poller.serve(poller.accept(listener.fileno()), lambda: protocol, False)
+        info = protocol.transport.get_extra_info
+        for _ in range(2):
+            assert info("peername") == client.getsockname()
+            assert info("sockname") == listener.getsockname()
+        protocol.transport.write(b"answer")
+        with pytest.raises(BlockingIOError):
+            client.recv(6, socket.MSG_DONTWAIT)
+        poller.turn()
+        assert client.recv(6) == b"answer"
+        protocol.transport.abort()
+        poller.turn()
+        assert rest(client) == b""
+        poller.close()
+
+
 def test_what_cannot_accept(poller):
     with socket.socket() as sock, pytest.raises(OSError, match="Invalid argument"):
         poller.accept(sock.fileno())

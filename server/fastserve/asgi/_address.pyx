@@ -1,4 +1,4 @@
-"""Accepted connections and their addresses, as the kernel has them: without a socket object."""
+"""Accepted connections and their addresses, mostly without a socket object."""
 
 cimport cython
 from libc.errno cimport EAGAIN, EINTR, errno
@@ -7,6 +7,8 @@ from libc.string cimport memcmp
 
 from fastserve.asgi._calls cimport accept_fd, os_error
 from fastserve.asgi._threads cimport has_others
+
+import socket
 
 __all__ = ()
 
@@ -64,10 +66,7 @@ cdef class Addresses:
         return 0
 
     cdef object find(self, int fd, bint of_peer):
-        """The client's address or ours, as the socket module has it; None: there is none.
-
-        NotImplemented: it is of another kind than most.
-        """
+        """The client's address or ours, as the socket module has it; None: there is none."""
         cdef Address found
         if of_peer and fd == self.accepted:
             found = self.peer
@@ -76,7 +75,9 @@ cdef class Addresses:
         if not of_peer and is_same(&found, &self.own):
             return self.own_address
         address = address_of(&found)
-        if not of_peer and address is not NotImplemented:
+        if address is None:
+            address = ask_python(fd, of_peer)
+        if not of_peer:
             self.own, self.own_address = found, address
         return address
 
@@ -90,7 +91,7 @@ cdef int read_name(int fd, bint of_peer, Address *found) noexcept:
 
 
 cdef object address_of(const Address *found):
-    """As the socket module has it; NotImplemented: of another kind than most."""
+    """As the socket module has it; None: of another kind than most."""
     cdef const sockaddr_storage *name = &found.name
     cdef const sockaddr_in *in4 = <const sockaddr_in *> name
     cdef const sockaddr_in6 *in6 = <const sockaddr_in6 *> name
@@ -105,7 +106,16 @@ cdef object address_of(const Address *found):
         )
     if name.ss_family == AF_UNIX and found.length == sizeof(name.ss_family):
         return ""  # a client's, which has no name
-    return NotImplemented
+    return None
+
+
+cdef object ask_python(int fd, bint of_peer):
+    """What a socket object says, which then lets go of the descriptor."""
+    sock = socket.socket(fileno=fd)
+    try:
+        return sock.getpeername() if of_peer else sock.getsockname()
+    finally:
+        sock.detach()
 
 
 cdef bint is_same(const Address *name, const Address *other) noexcept:

@@ -151,17 +151,21 @@ cdef class Poller:
         cdef epoll_event events[MOST_EVENTS]
         cdef PyObject *ready[MOST_EVENTS]
         cdef int count, index = 0, right = 0
+        cdef bint guessed
         self.send_held()  # by tasks, or in the turn within which an app runs a nested loop
         if self.epoll < 0:
             return 0
         self.turns += 1
         count = self.find_ready(events, ready)
+        guessed = self.guesses.turns > 0
         try:
             while index < count:
                 index += 1
                 if ready[index - 1] != NULL:  # else an app has closed a descriptor of ours, say
                     transport = <SocketTransport> ready[index - 1]
                     Py_DECREF(transport)
+                    if guessed and not transport.may_be_guessed():
+                        continue  # an app has it, or the protocol has paused, since
                     transport.fed = False
                     self.handle(transport, events[index - 1].events)
                     if transport.fed:
@@ -178,22 +182,17 @@ cdef class Poller:
 
     cdef int find_ready(self, epoll_event *events, PyObject **ready) except -1:
         """Those whose turn it is, with their events. References, or NULL, are the caller's."""
-        cdef PyObject *found
         cdef int count, index
         cdef int64_t now = self.time() if self.guesses.count >= FEW else 0
-        cdef bint guesses = may_guess(&self.guesses, now) and not self.lent
-        if guesses:
+        if may_guess(&self.guesses, now) and not self.lent:
             count = guess(&self.guesses, events)
         else:
             count = epoll_wait(self.epoll, events, MOST_EVENTS, 0)
             note_asked(&self.guesses, now)
         # One may close another, or an app run a nested loop: keep them until it is their turn.
         for index in range(count):
-            found = self.watched.at[events[index].data.fd]
-            if guesses and found != NULL and not (<SocketTransport> found).may_be_guessed():
-                found = NULL
-            ready[index] = found
-            Py_XINCREF(found)
+            ready[index] = self.watched.at[events[index].data.fd]
+            Py_XINCREF(ready[index])
         return count
 
     cdef int note_ready(self, SocketTransport transport) noexcept:
@@ -891,10 +890,4 @@ cdef class SocketTransport(DirectTransport):
         return self.sock
 
     cdef object name_of(self, bint of_peer):
-        if self.fd < 0:
-            return None
-        address = self.poller.addresses.find(self.fd, of_peer)
-        if address is NotImplemented:
-            sock = self.object_of()
-            return sock.getpeername() if of_peer else sock.getsockname()
-        return address
+        return None if self.fd < 0 else self.poller.addresses.find(self.fd, of_peer)
