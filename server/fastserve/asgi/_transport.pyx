@@ -76,7 +76,7 @@ cdef class DirectTransport(Sink):
         return 0
 
     cdef int hold_within(self, Py_ssize_t high) noexcept:
-        """What is smaller than this limit may wait for the end of the turn, untold."""
+        """Pieces that fit this limit may wait for the end of the turn; the protocol is not told."""
         return 0
 
     cdef Py_ssize_t put_file(self, File file) except -2:

@@ -6,10 +6,9 @@ import os
 import random
 import select
 import socket
-from pathlib import Path
 
 import pytest
-from test_held import Play
+from test_held import Play, watched
 from test_socket_transport import Protocol, pair, reset
 
 from fastserve.asgi._socket import HAS_EPOLL, Poller, SocketTransport
@@ -88,7 +87,7 @@ def test_to_pause_and_to_resume_costs_nothing_while_nothing_comes(busy):
     transport = busy.protocols[0].transport
     transport.pause_reading()
     busy.poller.poll()
-    assert count_watched(busy.poller) == BUSY
+    assert len(watched(busy.poller)) == BUSY
     transport.resume_reading()
     busy.clients[0].sendall(b"!")
     busy.turn()
@@ -115,11 +114,6 @@ def test_a_descriptor_that_is_used_again_is_read_once_in_a_turn(busy):
 
 def now(sock):
     return sock.recv(99, socket.MSG_DONTWAIT)
-
-
-def count_watched(poller):
-    lines = Path(f"/proc/self/fdinfo/{poller.epoll}").read_text().splitlines()
-    return sum(line.startswith("tfd") for line in lines)
 
 
 @pytest.mark.parametrize("clock", ["stands still", "runs"])
